@@ -1,0 +1,120 @@
+"""Rules of a config that span several keys. Each rule yields sentences; none stops at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from snowcoder.config.schema import Config, PhaseConfig
+
+
+def cross_check(config: Config) -> list[str]:
+    """Every violated rule as one sentence with key, value and what is allowed."""
+    problems = [*_model(config), *_parallel(config), *_precision(config), *_run(config)]
+    for name, phase in config.phases.items():
+        problems += _phase(config, f"phases.{name}", phase)
+    return problems
+
+
+def _divides(key: str, value: int, what: str, total: int) -> Iterator[str]:
+    if total % value:
+        raise_to = ", ".join(str(n) for n in range(1, min(total, 1024) + 1) if total % n == 0)
+        yield f"{key}={value}: must divide {what}={total}; allowed: {raise_to}"
+
+
+def _model(config: Config) -> Iterator[str]:
+    model = config.model
+    yield from _divides("model.heads", model.heads, "model.hidden", model.hidden)
+    yield from _divides("model.kv_heads", model.kv_heads, "model.heads", model.heads)
+    if model.vocab_size != config.tokenizer.vocab_size:
+        yield (
+            f"model.vocab_size={model.vocab_size}: must equal "
+            f"tokenizer.vocab_size={config.tokenizer.vocab_size}"
+        )
+
+
+def _parallel(config: Config) -> Iterator[str]:
+    model, parallel = config.model, config.parallel
+    tensor, pipeline = parallel.tensor, parallel.pipeline
+    padded = -(-model.vocab_size // model.pad_vocab_to) * model.pad_vocab_to
+    for what, total in {
+        "model.heads": model.heads,
+        "model.kv_heads": model.kv_heads,
+        "model.ffn": model.ffn,
+        "the padded vocabulary (model.pad_vocab_to)": padded,
+    }.items():
+        yield from _divides("parallel.tensor", tensor, what, total)
+    yield from _divides("parallel.pipeline", pipeline, "model.layers", model.layers)
+    if model.layers % pipeline == 0:
+        chunk = model.layers // pipeline
+        yield from _divides("parallel.virtual_stages", parallel.virtual_stages, "layers a stage", chunk)
+    if parallel.virtual_stages > 1 and pipeline == 1:
+        yield "parallel.virtual_stages: needs parallel.pipeline above 1; allowed here: 1"
+    if parallel.sequence and tensor == 1:
+        yield "parallel.sequence=True: sequence parallelism splits over tensor ranks; needs parallel.tensor above 1"
+    if parallel.overlap and not parallel.distributed_optimizer:
+        yield "parallel.overlap=True: needs parallel.distributed_optimizer=true"
+    if parallel.context > 1 and config.packing.document_mask:
+        yield "parallel.context: document masks are not split over context ranks; set packing.document_mask=false or parallel.context=1"
+
+
+def _precision(config: Config) -> Iterator[str]:
+    if config.precision.fp8 != "none" and config.precision.dtype != "bf16":
+        yield f"precision.fp8={config.precision.fp8}: needs precision.dtype=bf16"
+
+
+def _run(config: Config) -> Iterator[str]:
+    known = list(config.phases)
+    for name in config.run.phases:
+        if name not in known:
+            yield f"run.phases: {name!r} is not a phase of this recipe; allowed: {', '.join(known)}"
+    positions = [known.index(name) for name in config.run.phases if name in known]
+    if positions and positions != list(range(positions[0], positions[0] + len(positions))):
+        yield f"run.phases={config.run.phases}: must be neighbours in the order {', '.join(known)}"
+
+
+def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:
+    model, parallel = config.model, config.parallel
+    if phase.sequence_length > model.sequence_length:
+        yield (
+            f"{key}.sequence_length={phase.sequence_length}: "
+            f"at most model.sequence_length={model.sequence_length}"
+        )
+    split = parallel.tensor * (2 * parallel.context if parallel.context > 1 else 1)
+    if (parallel.sequence or parallel.context > 1) and phase.sequence_length % split:
+        yield f"{key}.sequence_length={phase.sequence_length}: must be a multiple of {split}, over which it is split"
+    yield from _batch(config, key, phase)
+    yield from _sources(config, key, phase)
+    steps = round(phase.tokens / (phase.global_batch * phase.sequence_length))
+    if steps < 1:
+        yield f"{key}.tokens={phase.tokens:g}: less than one step of {phase.global_batch * phase.sequence_length} tokens"
+    elif phase.learning_rate.warmup_steps >= steps:
+        yield (
+            f"{key}.learning_rate.warmup_steps={phase.learning_rate.warmup_steps}: "
+            f"must be below the phase's {steps} steps"
+        )
+
+
+def _batch(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:
+    parallel = config.parallel
+    unit = parallel.micro_batch * parallel.data
+    if phase.global_batch % unit:
+        yield (
+            f"{key}.global_batch={phase.global_batch}: must be a multiple of "
+            f"parallel.micro_batch x parallel.data = {unit}"
+        )
+    elif parallel.virtual_stages > 1 and phase.global_batch // unit % parallel.pipeline:
+        yield (
+            f"{key}.global_batch={phase.global_batch}: gives {phase.global_batch // unit} micro batches; "
+            f"virtual stages need a multiple of parallel.pipeline={parallel.pipeline}"
+        )
+
+
+def _sources(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:
+    known = ", ".join(config.index.sources)
+    for name in phase.sources:
+        if name not in config.index.sources:
+            yield f"{key}.sources.{name}: not a source of index.sources; allowed: {known}"
+    total = sum(source.share for source in phase.sources.values())
+    if abs(total - 1.0) > 1e-6:
+        shares = ", ".join(f"{name} {source.share:g}" for name, source in phase.sources.items())
+        yield f"{key}.sources: the shares add up to {total:g} ({shares}); they must add up to 1"

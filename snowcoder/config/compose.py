@@ -1,0 +1,157 @@
+"""Compose conf/ and the command line into one validated `Config`, reporting all problems at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+
+from snowcoder.config.check import cross_check
+from snowcoder.config.schema import Config
+from snowcoder.errors import UserError
+
+
+def conf_dir() -> Path:
+    """The folder of Hydra configs: SNOWCODER_CONF, ./conf, or the one that came with snowcoder."""
+    here = Path(__file__).resolve().parents[1]
+    candidates = [Path(os.environ.get("SNOWCODER_CONF", "conf")), here.parent / "conf", here / "conf"]
+    for folder in candidates:
+        if (folder / "config.yaml").is_file():
+            return folder.resolve()
+    raise UserError(f"no configs found: none of {', '.join(map(str, candidates))} has config.yaml")
+
+
+def load_config(overrides: list[str]) -> Config:
+    """Compose, validate and cross-check. Raises `UserError` naming every problem found."""
+    problems: list[str] = []
+    raw = _compose(overrides, problems)
+    config = None if raw is None else _validate(raw, problems)
+    if config is not None:
+        problems += cross_check(config)
+    if config is None or problems:
+        lines = "\n".join(f"  {n}. {text}" for n, text in enumerate(problems, 1))
+        raise UserError(f"the config has {len(problems)} problem(s):\n{lines}")
+    return config
+
+
+def read_config(path: Path) -> Config:
+    """Read back a frozen `resolved.yaml`."""
+    try:
+        return Config.model_validate(yaml.safe_load(path.read_text()))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: `snowcoder train` writes it") from None
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UserError(f"{path} is not a frozen config of this version: {error}") from None
+
+
+def to_yaml(config: Config) -> str:
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _compose(overrides: list[str], problems: list[str]) -> dict[str, Any] | None:
+    folder = conf_dir()
+    arguments = [fixed for text in overrides if (fixed := _override(text, folder, problems))]
+    try:
+        with initialize_config_dir(str(folder), version_base="1.3"):
+            composed: DictConfig = compose("config", arguments)
+        resolved = OmegaConf.to_container(composed, resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        problems.append(f"{folder}: {' '.join(str(error).split())}")
+        return None
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def _override(text: str, folder: Path, problems: list[str]) -> str | None:
+    """Check one command-line override; returns what Hydra is given, or None if it is wrong."""
+    try:
+        override: Override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        problems.append(f"{text!r} is not of the form key=value: {reason}")
+        return None
+    key, value = override.key_or_group, override.value()
+    if key == "phase":
+        return _phase_choice(value, folder, problems)
+    if (folder / key).is_dir():
+        return _group_choice(text, key, value, folder, problems)
+    # Forced (++), so that Hydra accepts any key: unknown ones are found by the schema, all together.
+    return text if override.is_delete() else "++" + text.lstrip("+")
+
+
+def _options(group: Path) -> list[str]:
+    return sorted(path.stem for path in group.glob("*.yaml"))
+
+
+def _group_choice(text: str, key: str, value: Any, folder: Path, problems: list[str]) -> str | None:
+    options = _options(folder / key)
+    if value in options:
+        return text.lstrip("+")
+    problems.append(f"{key}={value}: no such choice{_nearest(str(value), options)}; {key} is one of {', '.join(options)}")
+    return None
+
+
+def _phase_choice(value: Any, folder: Path, problems: list[str]) -> str | None:
+    """`phase=phase2` picks what a run executes; the recipe keeps all phases (see conf/config.yaml)."""
+    names = value if isinstance(value, list) else [value]
+    options = _options(folder / "phase")
+    for name in names:
+        if name not in options:
+            problems.append(f"phase={name}: no such choice{_nearest(str(name), options)}; phase is one or more of {', '.join(options)}")
+            return None
+    return f"++run.phases=[{','.join(names)}]"
+
+
+def _validate(raw: dict[str, Any], problems: list[str]) -> Config | None:
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as invalid:
+        problems += [_explain(dict(error), raw) for error in invalid.errors()]
+        return None
+
+
+def _explain(error: dict[str, Any], raw: dict[str, Any]) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_nearest(key, known_keys(raw))}"
+    if error["type"] == "missing":
+        return f"{key}: has no value; conf/ or the command line must set it"
+    return f"{key}={error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def known_keys(raw: dict[str, Any]) -> list[str]:
+    """Dotted names of all keys the schema has; names of phases and sources are taken from `raw`."""
+    return _keys(Config, raw, "")
+
+
+def _keys(section: type[BaseModel], raw: Any, prefix: str) -> list[str]:
+    names: list[str] = []
+    for name, field in section.model_fields.items():
+        below = raw.get(name) if isinstance(raw, dict) else None
+        names.append(prefix + name)
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+                continue
+            if re.match(r"dict\[", str(field.annotation)):
+                for entry, content in (below or {}).items():
+                    names += _keys(kind, content, f"{prefix}{name}.{entry}.")
+            else:
+                names += _keys(kind, below, f"{prefix}{name}.")
+    return names

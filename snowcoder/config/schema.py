@@ -1,0 +1,193 @@
+"""The typed schema of conf/: every key that a snowcoder config can hold, with its type and range.
+
+`compose.py` builds a `Config` from Hydra's YAML, `check.py` adds the rules that span several keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+
+
+class Section(BaseModel):
+    """A group of keys. Unknown keys are errors, values are immutable once validated."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class RunConfig(Section):
+    dir: str  # everything the run makes lies under this folder
+    seed: Natural
+    phases: list[str]  # the phases that `train` executes, in order; empty: all phases of the recipe
+
+
+class StorageConfig(Section):
+    root: str  # s3://bucket/prefix or a folder: where shards lie
+    endpoint: str | None  # null: what the standard AWS chain says
+    region: str | None
+    connections: Count  # parallel range reads
+    part_mib: Count  # size of one range read
+    attempts: Count  # tries of one request before giving up
+
+
+class ColumnsConfig(Section):
+    """Names of the columns (or JSON keys) of a shard."""
+
+    content: str
+    repository: str
+    path: str
+    language: str
+    licence: str
+
+
+class TokenizerConfig(Section):
+    dir: str  # the Hugging Face folder that `tokenizer train` writes and all other stages read
+    algorithm: Literal["byte_bpe", "sentencepiece"]
+    vocab_size: Annotated[int, Field(ge=320)]
+    spare_tokens: Natural  # special tokens kept free for later use
+    shards: str  # what it is trained on
+    sample_mib: Count  # at most this much text is read for training
+    compare_with: str | None  # folder of a public tokenizer to compare with in the report
+
+
+class SourceConfig(Section):
+    shards: str  # folder or S3 prefix of the source's shards
+    planned_tokens: Positive | None = None  # for `plan`, as long as the source is not indexed
+
+
+class IndexConfig(Section):
+    dir: str
+    sources: dict[str, SourceConfig]
+    columns: ColumnsConfig
+    held_out: Share  # share of each source's documents kept out of training, for validation
+    max_document_mib: Positive  # longer documents are dropped and counted
+    on_corrupt_shard: Literal["error", "skip"]
+    workers: Natural  # 0: one per core this process may use
+
+
+class ModelConfig(Section):
+    layers: Count
+    hidden: Count
+    ffn: Count
+    heads: Count
+    kv_heads: Count
+    vocab_size: Count
+    pad_vocab_to: Count  # embedding rows are padded to a multiple of this, whatever the layout
+    sequence_length: Count
+    tied_embeddings: bool
+    rope_theta: Positive
+    norm_eps: Positive
+    init_std: Positive
+
+
+class PackingConfig(Section):
+    document_mask: bool  # attention stays inside a document, positions restart with it
+
+
+class PhaseSource(Section):
+    share: Share  # of the phase's tokens
+    max_epochs: Positive  # over the whole run; the plan refuses to repeat a source more often
+
+
+class LearningRateConfig(Section):
+    peak: Positive
+    warmup_steps: Natural  # linear from 0 to the peak
+    shape: Literal["cosine", "linear", "constant"]
+    final_ratio: Share  # of the peak, reached at the last step of the phase
+
+
+class PhaseConfig(Section):
+    tokens: Positive
+    sequence_length: Count
+    global_batch: Count  # sequences a step
+    sources: dict[str, PhaseSource]
+    learning_rate: LearningRateConfig
+    optimizer_state: Literal["carry", "reset"]  # what becomes of Adam's moments as the phase begins
+
+
+class PlanConfig(Section):
+    dir: str
+    tokens_per_second_per_gpu: Positive  # for the forecast of GPU-hours and dates
+    start: str | None  # ISO date and time of the forecast; null: now
+
+
+class ParallelConfig(Section):
+    tensor: Count
+    sequence: bool
+    pipeline: Count
+    virtual_stages: Count  # model chunks per pipeline rank; 1: not interleaved
+    context: Count
+    data: Count
+    micro_batch: Count
+    distributed_optimizer: bool
+    overlap: bool  # gradients reduced and parameters gathered while computing
+    recompute: Literal["none", "selective", "full"]
+
+    @property
+    def world_size(self) -> int:
+        return self.tensor * self.pipeline * self.context * self.data
+
+
+class PrecisionConfig(Section):
+    dtype: Literal["fp32", "bf16"]
+    fp8: Literal["none", "delayed", "tensorwise"]
+    gradients_fp32: bool  # accumulate and reduce gradients in fp32
+
+
+class OptimizerConfig(Section):
+    lr: Positive
+    beta1: Share
+    beta2: Share
+    eps: Positive
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    clip: Positive
+
+
+class CheckpointConfig(Section):
+    every_steps: Count
+    keep: Count  # newest ones that stay; the ends of phases stay besides
+    asynchronous: bool
+
+
+class LaunchConfig(Section):
+    kind: Literal["local", "slurm"]
+    threads: Natural  # CPU threads a rank; 0: cores divided by ranks
+    timeout_minutes: Positive  # of a collective, before a rank gives up
+
+
+class LoggingConfig(Section):
+    every_steps: Count
+    tensorboard: bool
+    validate_every: Natural  # steps between evaluations on held-out data; 0: never
+    validate_samples: Count
+    profile_steps: tuple[Natural, Natural] | None  # first and last step that torch.profiler records
+
+
+class ExportConfig(Section):
+    dir: str
+    dtype: Literal["fp32", "bf16"]
+    step: Natural | None  # null: the newest valid checkpoint
+
+
+class Config(Section):
+    run: RunConfig
+    storage: StorageConfig
+    tokenizer: TokenizerConfig
+    index: IndexConfig
+    model: ModelConfig
+    packing: PackingConfig
+    phases: dict[str, PhaseConfig]
+    plan: PlanConfig
+    parallel: ParallelConfig
+    precision: PrecisionConfig
+    optimizer: OptimizerConfig
+    checkpoint: CheckpointConfig
+    launch: LaunchConfig
+    logging: LoggingConfig
+    export: ExportConfig

@@ -1,0 +1,17 @@
+"""`snowcoder config show` and `snowcoder config check`."""
+
+from __future__ import annotations
+
+from snowcoder.config.compose import to_yaml
+from snowcoder.config.schema import Config
+
+
+def show(config: Config) -> None:
+    """Print the config as workers would read it."""
+    print(to_yaml(config), end="")
+
+
+def check(config: Config) -> None:
+    """Say that the config is valid; an invalid one never comes this far."""
+    phases = ", ".join(config.run.phases or config.phases)
+    print(f"the config is valid: {phases} on {config.parallel.world_size} rank(s), results in {config.run.dir}")
