@@ -1,0 +1,81 @@
+"""Random access to an indexed source: lengths of documents, slices of their token ids."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from snowcoder.errors import OperationError
+from snowcoder.index.format import open_idx
+from snowcoder.lineage.manifest import read_manifest
+
+_OPEN_SHARDS = 64
+
+
+class _Shard(NamedTuple):
+    lengths: np.ndarray  # int32 [documents]
+    pointers: np.ndarray  # int64 [documents], byte offset in the .bin
+    ids: np.memmap  # uint16 or int32 [tokens]
+
+
+class IndexedSource:
+    """One split of a source's folder. Reads only the manifest; shards are mapped when asked for.
+
+    Documents are numbered through the shards in order. Memory and open files do not grow with them.
+    """
+
+    def __init__(self, folder: Path, split: str = "train") -> None:
+        self.manifest = read_manifest(folder, "snowcoder index build")
+        shards = [shard for shard in self.manifest.counts["shards"] if shard[split]["documents"]]
+        self.documents: int = self.manifest.counts[split]["documents"]
+        self.tokens: int = self.manifest.counts[split]["tokens"]
+        self.prefixes = [folder / split / shard["name"] for shard in shards]
+        self.starts = np.cumsum([0, *(shard[split]["documents"] for shard in shards)])
+        self._shard = functools.lru_cache(_OPEN_SHARDS)(self._open)
+
+    def lengths(self, documents: np.ndarray) -> np.ndarray:
+        """Tokens of each of `documents` (any order, repeats allowed), with end of text; int64."""
+        documents = np.asarray(documents)
+        order = np.argsort(documents, kind="stable")
+        ascending = documents[order]
+        self._check_range(ascending)
+        cuts = np.searchsorted(ascending, self.starts)
+        lengths = np.empty(len(documents), np.int64)
+        for shard in np.flatnonzero(np.diff(cuts)):
+            chosen = slice(cuts[shard], cuts[shard + 1])
+            rows = ascending[chosen] - self.starts[shard]
+            lengths[order[chosen]] = self._shard(int(shard)).lengths[rows]
+        return lengths
+
+    def tokens_of(self, document: int, start: int, stop: int) -> np.ndarray:
+        """Ids `start` to `stop` of a document (uint16 or int32); fewer where it ends earlier."""
+        number, row = self.locate(document)
+        shard = self._shard(number)
+        first = int(shard.pointers[row]) // shard.ids.itemsize
+        stop = min(stop, int(shard.lengths[row]))
+        return np.array(shard.ids[first + start : first + stop])
+
+    def locate(self, document: int) -> tuple[int, int]:
+        """Number of the shard that holds the document, and its row there."""
+        self._check_range(np.array([document]))
+        shard = int(np.searchsorted(self.starts, document, side="right")) - 1
+        return shard, int(document - self.starts[shard])
+
+    def _check_range(self, ascending: np.ndarray) -> None:
+        if len(ascending) and (ascending[0] < 0 or ascending[-1] >= self.documents):
+            raise IndexError(f"{ascending[0]} to {ascending[-1]} of {self.documents} documents")
+
+    def _open(self, number: int) -> _Shard:
+        prefix = self.prefixes[number]
+        idx = open_idx(prefix.with_suffix(".idx"))
+        documents = int(self.starts[number + 1] - self.starts[number])
+        if len(idx.lengths) != documents:
+            raise OperationError(f"{prefix}.idx: {len(idx.lengths)} documents, not {documents}")
+        try:
+            ids = np.memmap(prefix.with_suffix(".bin"), idx.dtype, mode="r")
+        except (OSError, ValueError) as error:
+            raise OperationError(f"{prefix}.bin: cannot be opened ({error})") from None
+        return _Shard(idx.lengths, idx.pointers, ids)
