@@ -171,7 +171,6 @@ class LoggingConfig(Section):
 
 class ExportConfig(Section):
     dir: str
-    dtype: Literal["fp32", "bf16"]
     step: Natural | None  # null: the newest valid checkpoint
 
 

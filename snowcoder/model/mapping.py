@@ -1,0 +1,133 @@
+"""Parameters of the megatron-core model and of Hugging Face's Llama, each made from the other.
+
+Both directions go through `RULES`: initialization and import fill a rank's part of a parameter from whole Hugging Face
+tensors, export splits whole megatron parameters (one rank's worth) back into them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from megatron.core.models.gpt import GPTModel
+
+from snowcoder.config.schema import ModelConfig
+
+Tensors = list[torch.Tensor]
+
+
+class Part(NamedTuple):
+    """Which tensor-parallel part of a parameter."""
+
+    rank: int
+    size: int
+
+
+class Rule(NamedTuple):
+    """How one kind of megatron parameter corresponds to Hugging Face tensors."""
+
+    names: tuple[str, ...]  # of the Hugging Face tensors; {i} is the layer
+    merge: Callable[[Tensors, ModelConfig, Part], torch.Tensor]
+    split: Callable[[torch.Tensor, ModelConfig], Tensors]
+
+
+def _replicated(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+    return tensors[0]
+
+
+def _rows(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+    return tensors[0].chunk(part.size, dim=0)[part.rank]
+
+
+def _columns(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+    return tensors[0].chunk(part.size, dim=1)[part.rank]
+
+
+def _whole(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+    return [tensor]
+
+
+def _pad_vocabulary(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+    missing = -model.vocab_size % model.pad_vocab_to
+    return _rows([torch.nn.functional.pad(tensors[0], (0, 0, 0, missing))], model, part)
+
+
+def _cut_vocabulary(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+    return [tensor[: model.vocab_size]]
+
+
+def _merge_qkv(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+    # Megatron keeps, for each group of queries, its query heads, then its key head, then its value head.
+    groups = [tensor.view(model.kv_heads, -1, model.hidden) for tensor in tensors]
+    return _rows([torch.cat(groups, dim=1).reshape(-1, model.hidden)], model, part)
+
+
+def _split_qkv(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+    head = model.hidden // model.heads
+    sizes = [model.heads // model.kv_heads * head, head, head]
+    groups = tensor.view(model.kv_heads, -1, model.hidden).split(sizes, dim=1)
+    return [group.reshape(-1, model.hidden) for group in groups]
+
+
+def _merge_gate_up(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+    # Each rank holds its part of the gate above its part of the up projection.
+    return torch.cat([_rows([tensor], model, part) for tensor in tensors])
+
+
+def _split_gate_up(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+    return list(tensor.chunk(2))
+
+
+_LAYER = "model.layers.{i}."
+RULES = {
+    "embedding.word_embeddings.weight": Rule(("model.embed_tokens.weight",), _pad_vocabulary, _cut_vocabulary),
+    "output_layer.weight": Rule(("lm_head.weight",), _pad_vocabulary, _cut_vocabulary),
+    "decoder.final_layernorm.weight": Rule(("model.norm.weight",), _replicated, _whole),
+    "input_layernorm.weight": Rule((_LAYER + "input_layernorm.weight",), _replicated, _whole),
+    "pre_mlp_layernorm.weight": Rule((_LAYER + "post_attention_layernorm.weight",), _replicated, _whole),
+    "self_attention.linear_qkv.weight": Rule(
+        tuple(f"{_LAYER}self_attn.{name}_proj.weight" for name in "qkv"), _merge_qkv, _split_qkv
+    ),
+    "self_attention.linear_proj.weight": Rule((_LAYER + "self_attn.o_proj.weight",), _columns, _whole),
+    "mlp.linear_fc1.weight": Rule(
+        tuple(f"{_LAYER}mlp.{name}_proj.weight" for name in ("gate", "up")), _merge_gate_up, _split_gate_up
+    ),
+    "mlp.linear_fc2.weight": Rule((_LAYER + "mlp.down_proj.weight",), _columns, _whole),
+}
+# Transformer Engine fuses a norm into the linear layer that follows it.
+RULES["self_attention.linear_qkv.layer_norm_weight"] = RULES["input_layernorm.weight"]
+RULES["mlp.linear_fc1.layer_norm_weight"] = RULES["pre_mlp_layernorm.weight"]
+
+
+def parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[torch.nn.Parameter, Rule, list[str]]]:
+    """Each parameter of a chunk with its rule and the names of its Hugging Face tensors."""
+    first = chunk.decoder.layers[0].layer_number - 1 if len(chunk.decoder.layers) else 0
+    for name, parameter in chunk.named_parameters():
+        found = re.match(r"decoder\.layers\.(\d+)\.(.+)", name)
+        rule = RULES[found[2] if found else name]
+        names = [text.format(i=first + int(found[1]) if found else None) for text in rule.names]
+        if names == ["lm_head.weight"] and model.tied_embeddings:
+            # The last pipeline stage's own copy of the tied embedding.
+            names = ["model.embed_tokens.weight"]
+        yield parameter, rule, names
+
+
+@torch.no_grad()
+def load_hugging_face(chunk: GPTModel, model: ModelConfig, part: Part, get: Callable[[str], torch.Tensor]) -> None:
+    """Fill a chunk's parameters, of which this rank holds `part`, from whole tensors that `get` returns by name."""
+    for parameter, rule, names in parameters(chunk, model):
+        value = rule.merge([get(name) for name in names], model, part)
+        assert value.shape == parameter.shape, (names, value.shape, parameter.shape)
+        parameter.copy_(value)
+
+
+@torch.no_grad()
+def to_hugging_face(chunk: GPTModel, model: ModelConfig) -> dict[str, torch.Tensor]:
+    """Hugging Face tensors of a whole model, held by one rank. Tied embeddings appear once."""
+    tensors: dict[str, torch.Tensor] = {}
+    for parameter, rule, names in parameters(chunk, model):
+        pieces = rule.split(parameter.detach(), model)
+        tensors.update(zip(names, (piece.contiguous() for piece in pieces), strict=True))
+    return tensors

@@ -1,0 +1,17 @@
+"""The hooks of the training loop. All ranks call them, in the order of the list, at the same steps."""
+
+from __future__ import annotations
+
+from snowcoder.training.run import Run
+from snowcoder.training.step import StepResult
+
+
+class Callback:
+    def on_start(self, run: Run) -> None:
+        """Before the first update, with the checkpoint loaded."""
+
+    def on_step(self, run: Run, result: StepResult) -> None:
+        """After each update; `run.step` counts it already."""
+
+    def on_end(self, run: Run) -> None:
+        """After the last update."""

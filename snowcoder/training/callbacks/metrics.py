@@ -1,0 +1,111 @@
+"""metrics.jsonl, TensorBoard and the console's line for each step. Rank 0 writes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch.distributed as dist
+
+from snowcoder.storage.atomic import write_text
+from snowcoder.training.callbacks.base import Callback
+from snowcoder.training.run import Run
+from snowcoder.training.step import StepResult
+
+
+class Metrics(Callback):
+    def __init__(self, run: Run) -> None:
+        self.path = Path(run.config.run.dir) / "metrics.jsonl"
+        self.every = run.config.logging.every_steps
+        self.recent: deque[tuple[float, int]] = deque(maxlen=20)
+        self.file: TextIO | None = None
+        self.board: Any = None
+
+    def on_start(self, run: Run) -> None:
+        if dist.get_rank() == 0:
+            keep_until(self.path, run.step)
+            self.file = self.path.open("a", buffering=1)
+            self.board = _tensorboard(run) if run.config.logging.tensorboard else None
+
+    def on_step(self, run: Run, result: StepResult) -> None:
+        self.recent.append((result.seconds, result.tokens))
+        if self.file is None:
+            return
+        rate = result.tokens / result.seconds
+        self.write({"kind": "step", **result._asdict(), "tokens_per_second": round(rate, 1), "time": time.time()})
+        if run.step % self.every == 0 or run.step == run.last_step:
+            print(self._line(run, result), flush=True)
+
+    def on_end(self, run: Run) -> None:
+        if self.file is not None:
+            self.file.close()
+        if self.board is not None:
+            self.board.close()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """One record to metrics.jsonl and TensorBoard (rank 0; elsewhere nothing)."""
+        if self.file is None:
+            return
+        self.file.write(json.dumps(record) + "\n")
+        if record["kind"] == "validation":
+            losses = ", ".join(f"{name} {loss:.4f}" for name, loss in record["losses"].items())
+            print(f"{record['phase']} step {record['step']}  held-out loss: {losses or 'no held-out data'}", flush=True)
+        if self.board is not None:
+            for name, value in _scalars(record):
+                self.board.add_scalar(name, value, record["step"])
+
+    def _line(self, run: Run, result: StepResult) -> str:
+        seconds, tokens = sum(s for s, _ in self.recent), sum(t for _, t in self.recent)
+        phase = run.plan.phase_at(run.step - 1)
+        in_phase = tokens_left(run, phase.first_step + phase.steps)
+        in_run = tokens_left(run, run.last_step)
+        return (
+            f"{result.phase} step {run.step}/{run.last_step}  loss {result.loss:.4f}  norm {result.gradient_norm:.2f}  "
+            f"lr {result.learning_rate:.2e}  {tokens / seconds:,.0f} tokens/s  "
+            f"left: phase {_clock(in_phase * seconds / tokens)}, run {_clock(in_run * seconds / tokens)}"
+        )
+
+
+def tokens_left(run: Run, until: int) -> int:
+    """Tokens between the run's step and step `until`."""
+    spans = [
+        (max(0, min(until, phase.first_step + phase.steps) - max(run.step, phase.first_step)), phase)
+        for phase in run.plan.phases
+    ]
+    return sum(steps * phase.global_batch * phase.sequence_length for steps, phase in spans)
+
+
+def keep_until(path: Path, step: int) -> None:
+    """Drop the records of steps that were lost with a killed run and will be done again."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return
+    kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
+    write_text(path, "".join(line + "\n" for line in kept))
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return float("inf")  # cut short by a kill
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _scalars(record: dict[str, Any]) -> list[tuple[str, float]]:
+    if record["kind"] == "validation":
+        return [(f"held_out/{name}", loss) for name, loss in record["losses"].items()]
+    return [(name, record[name]) for name in ("loss", "gradient_norm", "learning_rate", "tokens_per_second")]
+
+
+def _tensorboard(run: Run) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(run.folder / "tensorboard"), purge_step=run.step + 1)

@@ -1,0 +1,36 @@
+"""Records torch.profiler traces of the steps that the config names, one file a rank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.distributed as dist
+from torch.profiler import profile
+
+from snowcoder.training.callbacks.base import Callback
+from snowcoder.training.run import Run
+from snowcoder.training.step import StepResult
+
+
+class Profiler(Callback):
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self.profile: Any = None
+
+    def on_start(self, run: Run) -> None:
+        self._begin(run)
+
+    def on_step(self, run: Run, result: StepResult) -> None:
+        if self.profile is not None and run.step >= self.last:
+            self.profile.stop()
+            folder = run.folder / "profile"
+            folder.mkdir(parents=True, exist_ok=True)
+            self.profile.export_chrome_trace(str(folder / f"rank{dist.get_rank()}.json.gz"))
+            self.profile = None
+        else:
+            self._begin(run)
+
+    def _begin(self, run: Run) -> None:
+        if self.profile is None and run.step + 1 == self.first:
+            self.profile = profile()
+            self.profile.start()

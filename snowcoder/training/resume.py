@@ -1,0 +1,71 @@
+"""Where a run starts: the newest valid checkpoint, checked against the plan; else the initial weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+
+from snowcoder.errors import UserError
+from snowcoder.mixture.plan import Plan
+from snowcoder.training.checkpoint import load_checkpoint
+from snowcoder.training.completion import newest_valid, read_record
+from snowcoder.training.run import Run
+
+
+def resume(run: Run, checkpoints: Path) -> str:
+    """Load the newest valid checkpoint into `run`. Returns what was done, for the log."""
+    found, passed_over = _agree(checkpoints)
+    record = read_record(found) if found else None
+    check_start(run, record)
+    notes = [f"passed over {text}" for text in passed_over]
+    if found is None or record is None:
+        return "; ".join([*notes, "starting from initial weights"])
+    load_checkpoint(run.model, found)
+    run.step = record["step"]
+    return "; ".join([*notes, f"resumed from {found} (step {run.step}, {record['phase']})"])
+
+
+def check_start(run: Run, record: dict[str, Any] | None) -> None:
+    """Refuse a checkpoint of another model or past, and a phase whose predecessor has not ended."""
+    step = record["step"] if record else 0
+    if record:
+        _check_same_model(run, record)
+        _check_same_past(run.plan, record)
+    first = run.phases[0]
+    if step < first.first_step:
+        earlier = run.plan.phase_at(step).name
+        raise UserError(
+            f"{first.name} starts at step {first.first_step}, where the phase before it ends, but the newest valid "
+            f"checkpoint in {run.folder} is at step {step} (in {earlier}): finish `phase={earlier}` first, "
+            "or run the phases together"
+        )
+
+
+def _check_same_model(run: Run, record: dict[str, Any]) -> None:
+    ours = run.config.model.model_dump()
+    different = [f"model.{key}: {record['model'].get(key)} there, {ours[key]} here" for key in ours if record["model"].get(key) != ours[key]]
+    if run.config.parallel.distributed_optimizer != record["parallel"]["distributed_optimizer"]:
+        different.append("parallel.distributed_optimizer: its state cannot be converted")
+    if run.config.precision.dtype != record["precision"]["dtype"]:
+        different.append(f"precision.dtype: {record['precision']['dtype']} there, {run.config.precision.dtype} here")
+    if different:
+        raise UserError(f"the checkpoint in {run.folder} is of another model: {'; '.join(different)}. Use another run.dir")
+
+
+def _check_same_past(plan: Plan, record: dict[str, Any]) -> None:
+    ours = {phase.name: phase.digest for phase in plan.phases}
+    for name, digest in record["phases"].items():
+        if ours.get(name) != digest:
+            raise UserError(
+                f"the checkpoint at step {record['step']} was trained by another plan of {name}: budgets, sources, "
+                "seed, batch or learning rate of a phase that has begun cannot change. Restore them, or use another run.dir"
+            )
+
+
+def _agree(checkpoints: Path) -> tuple[Path | None, list[str]]:
+    """Rank 0 looks (digesting every file once), all ranks follow."""
+    answer: list[Any] = [newest_valid(checkpoints) if dist.get_rank() == 0 else None]
+    dist.broadcast_object_list(answer, src=0)
+    return answer[0]

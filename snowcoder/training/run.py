@@ -1,0 +1,106 @@
+"""What a rank holds while it trains: the plan, the samples, the model, the optimizer, the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
+from megatron.core.models.gpt import GPTModel
+from megatron.core.optimizer import MegatronOptimizer
+from megatron.core.transformer import TransformerConfig
+from megatron.core.transformer.module import Float16Module
+
+from snowcoder.config.schema import Config
+from snowcoder.mixture.plan import PhasePlan, Plan, load_plan
+from snowcoder.mixture.samples import SampleReader
+from snowcoder.model.initialize import draw
+from snowcoder.model.llama import build_chunks, transformer_config
+from snowcoder.model.mapping import load_hugging_face
+from snowcoder.training.optimizer import build_optimizer
+from snowcoder.training.parallel import tensor_part
+
+
+@dataclass
+class Model:
+    """This rank's part of the model, with gradient buffers and optimizer."""
+
+    transformer: TransformerConfig
+    chunks: list[DistributedDataParallel]
+    optimizer: MegatronOptimizer
+
+    @property
+    def bare_chunks(self) -> list[GPTModel]:
+        """The GPTModels inside the wrappers."""
+        return [unwrap(chunk) for chunk in self.chunks]
+
+
+@dataclass
+class Run:
+    """The state of training. `step` counts finished updates; all else follows from it and the plan."""
+
+    config: Config
+    plan: Plan
+    reader: SampleReader
+    model: Model
+    step: int = 0
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.config.run.dir) / "train"
+
+    @property
+    def phases(self) -> list[PhasePlan]:
+        """The phases this run executes."""
+        wanted = self.config.run.phases
+        return [phase for phase in self.plan.phases if not wanted or phase.name in wanted]
+
+    @property
+    def last_step(self) -> int:
+        last = self.phases[-1]
+        return last.first_step + last.steps
+
+
+def build_run(config: Config) -> Run:
+    """Open plan and index, build the model with its initial weights. Loads no checkpoint."""
+    plan = load_plan(Path(config.plan.dir))
+    reader = SampleReader(plan, Path(config.plan.dir), Path(config.index.dir))
+    return Run(config, plan, reader, build_model(config))
+
+
+def build_model(config: Config, get: Callable[[str], torch.Tensor] | None = None) -> Model:
+    """The model, filled from whole Hugging Face tensors by name; without `get`, with initial weights."""
+    transformer = transformer_config(config)
+    chunks = build_chunks(config, transformer)
+    fill = get or (lambda name: draw(name, config.model, config.run.seed))
+    for chunk in chunks:
+        load_hugging_face(chunk, config.model, tensor_part(), fill)
+    wrapped = _wrap(config, transformer, chunks)
+    return Model(transformer, wrapped, build_optimizer(config, transformer, wrapped))
+
+
+def _wrap(config: Config, transformer: TransformerConfig, chunks: list[GPTModel]) -> list[DistributedDataParallel]:
+    parallel = config.parallel
+    buffers = DistributedDataParallelConfig(
+        grad_reduce_in_fp32=config.precision.gradients_fp32,
+        use_distributed_optimizer=parallel.distributed_optimizer,
+        overlap_grad_reduce=parallel.overlap,
+        overlap_param_gather=parallel.overlap,
+        check_for_nan_in_grad=True,
+    )
+    modules: list[Any] = chunks
+    if config.precision.dtype == "bf16":
+        modules = [Float16Module(transformer, chunk) for chunk in chunks]
+    return [
+        DistributedDataParallel(transformer, buffers, module, disable_bucketing=n > 0)
+        for n, module in enumerate(modules)
+    ]
+
+
+def unwrap(module: Any) -> GPTModel:
+    while hasattr(module, "module"):
+        module = module.module
+    return module
