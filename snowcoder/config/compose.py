@@ -117,7 +117,25 @@ def _validate(raw: dict[str, Any], problems: list[str]) -> Config | None:
     try:
         return Config.model_validate(raw)
     except ValidationError as invalid:
-        problems += [_explain(dict(error), raw) for error in invalid.errors()]
+        errors = [dict(error) for error in invalid.errors()]
+    problems += [_explain(error, raw) for error in errors]
+    return _without(raw, [error["loc"] for error in errors])
+
+
+def _without(raw: dict[str, Any], wrong: list[tuple[str | int, ...]]) -> Config | None:
+    """The config with the wrong values as conf/ has them, so that the cross-checks can speak in the same report."""
+    defaults = _compose([], [])
+    for location in wrong:
+        here: Any = raw
+        there: Any = defaults
+        for part in location[:-1]:
+            here, there = here[part], there.get(part, {}) if isinstance(there, dict) else {}
+        here.pop(location[-1], None)
+        if isinstance(there, dict) and location[-1] in there:
+            here[location[-1]] = there[location[-1]]
+    try:
+        return Config.model_validate(raw)
+    except ValidationError:
         return None
 
 

@@ -1,0 +1,37 @@
+# make demo | test | test-slow | check | format | bench NAME=index
+# A Python 3.11 or 3.12 with venv is all that must be there; everything else goes into .venv/.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12; do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+NAME ?= index
+
+.PHONY: env demo test test-slow check format bench
+
+env: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or 3.12 with venv: apt-get install python3 python3-venv"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	@touch $@
+
+demo: env
+	$(BIN)/snowcoder demo
+
+test: env
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: env
+	$(BIN)/python -m pytest -m slow --timeout=1800
+
+check: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: env
+	$(BIN)/python -m benchmarks $(NAME)

@@ -1,0 +1,14 @@
+#!/bin/bash
+# Phase 2, continued pretraining on the best tokens; goes on where phase 1 ended: sbatch slurm/phase2.sh [group=choice key=value ...]
+# sbatch's own options change the size: sbatch --nodes=2 slurm/phase2.sh parallel.data=16
+#SBATCH --job-name=snowcoder-phase2
+#SBATCH --nodes=16
+#SBATCH --ntasks-per-node=8
+#SBATCH --gpus-per-node=8
+#SBATCH --cpus-per-task=12
+#SBATCH --exclusive
+#SBATCH --output=%x-%j.log
+set -euo pipefail
+cd "${SLURM_SUBMIT_DIR:?run this by sbatch from the folder of the project}"
+. slurm/environment.sh
+exec snowcoder train launch=slurm phase=phase2 "$@"

@@ -1,0 +1,14 @@
+#!/bin/bash
+# Phase 3, on synthetic code; goes on where phase 2 ended: sbatch slurm/phase3.sh [group=choice key=value ...]
+# sbatch's own options change the size: sbatch --nodes=2 slurm/phase3.sh parallel.data=16
+#SBATCH --job-name=snowcoder-phase3
+#SBATCH --nodes=16
+#SBATCH --ntasks-per-node=8
+#SBATCH --gpus-per-node=8
+#SBATCH --cpus-per-task=12
+#SBATCH --exclusive
+#SBATCH --output=%x-%j.log
+set -euo pipefail
+cd "${SLURM_SUBMIT_DIR:?run this by sbatch from the folder of the project}"
+. slurm/environment.sh
+exec snowcoder train launch=slurm phase=phase3 "$@"
