@@ -119,7 +119,7 @@ def _validate(raw: dict[str, Any], problems: list[str]) -> Config | None:
     except ValidationError as invalid:
         errors = [dict(error) for error in invalid.errors()]
     problems += [_explain(error, raw) for error in errors]
-    return _without(raw, [error["loc"] for error in errors])
+    return _without(raw, [error["loc"][:-1] if error["type"] == "missing" else error["loc"] for error in errors])
 
 
 def _without(raw: dict[str, Any], wrong: list[tuple[str | int, ...]]) -> Config | None:
@@ -129,7 +129,7 @@ def _without(raw: dict[str, Any], wrong: list[tuple[str | int, ...]]) -> Config 
         here: Any = raw
         there: Any = defaults
         for part in location[:-1]:
-            here, there = here[part], there.get(part, {}) if isinstance(there, dict) else {}
+            here, there = here.get(part, {}), there.get(part, {}) if isinstance(there, dict) else {}
         here.pop(location[-1], None)
         if isinstance(there, dict) and location[-1] in there:
             here[location[-1]] = there[location[-1]]
