@@ -6,27 +6,23 @@ import math
 
 import torch
 import xxhash
-from megatron.core.models.gpt import GPTModel
 
 from snowcoder.config.schema import ModelConfig
-from snowcoder.model.mapping import Part, load_hugging_face
-
-
-def initialize(chunk: GPTModel, model: ModelConfig, part: Part, seed: int) -> None:
-    """Fill this rank's part: norms with ones, the rest normal; projections into the residual stream are
-    scaled down by sqrt(2 x layers), as in GPT-2 and Megatron."""
-    load_hugging_face(chunk, model, part, lambda name: draw(name, model, seed))
 
 
 def draw(name: str, model: ModelConfig, seed: int) -> torch.Tensor:
-    """The initial value of the Hugging Face tensor `name`, whole, fp32, on the CPU."""
+    """The initial value of the Hugging Face tensor `name`, whole, fp32, on the CPU.
+
+    Norms are ones, the rest normal; projections into the residual stream are scaled down by sqrt(2 x layers), as in
+    GPT-2 and Megatron.
+    """
     shape = tensor_shape(name, model)
     if "norm" in name:
         return torch.ones(shape)
     std = model.init_std
     if name.endswith(("o_proj.weight", "down_proj.weight")):
         std /= math.sqrt(2 * model.layers)
-    generator = torch.Generator().manual_seed(xxhash.xxh3_64_intdigest(f"{seed}/{name}") >> 1)
+    generator = torch.Generator().manual_seed(xxhash.xxh3_64_intdigest(f"{seed}/{name}".encode()) >> 1)
     return torch.empty(shape).normal_(0.0, std, generator=generator)
 
 

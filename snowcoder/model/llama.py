@@ -66,8 +66,9 @@ def transformer_config(config: Config) -> TransformerConfig:
         persist_layer_norm=TRANSFORMER_ENGINE,
         apply_rope_fusion=TRANSFORMER_ENGINE,
         gradient_accumulation_fusion=False,
-        perform_initialization=False,  # `initialize` fills every parameter by name
-        use_cpu_initialization=platform.ON_CPU,
+        # The values are overwritten by name (see initialize.py), but this also marks the tensor-parallel parameters:
+        # without the marks, gradient norms count them on one rank only.
+        perform_initialization=True,
     )
 
 
