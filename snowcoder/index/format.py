@@ -66,3 +66,11 @@ def open_idx(path: Path) -> Idx:
         np.frombuffer(data, np.int64, count, pointers),
         np.frombuffer(data, np.int64, ends, indices),
     )
+
+
+def open_bin(path: Path, dtype: np.dtype) -> np.memmap:
+    """Map the ids of a .bin file. OperationError where it is missing, empty or cut inside an id."""
+    try:
+        return np.memmap(path, dtype, mode="r")
+    except (OSError, ValueError) as error:
+        raise OperationError(f"{path}: cannot be opened ({error})") from None

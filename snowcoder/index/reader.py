@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from snowcoder.errors import OperationError
-from snowcoder.index.format import open_idx
+from snowcoder.index.format import open_bin, open_idx
 from snowcoder.lineage.manifest import read_manifest
 
 _OPEN_SHARDS = 64
@@ -74,8 +74,5 @@ class IndexedSource:
         documents = int(self.starts[number + 1] - self.starts[number])
         if len(idx.lengths) != documents:
             raise OperationError(f"{prefix}.idx: {len(idx.lengths)} documents, not {documents}")
-        try:
-            ids = np.memmap(prefix.with_suffix(".bin"), idx.dtype, mode="r")
-        except (OSError, ValueError) as error:
-            raise OperationError(f"{prefix}.bin: cannot be opened ({error})") from None
+        ids = open_bin(prefix.with_suffix(".bin"), idx.dtype)
         return _Shard(idx.lengths, idx.pointers, ids)

@@ -1,0 +1,39 @@
+"""Which split a document belongs to, and its row of the sidecar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from snowcoder.index.writer import SPLITS
+from snowcoder.storage.shards import Batch
+
+
+def by_split(batch: Batch, held_out: float) -> Iterator[tuple[str, list[str], pa.Table]]:
+    """For each split that has documents: its name, their texts, and the sidecar without tokens."""
+    data = [text.encode() for text in batch.contents]
+    hashes = [xxhash.xxh3_128_digest(content) for content in data]
+    table = pa.table(
+        {
+            "repository": batch.repositories,
+            "path": batch.paths,
+            "language": batch.languages,
+            "licence": batch.licences,
+            "content_hash": pa.array(hashes, pa.binary(16)),
+            "bytes": pa.array([len(content) for content in data], pa.int64()),
+        }
+    )
+    chosen = is_held_out(hashes, held_out)
+    for split, mask in zip(SPLITS, (~chosen, chosen), strict=True):
+        rows = np.flatnonzero(mask)
+        if len(rows):
+            yield split, [batch.contents[row] for row in rows], table.take(rows)
+
+
+def is_held_out(hashes: list[bytes], share: float) -> np.ndarray:
+    """Decided by the content alone, so that no copy of a held-out document is trained on."""
+    high = np.frombuffer(b"".join(hashes), ">u8")[::2]
+    return high < share * 2.0**64

@@ -1,0 +1,56 @@
+"""The manifest of an indexed source, added up from the records of its shards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from snowcoder.config.schema import IndexConfig
+from snowcoder.index.format import token_dtype
+from snowcoder.index.record import ShardRecord
+from snowcoder.index.writer import SPLITS
+from snowcoder.lineage.digest import digest_json
+from snowcoder.lineage.manifest import Manifest
+from snowcoder.tokenization.load import Tokenizer
+
+
+def shard_config(index: IndexConfig) -> dict[str, Any]:
+    """The part of the config that decides what a shard becomes."""
+    return index.model_dump(include={"columns", "held_out", "max_document_mib"})
+
+
+def made_with(index: IndexConfig, tokenizer: Tokenizer) -> str:
+    """Identity of what turns a given shard into its files."""
+    return digest_json({"tokenizer": tokenizer.digest, **shard_config(index)})
+
+
+def source_manifest(
+    index: IndexConfig, tokenizer: Tokenizer, records: list[ShardRecord]
+) -> Manifest:
+    """`records`: of all shards of the source, in their order."""
+    shards = [{"name": r.key, "bytes": r.bytes, "digest": r.digest} for r in records]
+    return Manifest(
+        stage="index",
+        inputs={"tokenizer": tokenizer.digest, "shards": shards},
+        config={**shard_config(index), "on_corrupt_shard": index.on_corrupt_shard},
+        counts={
+            **{split: total(record.splits[split] for record in records) for split in SPLITS},
+            "tokens_by_language": total(record.tokens_by_language for record in records),
+            "dropped": total(record.dropped for record in records),
+            "skipped": {record.key: record.skipped for record in records if record.skipped},
+            "max_token_id": max(record.max_token_id for record in records),
+            "vocab_size": tokenizer.vocab_size,
+            "dtype": token_dtype(tokenizer.vocab_size).name,
+            "encoders": dict(Counter(record.encoder for record in records)),
+            "shards": [{"name": record.name, **record.splits} for record in records],
+        },
+        outputs=[output for record in records for output in record.outputs],
+    )
+
+
+def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    result: Counter[str] = Counter()
+    for count in counts:
+        result.update(count)
+    return dict(sorted(result.items()))

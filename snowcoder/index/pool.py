@@ -1,0 +1,102 @@
+"""Worker processes that index shards. One that dies is an error naming its shard, not a hang."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from snowcoder.errors import OperationError, SnowcoderError
+from snowcoder.index.record import ShardRecord
+from snowcoder.index.shard import Job, ShardIndexer, Task
+
+# A server process imports the libraries once and forks the workers. Forking this process itself
+# would not be safe: it has threads.
+_CONTEXT = multiprocessing.get_context("forkserver")
+
+
+def warm_up() -> None:
+    """Start importing what workers need while the caller does something else."""
+    _CONTEXT.set_forkserver_preload(["__main__", __name__])
+    forkserver.ensure_running()
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    task: Task
+
+    def result(self) -> ShardRecord:
+        """What came of the task; raises what the worker raised, or that it died."""
+        try:
+            outcome = self.connection.recv()
+        except EOFError:
+            self.process.join()
+            raise OperationError(
+                f"{self.task.info.key}: the worker process indexing it ended with exit code "
+                f"{self.process.exitcode} (-9: killed, often for lack of memory); run again to "
+                "continue from the finished shards"
+            ) from None
+        if isinstance(outcome, SnowcoderError):
+            raise outcome
+        return outcome
+
+
+def index_shards(job: Job, tasks: list[Task], workers: int) -> Iterator[ShardRecord]:
+    """Index `tasks` in parallel; yields records as shards are finished, in any order."""
+    waiting = iter(sorted(tasks, key=lambda task: -task.info.bytes))  # the last to end are short
+    running: list[_Worker] = []
+    try:
+        running += (_start(job, task) for _, task in zip(range(workers), waiting, strict=False))
+        while running:
+            for connection in wait([worker.connection for worker in running]):
+                worker = next(w for w in running if w.connection is connection)
+                yield worker.result()
+                _give(worker, waiting, running)
+    finally:
+        for worker in running:
+            worker.process.terminate()
+            worker.process.join()
+
+
+def _start(job: Job, task: Task) -> _Worker:
+    ours, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=_serve, args=(theirs, job), daemon=True)
+    process.start()
+    theirs.close()  # or the death of the worker would not be seen
+    ours.send(task)
+    return _Worker(process, ours, task)
+
+
+def _give(worker: _Worker, waiting: Iterator[Task], running: list[_Worker]) -> None:
+    task = next(waiting, None)
+    worker.connection.send(task)
+    if task is None:
+        running.remove(worker)
+        worker.process.join()
+    else:
+        worker.task = task
+
+
+def _serve(connection: Connection, job: Job) -> None:
+    """A worker's life: index the shards it is sent until it is sent None, or its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what becomes of Ctrl-C
+    try:
+        indexer = None
+        while (task := connection.recv()) is not None:
+            try:
+                indexer = indexer or ShardIndexer(job)
+                connection.send(indexer(task))
+            except SnowcoderError as error:
+                connection.send(error)
+            except Exception:
+                connection.send(OperationError(f"{task.info.key}:\n{traceback.format_exc()}"))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        sys.exit(1)

@@ -1,0 +1,144 @@
+"""Index one shard: read its documents, encode them, write both splits, then the record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from snowcoder.config.schema import IndexConfig, StorageConfig
+from snowcoder.errors import OperationError
+from snowcoder.index.documents import by_split
+from snowcoder.index.format import token_dtype
+from snowcoder.index.record import ShardRecord, record_path
+from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
+from snowcoder.lineage.manifest import describe
+from snowcoder.storage.shards import CorruptShard, read_shard
+from snowcoder.storage.store import ObjectInfo, open_store
+from snowcoder.tokenization.encoders import CANDIDATES, HuggingFaceEncoder
+from snowcoder.tokenization.load import load_tokenizer
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all shards of a source have in common; sent to each worker once."""
+
+    folder: Path  # of the source, in the index
+    shards: str  # folder or prefix of the source's shards
+    tokenizer: Path
+    encoder: str
+    made_with: str
+    index: IndexConfig
+    storage: StorageConfig
+
+
+@dataclass(frozen=True)
+class Task:
+    name: str
+    info: ObjectInfo
+    expected_digest: str | None  # of the manifest beside the shards, where there is one
+
+
+@dataclass
+class Counts:
+    """What a shard came to."""
+
+    splits: dict[str, Counter[str]] = field(
+        default_factory=lambda: {split: Counter(documents=0, tokens=0, bytes=0) for split in SPLITS}
+    )
+    tokens_by_language: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    max_token_id: int = 0
+
+    def add(self, split: str, ids: np.ndarray, rows: pa.Table) -> None:
+        size = pc.sum(rows["bytes"]).as_py()
+        self.splits[split].update(documents=len(rows), tokens=len(ids), bytes=size)
+        by_language = rows.group_by("language").aggregate([("tokens", "sum")])
+        self.tokens_by_language.update(dict(zip(*by_language.to_pydict().values(), strict=True)))
+        self.max_token_id = max(self.max_token_id, int(ids.max()))
+
+
+class ShardIndexer:
+    """Holds what is dear to build: the encoder, whose caches warm up, and the store."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.store = open_store(job.shards, job.storage)
+        self.tokenizer = load_tokenizer(job.tokenizer)
+        self.encoder = CANDIDATES.get(job.encoder, HuggingFaceEncoder)(self.tokenizer)
+        self.dtype = token_dtype(self.tokenizer.vocab_size)
+
+    def __call__(self, task: Task) -> ShardRecord:
+        """Index one shard. Raises OperationError for a shard that is corrupt or not as promised."""
+        record_path(self.job.folder, task.name).unlink(missing_ok=True)
+        with self.store.local(task.info) as local:
+            if task.expected_digest not in (None, local.digest):
+                raise OperationError(
+                    f"{task.info.key}: its digest is {local.digest}, the manifest.json beside it "
+                    f"says {task.expected_digest}; pack or copy the shards again"
+                )
+            counts, skipped = Counts(), None
+            try:
+                self._write(task, local.path, counts)
+            except CorruptShard as error:
+                if self.job.index.on_corrupt_shard == "error":
+                    raise
+                counts, skipped = Counts(), str(error)
+            record = self._record(task, local.digest, counts, skipped)
+        record.write(self.job.folder)
+        return record
+
+    def _write(self, task: Task, path: Path, counts: Counts) -> None:
+        index, limit = self.job.index, int(self.job.index.max_document_mib * 2**20)
+        writers: dict[str, SplitWriter] = {}
+        with ExitStack() as stack:
+            for batch in read_shard(path, task.info.key, index.columns, limit):
+                counts.dropped.update(batch.dropped)
+                for split, texts, rows in by_split(batch, index.held_out):
+                    if split not in writers:  # not before: megatron-core cannot open an empty .bin
+                        prefix = self.job.folder / split / task.name
+                        writers[split] = stack.enter_context(split_writer(prefix, self.dtype))
+                    ids, lengths = self._encode(task, texts)
+                    rows = rows.append_column("tokens", pa.array(lengths, pa.int32()))
+                    writers[split].append(ids, rows)
+                    counts.add(split, ids, rows)
+
+    def _encode(self, task: Task, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Ids and lengths of the texts, each ended by end of text."""
+        ids, lengths = self.encoder.encode_batch(texts)
+        top, vocab_size = int(ids.max(initial=0)), self.tokenizer.vocab_size
+        if top >= vocab_size or len(lengths) != len(texts):
+            raise OperationError(
+                f"{task.info.key}: {self.encoder.name} made {len(lengths)} documents of "
+                f"{len(texts)}, with ids up to {top} of a vocabulary of {vocab_size}"
+            )
+        ends = np.cumsum(lengths)
+        return np.insert(ids.astype(self.dtype), ends, self.tokenizer.end_of_text), lengths + 1
+
+    def _record(self, task: Task, digest: str, counts: Counts, skipped: str | None) -> ShardRecord:
+        names = [
+            f"{split}/{task.name}{suffix}"
+            for split in SPLITS
+            if counts.splits[split]["documents"]
+            for suffix in SUFFIXES
+        ]
+        return ShardRecord(
+            name=task.name,
+            key=task.info.key,
+            bytes=task.info.bytes,
+            tag=task.info.tag,
+            digest=digest,
+            made_with=self.job.made_with,
+            encoder=self.encoder.name,
+            splits={split: dict(count) for split, count in counts.splits.items()},
+            tokens_by_language=dict(sorted(counts.tokens_by_language.items())),
+            dropped=dict(sorted(counts.dropped.items())),
+            max_token_id=counts.max_token_id,
+            skipped=skipped,
+            outputs=describe(self.job.folder, names),
+        )
