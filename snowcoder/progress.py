@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 from tqdm import tqdm
 
 
-def bar(title: str, total: float | None, unit: str) -> tqdm:
-    """A tqdm bar. `unit` "B" counts bytes with binary prefixes. In a log it prints every ten seconds."""
+def bar(title: str, total: float | None, unit: str, over: Iterable[Any] | None = None) -> tqdm:
+    """A tqdm bar, over the items of `over` if given. `unit` "B" counts bytes with binary prefixes."""
     interactive = sys.stderr.isatty()
     return tqdm(
+        over,
         desc=title,
         total=total,
         unit=unit,

@@ -33,6 +33,7 @@ def install() -> None:
     """Quiet megatron-core's advice on optional libraries and, without CUDA, make it run on the CPU."""
     warnings.filterwarnings("ignore", module=r"megatron\.|torch\.distributed\.|transformer_engine")
     warnings.filterwarnings("ignore", message=".*(Apex|Transformer Engine|barrier\\(\\)).*")
+    logging.getLogger("megatron.core.rerun_state_machine").setLevel(logging.ERROR)  # announces that it is off
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "1")  # overlap of tensor-parallel communication needs it
     if ON_CPU:
         _redirect_device()

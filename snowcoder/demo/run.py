@@ -1,0 +1,111 @@
+"""`snowcoder demo`: every stage of the main job on this machine, from shards in S3 to a Hugging Face folder.
+
+Each stage runs as the command a user would type; the training is killed once on the way and resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from snowcoder.config.compose import load_config
+from snowcoder.config.schema import Config
+from snowcoder.corpus.pack import pack
+from snowcoder.demo.s3_server import s3_server
+from snowcoder.demo.sources import find_sources
+from snowcoder.errors import OperationError
+from snowcoder.storage.store import open_store
+
+_KILL_AT = 27  # between two checkpoints, so that finished steps are lost and done again
+
+
+def run() -> None:
+    started = time.monotonic()
+    folder = Path(load_config(["recipe=demo"]).run.dir)
+    shutil.rmtree(folder, ignore_errors=True)
+    with s3_server(folder / "s3") as endpoint:
+        overrides = ["recipe=demo", f"storage.endpoint={endpoint}"]
+        config = load_config(overrides)
+        _title("shards of the source code found here, into the bucket")
+        _pack(config)
+        _stage("tokenizer", "train", *overrides)
+        _stage("index", "build", *overrides)
+        _stage("plan", *overrides)
+        _train_with_a_kill(config, overrides)
+        _stage("export", *overrides)
+    _stage("status", str(folder))
+    _stage("report", str(folder))
+    _complete(Path(config.export.dir))
+    _summary(folder, time.monotonic() - started)
+
+
+def _pack(config: Config) -> None:
+    for name, repositories in find_sources()._asdict().items():
+        pack(repositories, open_store(config.index.sources[name].shards, config.storage), config.index.columns)
+
+
+def _train_with_a_kill(config: Config, overrides: list[str]) -> None:
+    _title(f"snowcoder train {' '.join(overrides)}   (killed after step {_KILL_AT}, then started again)")
+    process = subprocess.Popen(_command("train", *overrides), start_new_session=True)
+    while process.poll() is None and _last_step(config) < _KILL_AT:
+        time.sleep(0.2)
+    if process.poll() is not None:
+        raise OperationError(f"the training ended by itself before step {_KILL_AT}, see above")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    print("--- killed (SIGKILL to all processes of the training) ---", flush=True)
+    _stage("train", *overrides)
+
+
+def _last_step(config: Config) -> int:
+    try:
+        lines = (Path(config.run.dir) / "metrics.jsonl").read_text().splitlines()
+        return json.loads(lines[-1])["step"]
+    except (FileNotFoundError, IndexError, ValueError):
+        return 0
+
+
+def _complete(folder: Path) -> None:
+    """Load the exported folder with transformers alone, in a process that cannot import snowcoder."""
+    _title("transformers alone loads the folder and completes a function")
+    done = subprocess.run([sys.executable, str(Path(__file__).with_name("complete.py")), str(folder)], check=False)
+    if done.returncode:
+        raise OperationError(f"{folder} could not be loaded by transformers, see above")
+
+
+def _summary(folder: Path, seconds: float) -> None:
+    print(f"\nThe demo took {seconds:.0f} s. All of it lies in {folder}:")
+    names = {
+        "hf": "the model in Hugging Face format",
+        "report.html": "losses, learning rate, tokens/s, the ledger of tokens by source",
+        "metrics.jsonl": "one line a step",
+        "resolved.yaml": "the frozen config of the training",
+        "tokenizer": "the tokenizer and its report",
+        "index": "token ids in .bin/.idx files, with a sidecar naming each document",
+        "plan": "step -> samples",
+        "train": "checkpoints, TensorBoard",
+        "s3": "the bucket's files",
+    }
+    for name, what in names.items():
+        print(f"  {folder / name!s:<28}{what}")
+
+
+def _stage(*arguments: str) -> None:
+    _title(f"snowcoder {' '.join(arguments)}")
+    done = subprocess.run(_command(*arguments), check=False)
+    if done.returncode:
+        raise OperationError(f"`snowcoder {' '.join(arguments)}` ended with {done.returncode}, see its message above")
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "snowcoder", *arguments]
+
+
+def _title(text: str) -> None:
+    print(f"\n$ {text}", flush=True)
