@@ -1,0 +1,58 @@
+"""Objects under a URL: an S3 prefix or a folder, with one interface."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from snowcoder.config.schema import StorageConfig
+
+
+class ObjectInfo(NamedTuple):
+    key: str  # relative to the store's URL
+    bytes: int
+    tag: str  # changes when the object does: the ETag, or the time of modification on disk
+
+
+class LocalCopy(NamedTuple):
+    """An object as a file on this machine, whole."""
+
+    path: Path
+    digest: str
+
+
+class Store(Protocol):
+    url: str
+
+    def list(self, prefix: str = "") -> list[ObjectInfo]:
+        """All objects whose key begins with `prefix`, sorted by key."""
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """One object, or None where there is none."""
+
+    def read(self, key: str) -> bytes:
+        """A small object, whole."""
+
+    def local(self, info: ObjectInfo) -> AbstractContextManager[LocalCopy]:
+        """The object as a local file for as long as the context lasts, in bounded memory.
+
+        Raises `OperationError` if it is no longer the object that `info` describes.
+        """
+
+    def write(self, key: str, data: bytes) -> None:
+        """Put an object; readers see the old one or the new one, never a part."""
+
+    def write_file(self, key: str, path: Path) -> None:
+        """Like `write`, from a file of any size."""
+
+
+def open_store(url: str, config: StorageConfig) -> Store:
+    """The store at `url`: s3://bucket/prefix or a folder."""
+    if url.startswith("s3://"):
+        from snowcoder.storage.s3 import S3Store
+
+        return S3Store(url, config)
+    from snowcoder.storage.disk import DiskStore
+
+    return DiskStore(url)
