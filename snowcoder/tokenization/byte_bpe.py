@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-# Merges stay inside these pieces: a word with the character before it, ONE digit, punctuation with its line
-# ends, blank lines, indentation. It is Qwen2's pattern, which the fast encoders know by heart (encoders.py).
+# Merges stay inside these pieces: a word with the character before it, ONE digit, punctuation with
+# its line ends, blank lines, indentation. This very pattern (Qwen2's) is one that gigatoken knows.
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -29,6 +30,7 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> Tokenize
         min_frequency=2,
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=sys.stderr.isatty(),  # in a log it would print blank lines
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer

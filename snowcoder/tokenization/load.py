@@ -45,8 +45,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         backend = tokenizers.Tokenizer.from_buffer(data)
     except Exception as error:  # tokenizers raises bare Exception
         raise UserError(f"{path} is not a tokenizer of the tokenizers library: {error}") from None
-    missing = [token for token in SPECIAL_TOKENS if backend.token_to_id(token) is None]
-    if missing:
+    vocabulary = backend.get_vocab()
+    if missing := [token for token in SPECIAL_TOKENS if token not in vocabulary]:
         raise UserError(
             f"{path} lacks the special tokens {', '.join(missing)}: "
             "train it with `snowcoder tokenizer train`"
@@ -55,7 +55,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer(
         backend=backend,
         folder=folder,
-        vocab_size=backend.get_vocab_size(),
+        vocab_size=len(vocabulary),
         digest=digest_bytes(data),
-        end_of_text=backend.token_to_id(END_OF_TEXT),
+        end_of_text=vocabulary[END_OF_TEXT],
     )

@@ -1,13 +1,12 @@
-"""SentencePiece BPE with byte fallback, and the tokenizer.json that does the same without sentencepiece.
+"""SentencePiece BPE with byte fallback, and the tokenizer.json that does the same.
 
-SentencePiece writes a space as U+2581, so a text that holds U+2581 does not come back. The tokenizer.json
-escapes that one character (and the escape character), which makes every UTF-8 text round-trip.
+SentencePiece writes a space as U+2581, so a text that holds U+2581 does not come back. The
+tokenizer.json escapes that one character, and the escape, so that every UTF-8 text does.
 """
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 
 import sentencepiece
@@ -17,18 +16,18 @@ from snowcoder.errors import UserError
 from snowcoder.tokenization.special import END_OF_TEXT, FIM_PAD
 
 SPACE = "\u2581"
-# Private-use characters: the escape, what follows it for an escape, and for a real U+2581.
+# Private-use characters: the escape, and what stands for the escape itself and for U+2581.
 ESCAPE, ESCAPED_ESCAPE, ESCAPED_SPACE = "\uf8ff", "\uf8ff\uf8fe", "\uf8ff\uf8fd"
-# The trainer drops a whole text that holds one of these (NUL, and its own mark for unknown characters).
-RESERVED = dict.fromkeys(map(ord, ("\0", "\u2585", SPACE)))
-# Its pair counter holds positions in 16 bits, and a minified file can be one word.
-CHARACTERS = 8192
+# Not learned from: SPACE, NUL, and U+2585, for which the trainer would drop the whole text.
+RESERVED = dict.fromkeys(map(ord, (SPACE, "\0", "\u2585")))
+CHARACTERS = 8192  # in one training text: it drops long ones, and is slow on a minified file
 
 
-def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> tuple[Tokenizer, bytes]:
-    """A tokenizer of exactly `vocab_size` entries, and the same as SentencePiece's own model file.
+def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
+    """SentencePiece's model file, with at most `vocab_size` entries.
 
-    Ids: `special`, <unk> (which byte fallback leaves without use), 256 bytes, pieces.
+    Ids: `special`, <unk> (which byte fallback leaves without use), 256 bytes, then pieces.
+    Raises UserError where `vocab_size` has no room for the characters of the text.
     """
     model = io.BytesIO()
     try:
@@ -37,6 +36,7 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> tuple[To
             model_writer=model,
             model_type="bpe",
             vocab_size=vocab_size,
+            hard_vocab_limit=False,  # the caller says better what to do
             character_coverage=0.9999,
             max_sentence_length=4 * CHARACTERS,
             max_sentencepiece_length=32,
@@ -57,22 +57,16 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> tuple[To
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise _explained(error, vocab_size) from None
-    return to_tokenizers(model.getvalue(), special), model.getvalue()
+        raise UserError(
+            f"tokenizer.vocab_size={vocab_size}: SentencePiece cannot train with it: {error}"
+        ) from None
+    return model.getvalue()
 
 
 def _chunks(texts: Iterator[str]) -> Iterator[str]:
     for text in texts:
         clean = text.translate(RESERVED)
         yield from (clean[at : at + CHARACTERS] for at in range(0, len(clean), CHARACTERS))
-
-
-def _explained(error: RuntimeError, vocab_size: int) -> Exception:
-    """SentencePiece says only in words how far the text reached."""
-    reached = re.search(r"value <= (\d+)", str(error))
-    if reached is None:
-        return error
-    return UserError(str(reached.group(1)))
 
 
 def to_tokenizers(model: bytes, special: list[str]) -> Tokenizer:
@@ -101,7 +95,7 @@ def to_tokenizers(model: bytes, special: list[str]) -> Tokenizer:
 
 
 def _merges(pieces: sentencepiece.SentencePieceProcessor) -> list[tuple[str, str]]:
-    """Every pair of pieces that makes a piece, in the order in which SentencePiece would merge them."""
+    """Every pair of pieces that makes a piece, in the order in which SentencePiece merges."""
     ids = {
         pieces.id_to_piece(number): number
         for number in range(pieces.get_piece_size())

@@ -1,0 +1,117 @@
+"""`snowcoder tokenizer train`: shards become a Hugging Face tokenizer folder with its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from snowcoder.config.schema import Config, TokenizerConfig
+from snowcoder.errors import UserError
+from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
+from snowcoder.storage.atomic import atomic_path
+from snowcoder.tokenization import byte_bpe, report, sentencepiece_bpe
+from snowcoder.tokenization.load import FILE, load_tokenizer
+from snowcoder.tokenization.sample import Sample
+from snowcoder.tokenization.special import END_OF_TEXT, FIM_PAD, special_tokens
+
+
+def run(config: Config) -> None:
+    """Train what `tokenizer` in the config says, unless its folder holds just that already."""
+    settings, folder = config.tokenizer, Path(config.tokenizer.dir)
+    peer = report.load_peer(Path(settings.compare_with)) if settings.compare_with else None
+    sample = Sample(config)
+    decided_by = _decided_by(config, peer)
+    if _is_there(folder, sample, decided_by):
+        print(f"tokenizer: {folder} is up to date")
+        return
+    (folder / NAME).unlink(missing_ok=True)
+    files = _train(settings, sample)
+    files["tokenizer_config.json"] = _json(_hugging_face_config(config))
+    files["sources.txt"] = "".join(f"{name}\n" for name in sorted(sample.repositories - {""})).encode()
+    _write(folder, files)
+    measured = report.measure(settings, sample, load_tokenizer(folder), peer)
+    reports = {"report.json": _json(measured), "report.md": report.to_markdown(measured).encode()}
+    _write(folder, reports)
+    Manifest(
+        stage="tokenizer train",
+        inputs={"shards": sample.inputs()},
+        config=decided_by,
+        counts={
+            **sample.counts,
+            "dropped": dict(sample.dropped),
+            "skipped": sample.skipped,
+            "shard_tags": sample.tags(),
+        },
+        outputs=describe(folder, sorted({**files, **reports})),
+    ).write(folder)
+    print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
+
+
+def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:
+    """The part of the config that decides the outputs; no paths, which differ between machines."""
+    return {
+        **config.tokenizer.model_dump(exclude={"dir", "shards", "compare_with"}),
+        "compare_with": peer.digest if peer else None,
+        "columns": config.index.columns.model_dump(),
+        "max_document_mib": config.index.max_document_mib,
+        "model_max_length": config.model.sequence_length,
+    }
+
+
+def _is_there(folder: Path, sample: Sample, decided_by: dict[str, Any]) -> bool:
+    manifest = find_manifest(folder)
+    return (
+        manifest is not None
+        and manifest.config == decided_by
+        and manifest.counts["shard_tags"] == sample.tags()
+        and not manifest.check_files(folder)
+    )
+
+
+def _train(settings: TokenizerConfig, sample: Sample) -> dict[str, bytes]:
+    """The files of a tokenizer with exactly as many entries as asked for."""
+    special = special_tokens(settings.spare_tokens)
+    smallest = len(special) + 256 + 1
+    if settings.vocab_size < smallest:
+        raise UserError(
+            f"tokenizer.vocab_size={settings.vocab_size}: must be at least {smallest}, for "
+            f"256 bytes and {len(special)} special tokens (tokenizer.spare_tokens)"
+        )
+    files = {}
+    if settings.algorithm == "byte_bpe":
+        tokenizer = byte_bpe.train(iter(sample), settings.vocab_size, special)
+    else:
+        model = sentencepiece_bpe.train(iter(sample), settings.vocab_size, special)
+        tokenizer = sentencepiece_bpe.to_tokenizers(model, special)
+        files["tokenizer.model"] = model
+    reached = tokenizer.get_vocab_size()
+    if reached != settings.vocab_size:
+        raise UserError(
+            f"tokenizer.vocab_size={settings.vocab_size}: the text of {settings.shards} "
+            f"({sample.counts['bytes_trained_on'] / 1e6:.1f} MB) is enough for {reached} entries; "
+            f"set tokenizer.vocab_size={reached} or less, or train on more text "
+            "(tokenizer.shards, tokenizer.sample_mib)"
+        )
+    return {FILE: tokenizer.to_str().encode(), **files}
+
+
+def _hugging_face_config(config: Config) -> dict[str, Any]:
+    """What AutoTokenizer reads beside tokenizer.json."""
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": END_OF_TEXT,
+        "pad_token": FIM_PAD,
+        "model_max_length": config.model.sequence_length,
+        "clean_up_tokenization_spaces": False,
+    }
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(data)
