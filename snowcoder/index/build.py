@@ -4,58 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from snowcoder.config.schema import Config
-from snowcoder.errors import UserError
 from snowcoder.index.ledger import made_with, source_manifest, total
 from snowcoder.index.pool import index_shards, warm_up
 from snowcoder.index.record import ShardRecord, find_record, record_path
 from snowcoder.index.sample import sample_texts
 from snowcoder.index.shard import Job, Task
+from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.manifest import NAME, find_manifest
 from snowcoder.progress import bar
-from snowcoder.storage.shards import list_shards
-from snowcoder.storage.store import Store, open_store
 from snowcoder.tokenization.encoders import Encoder, fastest_encoder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
-
-
-@dataclass(frozen=True)
-class Source:
-    name: str
-    folder: Path  # of the index
-    store: Store
-    tasks: list[Task]
 
 
 def run(config: Config) -> None:
     """Build what is missing of every source in `index.sources`."""
     warm_up()
     tokenizer = load_tokenizer(Path(config.tokenizer.dir))
-    for source in _find_sources(config):
+    for source in find_sources(config):
         _build(config, tokenizer, source)
-
-
-def _find_sources(config: Config) -> list[Source]:
-    sources = []
-    for name, source in config.index.sources.items():
-        store = open_store(source.shards, config.storage)
-        tasks = _tasks(store)
-        sources.append(Source(name, Path(config.index.dir) / name, store, tasks))
-    if missing := [source.name for source in sources if not source.tasks]:
-        lines = [f"  {name}: {config.index.sources[name].shards}" for name in missing]
-        raise UserError("there are no shards of these index.sources:\n" + "\n".join(lines))
-    return sources
-
-
-def _tasks(store: Store) -> list[Task]:
-    promised: dict[str, str] = {}
-    return [
-        Task(f"shard-{number:05d}", info, promised.get(info.key))
-        for number, info in enumerate(list_shards(store))
-    ]
 
 
 def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:

@@ -12,7 +12,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from snowcoder.errors import OperationError, SnowcoderError
+from snowcoder.errors import OperationError, SnowcoderError, UserError
 from snowcoder.index.record import ShardRecord
 from snowcoder.index.shard import Job, ShardIndexer, Task
 
@@ -95,7 +95,8 @@ def _serve(connection: Connection, job: Job) -> None:
                 indexer = indexer or ShardIndexer(job)
                 connection.send(indexer(task))
             except SnowcoderError as error:
-                connection.send(error)
+                plain = UserError if isinstance(error, UserError) else OperationError
+                connection.send(plain(str(error)))  # its own type may not survive pickling
             except Exception:
                 connection.send(OperationError(f"{task.info.key}:\n{traceback.format_exc()}"))
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -1,0 +1,22 @@
+"""What several tests of the index need."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def write_shard(path: Path, rows: list[dict[str, str]]) -> None:
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=16)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder`, hidden ones too."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def times(folder: Path) -> dict[str, int]:
+    """When each file below `folder` was written."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in paths}

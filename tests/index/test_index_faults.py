@@ -1,0 +1,136 @@
+"""Killed builds, dead workers, corrupt shards, encoders that lie."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from index_helpers import times, tree, write_shard
+
+from snowcoder.config.schema import Config
+from snowcoder.errors import OperationError
+from snowcoder.index import build
+from snowcoder.index.ledger import made_with
+from snowcoder.index.pool import index_shards
+from snowcoder.index.reader import IndexedSource
+from snowcoder.index.shard import Job, ShardIndexer, Task
+from snowcoder.storage.shards import list_shards
+from snowcoder.storage.store import open_store
+from snowcoder.tokenization.load import Tokenizer
+
+Configure = Callable[..., Config]
+Rows = list[dict[str, str]]
+
+
+def make_job(config: Config, tokenizer: Tokenizer, encoder: str) -> Job:
+    return Job(
+        folder=Path(config.index.dir) / "raw",
+        shards=config.index.sources["raw"].shards,
+        tokenizer=tokenizer.folder,
+        encoder=encoder,
+        made_with=made_with(config.index, tokenizer),
+        index=config.index,
+        storage=config.storage,
+    )
+
+
+def first_task(config: Config) -> Task:
+    store = open_store(config.index.sources["raw"].shards, config.storage)
+    return Task("shard-00000", list_shards(store)[0], None)
+
+
+def test_killed_in_the_middle_it_continues_to_the_same_bytes(
+    tmp_path: Path, configure: Configure, overrides: list[str], shards: Path, rows: Rows
+) -> None:
+    for number in range(40):  # more shards than can be done by the time of the kill
+        write_shard(shards / f"part-{number}.parquet", rows[number::3])
+    records = tmp_path / "index" / "raw" / "records"
+    command = [sys.executable, "-m", "snowcoder", "index", "build", *overrides]
+    process = subprocess.Popen(command)
+    while not list(records.glob("*.json")):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    time.sleep(1)  # its workers notice and end
+    finished = times(records)
+    assert 0 < len(finished) < 40
+
+    build.run(configure())
+    kept = times(records)
+    assert {name: kept[name] for name in finished} == finished
+    build.run(configure(f"index.dir={tmp_path / 'undisturbed'}"))
+    assert tree(tmp_path / "index") == tree(tmp_path / "undisturbed")
+
+
+def test_a_dead_worker_is_an_error_that_names_its_shard(
+    configure: Configure, tokenizer: Tokenizer, shards: Path, rows: Rows
+) -> None:
+    write_shard(shards / "part-0.parquet", rows * 20)
+    config = configure()
+    job = make_job(config, tokenizer, "tokenizers")  # slow enough to be killed at work
+
+    def kill_worker() -> None:
+        while not list(job.folder.glob("train/.*.tmp")):
+            time.sleep(0.01)
+        worker = next(p for p in multiprocessing.active_children() if p.pid != os.getpid())
+        os.kill(worker.pid or 0, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_worker)
+    killer.start()
+    with pytest.raises(OperationError, match=r"(?s)part-0\.parquet.*exit code -9"):
+        list(index_shards(job, [first_task(config)], 1))
+    killer.join()
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3000])
+
+
+def test_a_corrupt_shard_is_an_error_that_names_it(
+    tmp_path: Path, configure: Configure, shards: Path
+) -> None:
+    cut_short(shards / "part-2.parquet")
+    with pytest.raises(OperationError, match=r"part-2\.parquet"):
+        build.run(configure())
+    assert not (tmp_path / "index" / "raw" / "manifest.json").exists()
+
+
+def test_a_corrupt_shard_is_skipped_and_recorded_where_the_config_says_so(
+    tmp_path: Path, configure: Configure, shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_short(shards / "part-2.parquet")
+    build.run(configure("index.on_corrupt_shard=skip"))
+    index = IndexedSource(tmp_path / "index" / "raw")
+    (key, reason), *others = index.manifest.counts["skipped"].items()
+    assert "part-2.parquet" in key
+    assert "part-2.parquet" in reason
+    assert not others
+    assert len(index.prefixes) == 5
+    assert "skipped" in capsys.readouterr().out
+    with pytest.raises(OperationError, match=r"part-2\.parquet"):
+        build.run(configure())
+
+
+def test_ids_outside_the_vocabulary_are_caught(configure: Configure, tokenizer: Tokenizer) -> None:
+    class Wrong:
+        name = "wrong"
+        rejected: dict[str, str] = {}  # noqa: RUF012
+
+        def encode_batch(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+            ids = np.full(len(texts), tokenizer.vocab_size, np.uint32)
+            return ids, np.ones(len(texts), np.int64)
+
+    config = configure()
+    indexer = ShardIndexer(make_job(config, tokenizer, "gigatoken"))
+    indexer.encoder = Wrong()
+    with pytest.raises(OperationError, match=f"ids up to {tokenizer.vocab_size}"):
+        indexer(first_task(config))
+    assert not tree(Path(config.index.dir))
