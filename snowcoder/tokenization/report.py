@@ -85,12 +85,13 @@ def to_markdown(report: dict[str, Any]) -> str:
         sizes = [f"{row['documents']:,}", f"{row['bytes'] / 1024:,.0f}"]
         table.append([row["language"], *sizes, *packed])
     lines = [
-        f"# A {report['algorithm']} tokenizer of {report['vocab_size']:,} entries",
+        f"# Tokenizer: {report['algorithm']}, {report['vocab_size']:,} entries",
         "",
         f"Trained on {counts['bytes_trained_on'] / 1e6:,.1f} MB of source code, "
         f"{counts['documents_trained_on']:,} documents of {report['repositories']:,} repositories "
         "(sources.txt).",
-        "Bytes per token on documents that it was not trained on (more is better):",
+        "Bytes per token (more is better) on documents it was not trained on. They come from the same",
+        "shards, so they are closer to its training text than to that of a public tokenizer.",
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
     ]

@@ -29,10 +29,10 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
     Ids: `special`, <unk> (which byte fallback leaves without use), 256 bytes, then pieces.
     Raises UserError where `vocab_size` has no room for the characters of the text.
     """
-    model = io.BytesIO()
+    model, chunks = io.BytesIO(), _Chunks(texts)
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_chunks(texts),
+            sentence_iterator=iter(chunks),
             model_writer=model,
             model_type="bpe",
             vocab_size=vocab_size,
@@ -57,16 +57,27 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise UserError(
+        raise chunks.error or UserError(
             f"tokenizer.vocab_size={vocab_size}: SentencePiece cannot train with it: {error}"
         ) from None
     return model.getvalue()
 
 
-def _chunks(texts: Iterator[str]) -> Iterator[str]:
-    for text in texts:
-        clean = text.translate(RESERVED)
-        yield from (clean[at : at + CHARACTERS] for at in range(0, len(clean), CHARACTERS))
+class _Chunks:
+    """The texts, cut to what the trainer takes. It makes a RuntimeError of any error: kept here."""
+
+    def __init__(self, texts: Iterator[str]) -> None:
+        self.error: Exception | None = None
+        self._texts = texts
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for text in self._texts:
+                clean = text.translate(RESERVED)
+                yield from (clean[at : at + CHARACTERS] for at in range(0, len(clean), CHARACTERS))
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def to_tokenizers(model: bytes, special: list[str]) -> Tokenizer:
@@ -96,20 +107,14 @@ def to_tokenizers(model: bytes, special: list[str]) -> Tokenizer:
 
 def _merges(pieces: sentencepiece.SentencePieceProcessor) -> list[tuple[str, str]]:
     """Every pair of pieces that makes a piece, in the order in which SentencePiece merges."""
-    ids = {
-        pieces.id_to_piece(number): number
-        for number in range(pieces.get_piece_size())
+    known = {
+        pieces.id_to_piece(number): None
+        for number in range(pieces.get_piece_size())  # which is the order of the scores
         if not (pieces.is_control(number) or pieces.is_byte(number) or pieces.is_unknown(number))
     }
     return [
-        pair
-        for piece in ids  # in order of ids, which is the order of the scores
-        for pair in sorted(
-            (
-                (piece[:at], piece[at:])
-                for at in range(1, len(piece))
-                if piece[:at] in ids and piece[at:] in ids
-            ),
-            key=lambda pair: (ids[pair[0]], ids[pair[1]]),
-        )
+        (piece[:at], piece[at:])
+        for piece in known
+        for at in range(1, len(piece))
+        if piece[:at] in known and piece[at:] in known
     ]

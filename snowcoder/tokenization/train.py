@@ -8,7 +8,7 @@ from typing import Any
 
 from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
-from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
+from snowcoder.lineage.manifest import NAME, Manifest, Output, describe, find_manifest
 from snowcoder.storage.atomic import atomic_path
 from snowcoder.tokenization import byte_bpe, report, sentencepiece_bpe
 from snowcoder.tokenization.load import FILE, load_tokenizer
@@ -28,24 +28,24 @@ def run(config: Config) -> None:
     (folder / NAME).unlink(missing_ok=True)
     files = _train(settings, sample)
     files["tokenizer_config.json"] = _json(_hugging_face_config(config))
-    files["sources.txt"] = "".join(f"{name}\n" for name in sorted(sample.repositories - {""})).encode()
+    files["sources.txt"] = _lines(sorted(sample.repositories - {""}))
     _write(folder, files)
     measured = report.measure(settings, sample, load_tokenizer(folder), peer)
     reports = {"report.json": _json(measured), "report.md": report.to_markdown(measured).encode()}
     _write(folder, reports)
-    Manifest(
-        stage="tokenizer train",
-        inputs={"shards": sample.inputs()},
-        config=decided_by,
-        counts={
-            **sample.counts,
-            "dropped": dict(sample.dropped),
-            "skipped": sample.skipped,
-            "shard_tags": sample.tags(),
-        },
-        outputs=describe(folder, sorted({**files, **reports})),
-    ).write(folder)
+    _manifest(sample, decided_by, describe(folder, sorted({**files, **reports}))).write(folder)
     print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
+
+
+def _manifest(sample: Sample, decided_by: dict[str, Any], outputs: list[Output]) -> Manifest:
+    counts = {
+        **sample.counts,
+        "dropped": dict(sample.dropped),
+        "skipped": sample.skipped,
+        "shard_tags": sample.tags(),
+    }
+    inputs = {"shards": sample.inputs()}
+    return Manifest("tokenizer train", inputs, decided_by, counts, outputs)
 
 
 def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:
@@ -109,6 +109,10 @@ def _hugging_face_config(config: Config) -> dict[str, Any]:
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _lines(values: list[str]) -> bytes:
+    return "".join(f"{value}\n" for value in values).encode()
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

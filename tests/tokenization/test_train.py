@@ -57,6 +57,18 @@ def test_a_vocabulary_without_room_for_the_bytes_is_refused(
     assert "tokenizer.vocab_size=350: must be at least 364" in capsys.readouterr().err
 
 
+def test_a_vocabulary_without_room_for_the_characters_is_refused(
+    train: Train, shard_of: ShardOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards = shard_of([("r/a.py", "".join(map(chr, range(0x4E00, 0x4F00))) * 3)])
+    keys = ["tokenizer=sentencepiece", f"tokenizer.shards={shards}", "tokenizer.vocab_size=320"]
+    with pytest.raises(SystemExit) as end:
+        train(tmp_path, *keys)
+    assert end.value.code == 2
+    message = capsys.readouterr().err
+    assert "tokenizer.vocab_size=320: SentencePiece cannot train with it" in message
+
+
 @pytest.mark.parametrize("algorithm", ["byte_bpe", "sentencepiece"])
 def test_the_same_shards_make_the_same_bytes(
     shards: Path, tmp_path: Path, algorithm: str, request: pytest.FixtureRequest
@@ -217,14 +229,15 @@ def test_dropped_documents_are_counted_by_reason(
     assert counts["documents_read"] == len(sources)
 
 
+@pytest.mark.parametrize("algorithm", ["byte_bpe", "sentencepiece"])
 def test_a_corrupt_shard_is_an_error_or_skipped_and_recorded(
-    train: Train, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    train: Train, shards: Path, tmp_path: Path, algorithm: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copies = tmp_path / "copies"
     shutil.copytree(shards, copies)
     broken = copies / "part-1.jsonl.gz"
     broken.write_bytes(broken.read_bytes()[:100_000])
-    places = [f"tokenizer.shards={copies}"]
+    places = [f"tokenizer={algorithm}", f"tokenizer.shards={copies}"]
     with pytest.raises(SystemExit) as end:
         train(tmp_path / "out", *places)
     assert end.value.code == 1
