@@ -90,7 +90,8 @@ def to_markdown(report: dict[str, Any]) -> str:
         f"Trained on {counts['bytes_trained_on'] / 1e6:,.1f} MB of source code, "
         f"{counts['documents_trained_on']:,} documents of {report['repositories']:,} repositories "
         "(sources.txt).",
-        "Bytes per token (more is better) on documents it was not trained on. They come from the same",
+        "Bytes per token (more is better) on documents it was not trained on. "
+        "They come from the same",
         "shards, so they are closer to its training text than to that of a public tokenizer.",
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
