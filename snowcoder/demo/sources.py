@@ -38,7 +38,7 @@ def find_sources() -> Sources:
 def _installed(packages: Path) -> list[tuple[str, Path]]:
     """A dozen installed packages, the same ones on every run; those with several languages first."""
     names = sorted(path.name for path in packages.iterdir() if (path / "__init__.py").is_file())
-    mixed = [name for name in ("matplotlib", "torch/include/ATen", "tensorboard") if (packages / name).is_dir()]
+    mixed = [name for name in ("matplotlib", "torch/include/c10", "tensorboard") if (packages / name).is_dir()]
     rest = random.Random(0).sample(names, k=min(_RAW_PACKAGES, len(names)))
     return [(name, packages / name) for name in dict.fromkeys([*mixed, *rest])]
 

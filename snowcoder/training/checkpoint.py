@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from megatron.core.dist_checkpointing.strategies.fully_parallel import (
     FullyParallelLoadStrategyWrapper,
     FullyParallelSaveStrategyWrapper,
 )
+from megatron.core.models.gpt import GPTModel
 
-from snowcoder.config.schema import CheckpointConfig
+from snowcoder.config.schema import CheckpointConfig, Config
 from snowcoder.lineage.digest import digest_file
 from snowcoder.storage.atomic import write_json
 from snowcoder.training.completion import RECORD, complete_steps, step_folder
@@ -47,13 +49,21 @@ class Checkpoints:
 
     def save(self, run: Run) -> None:
         """Save at `run.step`. If asynchronous, returns once the tensors are staged; `poll` completes it."""
-        target = step_folder(self.folder, run.step)
+        self._save(describe(run), lambda: _state(run.model, loading=False))
+
+    def save_weights(self, chunks: list[GPTModel], record: dict[str, Any]) -> None:
+        """Save weights alone, from which a run starts with a new optimizer. Returns when it is complete."""
+        self._save(record, lambda: _weights(chunks))
+        self.wait()
+
+    def _save(self, record: dict[str, Any], build_state: Callable[[], dict[str, Any]]) -> None:
+        target = step_folder(self.folder, record["step"])
         if _on_all(target.exists() and (target / RECORD).exists()):
             return
         self.wait()  # one save in flight
         _on_rank_0(lambda: _empty(target))
         request = dist_checkpointing.save(
-            _state(run.model, loading=False),
+            build_state(),
             str(target),
             FullyParallelSaveStrategyWrapper(
                 get_default_save_sharded_strategy(), parallel_state.get_data_parallel_group(with_context_parallel=True)
@@ -61,7 +71,6 @@ class Checkpoints:
             async_sharded_save=self.config.asynchronous,
             content_metadata=_METADATA,
         )
-        record = describe(run)
         if not self.config.asynchronous:
             self._complete(target, record)
             return
@@ -99,16 +108,13 @@ def load_checkpoint(model: Model, folder: Path) -> None:
         parallel_state.get_data_parallel_group(with_context_parallel=True),
     )
     loaded = dist_checkpointing.load(_state(model, loading=True), str(folder), strategy)
-    for name, chunk in zip(_chunk_names(model), model.bare_chunks, strict=True):
-        chunk.load_state_dict(loaded[name], strict=False)
+    _put_weights(model.bare_chunks, loaded)
     model.optimizer.load_state_dict(loaded["optimizer"])
 
 
-def load_weights(model: Model, folder: Path) -> None:
+def load_weights(chunks: list[GPTModel], folder: Path) -> None:
     """Load weights alone, as export does. No optimizer state is read."""
-    loaded = dist_checkpointing.load(_weights(model), str(folder))
-    for name, chunk in zip(_chunk_names(model), model.bare_chunks, strict=True):
-        chunk.load_state_dict(loaded[name], strict=False)
+    _put_weights(chunks, dist_checkpointing.load(_weights(chunks), str(folder)))
 
 
 def describe(run: Run) -> dict[str, Any]:
@@ -123,14 +129,17 @@ def describe(run: Run) -> dict[str, Any]:
         "ledger": plan.consumed(step),
         "cursors": plan.cursors(step),
         "plan": plan.digest,
-        "model": run.config.model.model_dump(),
-        "parallel": run.config.parallel.model_dump(),
-        "precision": run.config.precision.model_dump(),
+        **describe_model(run.config),
     }
 
 
-def _chunk_names(model: Model) -> list[str]:
-    return [f"model{n}" for n in range(len(model.chunks))]
+def describe_model(config: Config) -> dict[str, Any]:
+    return {name: getattr(config, name).model_dump() for name in ("model", "parallel", "precision")}
+
+
+def _put_weights(chunks: list[GPTModel], loaded: dict[str, Any]) -> None:
+    for number, chunk in enumerate(chunks):
+        chunk.load_state_dict(loaded[f"model{number}"], strict=False)
 
 
 def _metadata() -> dict[str, Any]:
@@ -138,13 +147,12 @@ def _metadata() -> dict[str, Any]:
     return {**_METADATA, "dp_cp_group": parallel_state.get_data_parallel_group(with_context_parallel=True)}
 
 
-def _weights(model: Model) -> dict[str, Any]:
-    chunks = zip(_chunk_names(model), model.bare_chunks, strict=True)
-    return {name: chunk.sharded_state_dict(metadata=_metadata()) for name, chunk in chunks}
+def _weights(chunks: list[GPTModel]) -> dict[str, Any]:
+    return {f"model{n}": chunk.sharded_state_dict(metadata=_metadata()) for n, chunk in enumerate(chunks)}
 
 
 def _state(model: Model, loading: bool) -> dict[str, Any]:
-    weights = _weights(model)
+    weights = _weights(model.bare_chunks)
     optimizer = model.optimizer.sharded_state_dict(weights, is_loading=loading, metadata=_metadata())
     return {**weights, "optimizer": optimizer}
 

@@ -33,7 +33,7 @@ def read_record(checkpoint: Path) -> dict[str, Any]:
 
 def newest_valid(folder: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint whose every file is as its record says, and why newer ones were passed over."""
-    passed_over = []
+    passed_over: list[str] = []
     for step in reversed(all_steps(folder)):
         checkpoint = step_folder(folder, step)
         problem = find_damage(checkpoint)

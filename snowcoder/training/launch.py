@@ -24,11 +24,11 @@ def run(config: Config) -> None:
     launch("snowcoder.training.tasks:train", config, RESOLVED)
 
 
-def launch(task: str, config: Config, resolved: str) -> None:
-    """Run `task` (module:function) on `parallel.world_size` ranks; all of them read the frozen config."""
+def launch(task: str, config: Config, resolved: str, *arguments: str) -> None:
+    """Run `task` (module:function) on `parallel.world_size` ranks, with the frozen config that all read and `arguments`."""
     path = Path(config.run.dir) / resolved
     write_text(path, to_yaml(config))
-    command = [sys.executable, "-m", "snowcoder.training.worker", task, str(path)]
+    command = [sys.executable, "-m", "snowcoder.training.worker", task, str(path), *arguments]
     if config.launch.kind == "slurm":
         _launch_slurm(command, config)
     else:

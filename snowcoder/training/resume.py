@@ -9,7 +9,7 @@ import torch.distributed as dist
 
 from snowcoder.errors import UserError
 from snowcoder.mixture.plan import Plan
-from snowcoder.training.checkpoint import load_checkpoint
+from snowcoder.training.checkpoint import load_checkpoint, load_weights
 from snowcoder.training.completion import newest_valid, read_record
 from snowcoder.training.run import Run
 
@@ -22,8 +22,12 @@ def resume(run: Run, checkpoints: Path) -> str:
     notes = [f"passed over {text}" for text in passed_over]
     if found is None or record is None:
         return "; ".join([*notes, "starting from initial weights"])
-    load_checkpoint(run.model, found)
     run.step = record["step"]
+    if run.step == 0:  # imported weights, without optimizer state
+        load_weights(run.model.bare_chunks, found)
+        run.model.optimizer.reload_model_params()
+    else:
+        load_checkpoint(run.model, found)
     return "; ".join([*notes, f"resumed from {found} (step {run.step}, {record['phase']})"])
 
 

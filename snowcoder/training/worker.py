@@ -1,4 +1,4 @@
-"""Entry point of one rank: `python -m snowcoder.training.worker TASK resolved.yaml`.
+"""Entry point of one rank: `python -m snowcoder.training.worker TASK resolved.yaml [ARGUMENTS]`.
 
 Nothing is imported at the top: saving a checkpoint re-imports this module in a helper process.
 """
@@ -20,7 +20,7 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _work(task: str, resolved: str) -> None:
+def _work(task: str, resolved: str, *arguments: str) -> None:
     import importlib
     from pathlib import Path
 
@@ -33,7 +33,7 @@ def _work(task: str, resolved: str) -> None:
     config = read_config(Path(resolved))
     module, function = task.split(":")
     with process_groups(config):
-        getattr(importlib.import_module(module), function)(config)
+        getattr(importlib.import_module(module), function)(config, *arguments)
 
 
 if __name__ == "__main__":

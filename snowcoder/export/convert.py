@@ -1,0 +1,19 @@
+"""One rank reads the whole checkpoint and writes Hugging Face's tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import save_torch_state_dict
+
+from snowcoder.config.schema import Config
+from snowcoder.model.llama import build_chunks, transformer_config
+from snowcoder.model.mapping import to_hugging_face
+from snowcoder.training.checkpoint import load_weights
+
+
+def run(config: Config, checkpoint: str, folder: str) -> None:
+    """Write safetensors of at most 5 GB, in the dtype of the checkpoint, to `folder`."""
+    [chunk] = build_chunks(config, transformer_config(config))
+    load_weights([chunk], Path(checkpoint))
+    save_torch_state_dict(to_hugging_face(chunk, config.model), folder)

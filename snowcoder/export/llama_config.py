@@ -1,0 +1,62 @@
+"""The config as Hugging Face has it, and what of a Hugging Face config contradicts ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from transformers import GenerationConfig, LlamaConfig
+
+from snowcoder.config.schema import ModelConfig, PrecisionConfig
+
+# LlamaConfig's name of each key of `model`.
+_NAMES = {
+    "layers": "num_hidden_layers",
+    "hidden": "hidden_size",
+    "ffn": "intermediate_size",
+    "heads": "num_attention_heads",
+    "kv_heads": "num_key_value_heads",
+    "vocab_size": "vocab_size",
+    "sequence_length": "max_position_embeddings",
+    "tied_embeddings": "tie_word_embeddings",
+    "norm_eps": "rms_norm_eps",
+    "init_std": "initializer_range",
+}
+# What a Llama may have and ours does not.
+_FIXED = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
+
+
+def to_llama(model: ModelConfig, precision: PrecisionConfig, special: dict[str, int | None]) -> dict[str, Any]:
+    """The content of config.json. `special` holds bos_token_id, eos_token_id and pad_token_id."""
+    config = LlamaConfig(
+        architectures=["LlamaForCausalLM"],
+        **{theirs: getattr(model, ours) for ours, theirs in _NAMES.items()},
+        rope_parameters={"rope_type": "default", "rope_theta": model.rope_theta},
+        dtype="bfloat16" if precision.dtype == "bf16" else "float32",
+        **special,
+    )
+    # transformers before 5 looks for these names.
+    return {**config.to_dict(), "rope_theta": model.rope_theta, "torch_dtype": config.to_dict()["dtype"]}
+
+
+def to_generation(special: dict[str, int | None]) -> dict[str, Any]:
+    """The content of generation_config.json."""
+    return GenerationConfig(**special).to_diff_dict()
+
+
+def differences(llama: Any, model: ModelConfig) -> Iterator[str]:
+    """Each contradiction between a Hugging Face config and ours, as a sentence that says what to set."""
+    for key, expected in _FIXED.items():
+        if (found := getattr(llama, key, expected)) != expected:
+            yield f"its {key} is {found!r}; snowcoder's Llama has {expected!r}, which cannot be changed"
+    if llama.model_type != "llama":
+        return
+    rope = llama.rope_parameters
+    if rope["rope_type"] != "default":
+        yield f"its positions are scaled ({rope['rope_type']}), which snowcoder's Llama does not do"
+    if llama.head_dim * llama.num_attention_heads != llama.hidden_size:
+        yield f"its heads have {llama.head_dim} dimensions; in snowcoder's Llama they have hidden / heads"
+    theirs = {key: getattr(llama, name) for key, name in _NAMES.items() if key != "init_std"}
+    for key, value in {**theirs, "rope_theta": rope["rope_theta"]}.items():
+        if value != getattr(model, key):
+            yield f"model.{key} is {getattr(model, key)}: set model.{key}={str(value).lower()}"

@@ -1,0 +1,74 @@
+"""What the trained model itself answers: logits of fixed prompts, in fp32, in the layout it was trained in.
+
+Run by every rank of that layout. The parity gate holds the exported folder to these logits.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from megatron.core import parallel_state
+from megatron.core.models.gpt import GPTModel
+from megatron.core.pipeline_parallel import get_forward_backward_func
+from safetensors.torch import save_file
+
+from snowcoder.config.schema import Config, ModelConfig
+from snowcoder.model.llama import build_chunks, transformer_config
+from snowcoder.training import platform
+from snowcoder.training.checkpoint import load_weights
+
+
+def run(config: Config, checkpoint: str, folder: str) -> None:
+    """Write `ids` [n] and `logits` [n, vocabulary] of each prompt to a file of `folder`."""
+    chunks = build_chunks(config, transformer_config(config))
+    load_weights(chunks, Path(checkpoint))
+    for ids in prompts(config.model):
+        logits = _logits(config, chunks, ids)
+        if logits is not None and parallel_state.get_tensor_model_parallel_rank() == 0:
+            save_file({"ids": ids, "logits": logits}, Path(folder) / f"{len(ids):08d}.safetensors")
+
+
+def prompts(model: ModelConfig) -> list[torch.Tensor]:
+    """Random ids of the whole vocabulary, from one token to a full sequence."""
+    longest = model.sequence_length
+    lengths = sorted(length for length in {1, 2, 7, 64, longest // 2, longest} if 1 <= length <= longest)
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(model.vocab_size, (length,), generator=generator) for length in lengths]
+
+
+@torch.no_grad()
+def _logits(config: Config, chunks: list[GPTModel], ids: torch.Tensor) -> torch.Tensor | None:
+    """Logits [n, vocabulary] on the CPU; None on ranks that hold no last stage."""
+    parallel = config.parallel
+    # Sequence parallelism splits the prompt evenly; what is appended for it cannot change what comes before.
+    missing = -len(ids) % parallel.tensor if parallel.sequence else 0
+    padded = torch.nn.functional.pad(ids, (0, missing)).unsqueeze(0).to(platform.device())
+    # Interleaved stages take micro batches by the pipeline's size: all are the same prompt.
+    count = parallel.pipeline if parallel.virtual_stages > 1 else 1
+    batches = [iter([padded] * count) for _ in chunks]
+    outputs = get_forward_backward_func()(
+        forward_step_func=_forward,
+        data_iterator=batches if len(chunks) > 1 else batches[0],
+        model=chunks if len(chunks) > 1 else chunks[0],
+        num_microbatches=count,
+        seq_length=padded.shape[1],
+        micro_batch_size=1,
+        forward_only=True,
+        collect_non_loss_data=True,
+    )
+    if not outputs:
+        return None
+    # The rows that pad the vocabulary mean nothing.
+    return outputs[0][0, : len(ids), : config.model.vocab_size].cpu().contiguous()
+
+
+def _forward(batches: Any, model: GPTModel) -> tuple[torch.Tensor, Any]:
+    tokens = next(batches)
+    positions = torch.arange(tokens.shape[1], device=tokens.device).unsqueeze(0)
+    return model(tokens, positions, None, runtime_gather_output=True), _keep
+
+
+def _keep(logits: torch.Tensor, non_loss_data: bool) -> torch.Tensor:
+    return logits
