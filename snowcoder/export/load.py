@@ -1,48 +1,36 @@
-"""Run by the ranks of an import: read whole tensors from safetensors, keep this rank's part, save step 0."""
+"""What a rank does to import: fill its part of the model, save it as the checkpoint of step 0."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-
-import torch
-from safetensors import safe_open
+from typing import Any
 
 from snowcoder.config.schema import Config
-from snowcoder.errors import UserError
+from snowcoder.export.tensors import Tensors, files_of
+from snowcoder.lineage.digest import digest_file, digest_json
+from snowcoder.model.llama import build_chunks, transformer_config
+from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.checkpoint import Checkpoints, describe_model
-from snowcoder.training.run import build_model
+from snowcoder.training.parallel import tensor_part
 
 
 def run(config: Config, folder: str) -> None:
-    model = build_model(config, tensor_reader(Path(folder)))
+    chunks = build_chunks(config, transformer_config(config))
+    with Tensors(Path(folder)) as tensors:
+        for chunk in chunks:
+            load_hugging_face(chunk, config.model, tensor_part(), tensors.get)
     checkpoints = Checkpoints(Path(config.run.dir) / "train" / "checkpoints", config.checkpoint)
-    record = {
+    checkpoints.save_weights(chunks, _record(config, Path(folder)))
+
+
+def _record(config: Config, folder: Path) -> dict[str, Any]:
+    return {
         "step": 0,
         "phase": "import",
-        "phase_end": True,
+        "phase_end": False,
         "phases": {},
         "ledger": {},
         "cursors": {},
-        "plan": None,
+        "imported": digest_json([digest_file(path) for path in files_of(folder)]),
         **describe_model(config),
     }
-    checkpoints.save(model, record)
-    checkpoints.wait()
-
-
-def tensor_reader(folder: Path) -> Callable[[str], torch.Tensor]:
-    """A function from a tensor's name to its value, reading one tensor at a time."""
-    index = folder / "model.safetensors.index.json"
-    files: dict[str, str] = json.loads(index.read_text())["weight_map"] if index.is_file() else {}
-
-    def get(name: str) -> torch.Tensor:
-        path = folder / files.get(name, "model.safetensors")
-        try:
-            with safe_open(path, framework="pt") as file:
-                return file.get_tensor(name)
-        except (OSError, FileNotFoundError, KeyError) as error:
-            raise UserError(f"{path}: no tensor {name} ({error})") from None
-
-    return get

@@ -1,109 +1,129 @@
-"""`snowcoder export`: a checkpoint of any layout as a Hugging Face folder, written only if its logits agree."""
+"""`snowcoder export`: the newest checkpoint as a Hugging Face folder that answers as the trained model does.
+
+The folder is made beside its place as `.partial`, and takes its place when the parity gate has passed.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from snowcoder.config.schema import Config, ModelConfig, ParallelConfig, PrecisionConfig
+from transformers import AutoTokenizer
+
+from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.export.card import model_card
+from snowcoder.export.card import write_card
+from snowcoder.export.layout import as_trained, in_fp32, one_rank, one_replica
+from snowcoder.export.llama_config import to_generation, to_llama
+from snowcoder.export.parity import ParityReport, check_parity, check_tokenizer
 from snowcoder.lineage.digest import digest_file
-from snowcoder.lineage.manifest import Manifest, describe
-from snowcoder.tokenization.load import load_tokenizer
-from snowcoder.training.completion import RECORD, find_damage, newest_valid, read_record, step_folder
+from snowcoder.lineage.manifest import Manifest, describe, find_manifest
+from snowcoder.mixture.plan import load_plan
+from snowcoder.model.size import parameters
+from snowcoder.storage.atomic import publish_folder, write_json
+from snowcoder.tokenization.load import Tokenizer, load_tokenizer
+from snowcoder.training.completion import RECORD, all_steps, find_damage, newest_valid, read_record, step_folder
 from snowcoder.training.launch import launch
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model")
+_SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
 def run(config: Config) -> None:
-    checkpoint = _find_checkpoint(config)
+    """Write `export.dir`. Raises `OperationError` if transformers does not answer as the trained model does."""
+    checkpoint = find_checkpoint(config)
     record = read_record(checkpoint)
-    trained = _as_trained(config, record)
+    config = as_trained(config, record)
+    tokenizer = _load_tokenizer(config)
     target = Path(config.export.dir)
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    print(f"exporting {checkpoint}: {_layout(trained)}", flush=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        reference = Path(scratch) / "reference.safetensors"
-        launch("snowcoder.export.convert:run", _single(trained), "export.yaml", str(checkpoint), str(partial))
-        launch("snowcoder.export.reference:run", _in_fp32(trained), "export.yaml", str(checkpoint), str(reference))
-        from snowcoder.export.parity import TOLERANCE, check_parity
-
-        parity = check_parity(partial, reference)
-    _copy_tokenizer(Path(config.tokenizer.dir), partial)
-    _finish(config, checkpoint, record, partial, parity._asdict())
-    _replace(partial, target)
-    print(
-        f"exported to {target}: logits agree within {parity.largest_difference:.1e} (allowed {TOLERANCE:g}) "
-        f"on {parity.prompts} prompts, {parity.positions} positions"
+    manifest = Manifest(
+        stage="export",
+        inputs=_inputs(config, checkpoint, record, tokenizer),
+        config={"model": record["model"], "dtype": record["precision"]["dtype"]},
+        counts={"parameters": parameters(config.model).total, "step": record["step"]},
+        outputs=[],
     )
+    before = find_manifest(target)
+    if before and before.made_from(manifest.inputs, manifest.config) and not before.check_files(target):
+        print(f"export: {target} is up to date")
+        return
+    partial = _empty(target.with_name(f"{target.name}.partial"))
+    _write_model(config, checkpoint, partial)
+    parity = _check(config, checkpoint, partial, tokenizer)
+    write_card(partial, config, record, manifest.inputs, parity)
+    _write_manifest(manifest, partial, parity)
+    publish_folder(partial, target)
+    print(f"export: {target}, parity with {checkpoint.name} within {parity.largest:.1e}")
 
 
-def _find_checkpoint(config: Config) -> Path:
+def find_checkpoint(config: Config) -> Path:
+    """The checkpoint of `export.step`, or the newest valid one."""
     folder = Path(config.run.dir) / "train" / "checkpoints"
     if config.export.step is None:
-        found, passed_over = newest_valid(folder)
+        newest, passed_over = newest_valid(folder)
         for text in passed_over:
-            print(f"passed over {text}")
-        if found is None:
-            raise UserError(f"there is no valid checkpoint in {folder}: run `snowcoder train` or `snowcoder import`")
-        return found
-    found = step_folder(folder, config.export.step)
-    damage = find_damage(found)
-    if damage:
-        raise UserError(f"export.step={config.export.step}: {found}: {damage}")
-    return found
+            print(f"export: passed over {text}")
+        if newest is None:
+            raise UserError(f"there is no valid checkpoint in {folder}: run `snowcoder train`, or set run.dir")
+        return newest
+    chosen = step_folder(folder, config.export.step)
+    if problem := find_damage(chosen):
+        steps = ", ".join(map(str, all_steps(folder))) or "none"
+        raise UserError(f"export.step={config.export.step}: {chosen}: {problem}. Steps in {folder}: {steps}")
+    return chosen
 
 
-def _as_trained(config: Config, record: dict[str, Any]) -> Config:
-    """The config with the model and layout that the checkpoint was trained in; one replica of the data is enough."""
-    parallel = ParallelConfig(**{**record["parallel"], "data": 1, "context": 1})
-    model, precision = ModelConfig(**record["model"]), PrecisionConfig(**{**record["precision"], "fp8": "none"})
-    return config.model_copy(update={"model": model, "parallel": parallel, "precision": precision})
+def _load_tokenizer(config: Config) -> Tokenizer:
+    tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    if tokenizer.vocab_size != config.model.vocab_size:
+        raise UserError(
+            f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries, the model in {config.run.dir} "
+            f"{config.model.vocab_size}: set tokenizer.dir to the one it was trained with"
+        )
+    return tokenizer
 
 
-def _in_fp32(config: Config) -> Config:
-    return config.model_copy(update={"precision": config.precision.model_copy(update={"dtype": "fp32"})})
+def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
+    inputs = {"checkpoint": digest_file(checkpoint / RECORD), "tokenizer": tokenizer.digest}
+    for name in ("plan", "imported"):  # a record has one or the other
+        if name in record:
+            inputs[name] = record[name]
+    plan = find_manifest(Path(config.plan.dir))
+    if plan and load_plan(Path(config.plan.dir)).digest == record.get("plan"):
+        inputs.update({f"index {source}": digest for source, digest in plan.inputs.items()})
+    return inputs
 
 
-def _single(config: Config) -> Config:
-    alone = {"tensor": 1, "pipeline": 1, "virtual_stages": 1, "sequence": False}
-    return config.model_copy(update={"parallel": config.parallel.model_copy(update=alone)})
-
-
-def _layout(config: Config) -> str:
-    parallel = config.parallel
-    return f"trained with tensor {parallel.tensor}, pipeline {parallel.pipeline}, in {config.precision.dtype}"
-
-
-def _copy_tokenizer(folder: Path, target: Path) -> None:
+def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
+    launch("snowcoder.export.convert:run", one_rank(config), "export-convert.yaml", str(checkpoint), str(folder))
     for name in _TOKENIZER_FILES:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, target / name)
+        if (source := Path(config.tokenizer.dir) / name).is_file():
+            shutil.copyfile(source, folder / name)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    special = {name: getattr(tokenizer, name) for name in _SPECIAL}
+    write_json(folder / "config.json", to_llama(config.model, config.precision, special))
+    write_json(folder / "generation_config.json", to_generation(special))
 
 
-def _finish(config: Config, checkpoint: Path, record: dict[str, Any], folder: Path, parity: dict[str, Any]) -> None:
-    """The model card and, last, the manifest."""
-    inputs = {
-        "checkpoint": digest_file(checkpoint / RECORD),
-        "plan": record.get("plan"),
-        "tokenizer": load_tokenizer(Path(config.tokenizer.dir)).digest,
-    }
-    (folder / "README.md").write_text(model_card(config, record, inputs, parity))
-    names = sorted(path.name for path in folder.iterdir())
-    Manifest("export", inputs, record["model"], {"parity": parity}, describe(folder, names)).write(folder)
+def _check(config: Config, checkpoint: Path, folder: Path, tokenizer: Tokenizer) -> ParityReport:
+    check_tokenizer(folder, tokenizer)
+    reference = _empty(Path(config.run.dir) / "export-reference")
+    ranks = one_replica(in_fp32(config))
+    try:
+        launch("snowcoder.export.reference:run", ranks, "export-reference.yaml", str(checkpoint), str(reference))
+        return check_parity(folder, reference)
+    finally:
+        shutil.rmtree(reference)
 
 
-def _replace(partial: Path, target: Path) -> None:
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        os.rename(target, old)
-    os.rename(partial, target)
-    shutil.rmtree(old, ignore_errors=True)
+def _write_manifest(manifest: Manifest, folder: Path, parity: ParityReport) -> None:
+    manifest.counts["parity"] = {str(prompt.tokens): prompt.largest for prompt in parity.prompts}
+    manifest.outputs.extend(describe(folder, sorted(path.name for path in folder.iterdir())))
+    manifest.write(folder)
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -125,9 +125,10 @@ def load_hugging_face(chunk: GPTModel, model: ModelConfig, part: Part, get: Call
 
 @torch.no_grad()
 def to_hugging_face(chunk: GPTModel, model: ModelConfig) -> dict[str, torch.Tensor]:
-    """Hugging Face tensors of a whole model, held by one rank. Tied embeddings appear once."""
+    """Hugging Face tensors of a whole model, held by one rank; on the CPU. Tied embeddings appear once."""
     tensors: dict[str, torch.Tensor] = {}
     for parameter, rule, names in parameters(chunk, model):
         pieces = rule.split(parameter.detach(), model)
-        tensors.update(zip(names, (piece.contiguous() for piece in pieces), strict=True))
+        # Copies: safetensors refuses views that share a parameter's memory.
+        tensors.update(zip(names, (piece.to("cpu", copy=True) for piece in pieces), strict=True))
     return tensors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,19 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def publish_folder(partial: Path, target: Path) -> None:
+    """Put a finished folder in its place, durably. What was there stays until the new one is on disk."""
+    for path in [*partial.iterdir(), partial]:
+        _fsync(path)
+    before = target.with_name(f"{target.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if target.exists():
+        target.rename(before)
+    partial.rename(target)
+    _fsync(target.parent)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _fsync(path: Path) -> None:
