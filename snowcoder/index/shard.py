@@ -20,7 +20,7 @@ from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import describe
 from snowcoder.storage.shards import CorruptShard, read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
-from snowcoder.tokenization.encoders import CANDIDATES, HuggingFaceEncoder
+from snowcoder.tokenization.encoders import Encoder, build_encoder
 from snowcoder.tokenization.load import load_tokenizer
 
 
@@ -70,7 +70,7 @@ class ShardIndexer:
         self.job = job
         self.store = open_store(job.shards, job.storage)
         self.tokenizer = load_tokenizer(job.tokenizer)
-        self.encoder = CANDIDATES.get(job.encoder, HuggingFaceEncoder)(self.tokenizer)
+        self.encoder: Encoder = build_encoder(job.encoder, self.tokenizer)
         self.dtype = token_dtype(self.tokenizer.vocab_size)
 
     def __call__(self, task: Task) -> ShardRecord:
