@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launching import snowcoder, tiny_overrides
+from tests.tiny import snowcoder, tiny_overrides
 
 SOURCES = {"raw": 240, "selected": 60, "synthetic/python": 60, "synthetic/other": 60}
 
@@ -15,7 +15,7 @@ SOURCES = {"raw": 240, "selected": 60, "synthetic/python": 60, "synthetic/other"
 def write_functions(folder: Path, seed: int, files: int) -> None:
     """Python files that are the same on every machine and Python, unlike anything installed."""
     draw = random.Random(seed)
-    words = ["alpha", "beta", "gamma", "delta", "count", "total", "index", "value", "items", "limit"]
+    words = ["".join(draw.choice("bcdfgklmnprst") + draw.choice("aeiou") for _ in range(3)) for _ in range(400)]
     folder.mkdir(parents=True)
     for number in range(files):
         lines = [f'"""Module {number} of {seed}."""', ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.checkpoint import Checkpoints, describe
+from snowcoder.training.checkpoint import Checkpoints
 from snowcoder.training.run import Run
 from snowcoder.training.step import StepResult
 
@@ -16,8 +16,8 @@ class Checkpointing(Callback):
         self.checkpoints.poll()
         phase = run.plan.phase_at(run.step - 1)
         if run.step % run.config.checkpoint.every_steps == 0 or run.step == phase.first_step + phase.steps:
-            self.checkpoints.save(run.model, describe(run))
+            self.checkpoints.save(run)
 
     def on_end(self, run: Run) -> None:
-        self.checkpoints.save(run.model, describe(run))
+        self.checkpoints.save(run)
         self.checkpoints.wait()
