@@ -15,14 +15,18 @@ from snowcoder.storage.atomic import write_text
 
 
 def write_card(
-    folder: Path, config: Config, record: dict[str, Any], inputs: dict[str, Any], parity: ParityReport
+    folder: Path,
+    config: Config,
+    record: dict[str, Any],
+    inputs: dict[str, Any],
+    parity: ParityReport,
 ) -> None:
-    """Write README.md. `record` is the checkpoint's, `inputs` the digests of what went into the folder."""
+    """Write README.md. `record` is the checkpoint's, `inputs` the digests of what went in."""
     template = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         (Path(__file__).parent / "README.md.jinja").read_text()
     )
     content = template.render(
-        name=Path(config.export.dir).name,
+        name=Path(config.run.dir).resolve().name,
         parameters=parameters(config.model).total,
         model=config.model,
         record=record,

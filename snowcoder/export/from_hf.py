@@ -1,8 +1,10 @@
-"""`snowcoder import FOLDER`: start a run from the weights of a Hugging Face Llama, as its checkpoint of step 0."""
+"""`snowcoder import FOLDER`: the weights of a Hugging Face Llama become a run's step 0."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig
 
@@ -16,17 +18,34 @@ from snowcoder.training.launch import launch
 
 
 def run(config: Config, folder: str) -> None:
-    """Write the checkpoint of step 0. Raises `UserError` with all that keeps `folder` from fitting the config."""
+    """Write the checkpoint of step 0. Raises `UserError` with all that does not fit the config."""
     checkpoints = Path(config.run.dir) / "train" / "checkpoints"
     if steps := complete_steps(checkpoints):
-        raise UserError(f"{checkpoints} already has a checkpoint (step {steps[-1]}): set another run.dir")
-    if not (Path(folder) / "config.json").is_file():
-        raise UserError(f"{folder} is not a Hugging Face model: it has no config.json")
-    problems = [*differences(AutoConfig.from_pretrained(folder), config.model)]
-    with Tensors(Path(folder)) as tensors:
-        problems += [f"it has biases, which snowcoder's Llama has not: {name}" for name in tensors.names if name.endswith(".bias")]
-    if problems:
+        raise UserError(
+            f"{checkpoints} already has a checkpoint (step {steps[-1]}): set another run.dir"
+        )
+    llama = _read_config(Path(folder))
+    if problems := [*differences(llama, config.model), *_biases(Path(folder))]:
         lines = "\n".join(f"  {n}. {text}" for n, text in enumerate(problems, 1))
         raise UserError(f"{folder} does not fit the config:\n{lines}")
     launch("snowcoder.export.load:run", one_replica(config), "import.yaml", folder)
-    print(f"import: {folder} is the checkpoint of step 0 in {checkpoints}")
+    dtypes = f"{llama.dtype} there, {config.precision.dtype} here"
+    print(f"import: {folder} is now step 0 in {checkpoints} ({dtypes})")
+
+
+def _read_config(folder: Path) -> Any:
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} is not a Hugging Face model: it has no config.json")
+    try:
+        return AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder / 'config.json'} is of no model that transformers knows: {error}"
+        ) from None
+
+
+def _biases(folder: Path) -> Iterator[str]:
+    with Tensors(folder) as tensors:
+        for name in tensors.names:
+            if name.endswith(".bias"):
+                yield f"it has {name}; snowcoder's Llama has no biases"

@@ -26,7 +26,9 @@ _NAMES = {
 _FIXED = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
 
 
-def to_llama(model: ModelConfig, precision: PrecisionConfig, special: dict[str, int | None]) -> dict[str, Any]:
+def to_llama(
+    model: ModelConfig, precision: PrecisionConfig, special: dict[str, Any]
+) -> dict[str, Any]:
     """The content of config.json. `special` holds bos_token_id, eos_token_id and pad_token_id."""
     config = LlamaConfig(
         architectures=["LlamaForCausalLM"],
@@ -35,27 +37,28 @@ def to_llama(model: ModelConfig, precision: PrecisionConfig, special: dict[str, 
         dtype="bfloat16" if precision.dtype == "bf16" else "float32",
         **special,
     )
+    content = config.to_diff_dict()
     # transformers before 5 looks for these names.
-    return {**config.to_dict(), "rope_theta": model.rope_theta, "torch_dtype": config.to_dict()["dtype"]}
+    return {**content, "rope_theta": model.rope_theta, "torch_dtype": content["dtype"]}
 
 
-def to_generation(special: dict[str, int | None]) -> dict[str, Any]:
+def to_generation(special: dict[str, Any]) -> dict[str, Any]:
     """The content of generation_config.json."""
     return GenerationConfig(**special).to_diff_dict()
 
 
 def differences(llama: Any, model: ModelConfig) -> Iterator[str]:
-    """Each contradiction between a Hugging Face config and ours, as a sentence that says what to set."""
+    """Each contradiction between a Hugging Face config and ours, and what to set."""
     for key, expected in _FIXED.items():
         if (found := getattr(llama, key, expected)) != expected:
-            yield f"its {key} is {found!r}; snowcoder's Llama has {expected!r}, which cannot be changed"
+            yield f"its {key} is {found!r}; snowcoder's Llama can only have {expected!r}"
     if llama.model_type != "llama":
         return
     rope = llama.rope_parameters
     if rope["rope_type"] != "default":
         yield f"its positions are scaled ({rope['rope_type']}), which snowcoder's Llama does not do"
     if llama.head_dim * llama.num_attention_heads != llama.hidden_size:
-        yield f"its heads have {llama.head_dim} dimensions; in snowcoder's Llama they have hidden / heads"
+        yield f"its heads have {llama.head_dim} dimensions; snowcoder's Llama has hidden / heads"
     theirs = {key: getattr(llama, name) for key, name in _NAMES.items() if key != "init_std"}
     for key, value in {**theirs, "rope_theta": rope["rope_theta"]}.items():
         if value != getattr(model, key):

@@ -1,4 +1,4 @@
-"""The parity gate: transformers, loading the exported folder, must answer as the trained model did."""
+"""The parity gate: transformers, given the exported folder, answers as the trained model did."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from snowcoder.errors import OperationError
 from snowcoder.tokenization.load import Tokenizer
@@ -32,19 +33,24 @@ class ParityReport(NamedTuple):
 
 
 def check_parity(folder: Path, reference: Path) -> ParityReport:
-    """Compare the exported `folder` with the logits in `reference`. Raises `OperationError` where they differ."""
+    """Hold `folder` to the logits in `reference`. Raises `OperationError` where they differ."""
+    disable_progress_bar()
     model = _load(folder)
     files = sorted(reference.glob("*.safetensors"))
     if not files:
-        raise OperationError(f"{reference} holds no logits of the trained model: the export cannot be checked")
+        raise OperationError(
+            f"{reference} holds no logits of the trained model: the export cannot be checked"
+        )
     return ParityReport([_compare(model, **load_file(path)) for path in files])
 
 
 def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
-    """The folder's tokenizer, as transformers loads it, must be the one the model was trained with."""
+    """The folder's tokenizer in transformers must be the one the model was trained with."""
     loaded = AutoTokenizer.from_pretrained(folder)
     if len(loaded) != tokenizer.vocab_size:
-        raise OperationError(f"{folder}: its tokenizer has {len(loaded)} entries instead of {tokenizer.vocab_size}")
+        raise OperationError(
+            f"{folder}: its tokenizer has {len(loaded)} entries instead of {tokenizer.vocab_size}"
+        )
     ids = loaded(_TEXT, add_special_tokens=False)["input_ids"]
     if ids != tokenizer.encode(_TEXT):
         raise OperationError(f"{folder}: its tokenizer gives other ids than {tokenizer.folder}")
@@ -53,8 +59,9 @@ def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
 
 
 def _load(folder: Path) -> Any:
+    loader: Any = AutoModelForCausalLM
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, found = loader.from_pretrained(
             folder,
             dtype=torch.float32,
             attn_implementation="sdpa",
@@ -65,7 +72,9 @@ def _load(folder: Path) -> Any:
         raise OperationError(f"{folder} cannot be loaded by transformers: {error}") from error
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if found[kind]:
-            raise OperationError(f"{folder}: transformers reports {kind.replace('_', ' ')}: {sorted(found[kind])}")
+            raise OperationError(
+                f"{folder}: transformers reports {kind.replace('_', ' ')}: {sorted(found[kind])}"
+            )
     return model.eval().to(platform.device())
 
 
@@ -74,7 +83,9 @@ def _compare(model: Any, ids: torch.Tensor, logits: torch.Tensor) -> PromptParit
     theirs = model(ids.unsqueeze(0).to(model.device)).logits[0].cpu()
     prompt = f"the prompt of {len(ids)} tokens"
     if theirs.shape != logits.shape:
-        raise OperationError(f"export: {prompt} gives logits {[*theirs.shape]}, the trained model {[*logits.shape]}")
+        raise OperationError(
+            f"export: {prompt} gives logits {[*theirs.shape]}, the trained model {[*logits.shape]}"
+        )
     first, second = logits.topk(2).values.unbind(-1)
     clear = first - second > TOLERANCE
     other_choice = (clear & (theirs.argmax(-1) != logits.argmax(-1))).nonzero()
@@ -82,9 +93,12 @@ def _compare(model: Any, ids: torch.Tensor, logits: torch.Tensor) -> PromptParit
     if not (worst <= TOLERANCE).all():  # not `>`, which NaN would pass
         position = int((~(worst <= TOLERANCE)).nonzero()[0])
         raise OperationError(
-            f"export: {prompt}, position {position}: a logit differs by {worst[position]:.3g} from the trained model "
-            f"(the largest difference of the prompt is {worst.max():.3g}, {TOLERANCE:g} is allowed)"
+            f"export: {prompt}, position {position}: a logit differs from the trained model's by "
+            f"{worst[position]:.3g}, at the prompt's worst position by {worst.max():.3g}; "
+            f"{TOLERANCE:g} is allowed"
         )
     if len(other_choice):
-        raise OperationError(f"export: {prompt}, position {int(other_choice[0])}: another token comes first")
+        raise OperationError(
+            f"export: {prompt}, position {int(other_choice[0])}: another token comes first"
+        )
     return PromptParity(len(ids), worst.max().item(), int(clear.sum()))

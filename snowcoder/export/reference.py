@@ -1,6 +1,6 @@
-"""What the trained model itself answers: logits of fixed prompts, in fp32, in the layout it was trained in.
+"""What the trained model itself answers: logits of fixed prompts, in fp32.
 
-Run by every rank of that layout. The parity gate holds the exported folder to these logits.
+Run by every rank of the layout it was trained in. The parity gate holds the export to them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from megatron.core import parallel_state
+import torch.distributed as dist
 from megatron.core.models.gpt import GPTModel
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from safetensors.torch import save_file
@@ -26,14 +26,17 @@ def run(config: Config, checkpoint: str, folder: str) -> None:
     load_weights(chunks, Path(checkpoint))
     for ids in prompts(config.model):
         logits = _logits(config, chunks, ids)
-        if logits is not None and parallel_state.get_tensor_model_parallel_rank() == 0:
+        if dist.get_rank() == dist.get_world_size() - 1:  # always in the last pipeline stage
+            assert logits is not None
             save_file({"ids": ids, "logits": logits}, Path(folder) / f"{len(ids):08d}.safetensors")
 
 
 def prompts(model: ModelConfig) -> list[torch.Tensor]:
     """Random ids of the whole vocabulary, from one token to a full sequence."""
     longest = model.sequence_length
-    lengths = sorted(length for length in {1, 2, 7, 64, longest // 2, longest} if 1 <= length <= longest)
+    lengths = sorted(
+        length for length in {1, 2, 7, 64, longest // 2, longest} if 1 <= length <= longest
+    )
     generator = torch.Generator().manual_seed(0)
     return [torch.randint(model.vocab_size, (length,), generator=generator) for length in lengths]
 
@@ -42,7 +45,7 @@ def prompts(model: ModelConfig) -> list[torch.Tensor]:
 def _logits(config: Config, chunks: list[GPTModel], ids: torch.Tensor) -> torch.Tensor | None:
     """Logits [n, vocabulary] on the CPU; None on ranks that hold no last stage."""
     parallel = config.parallel
-    # Sequence parallelism splits the prompt evenly; what is appended for it cannot change what comes before.
+    # Sequence parallelism splits a prompt evenly; what is appended cannot change what comes before.
     missing = -len(ids) % parallel.tensor if parallel.sequence else 0
     padded = torch.nn.functional.pad(ids, (0, missing)).unsqueeze(0).to(platform.device())
     # Interleaved stages take micro batches by the pipeline's size: all are the same prompt.

@@ -23,7 +23,7 @@ class Tensors:
         self.files = files_of(folder)
         self._opened = ExitStack()
         handles = [self._opened.enter_context(safe_open(path, "pt")) for path in self.files]
-        self._handles = {name: handle for handle in handles for name in handle.keys()}
+        self._handles = {name: handle for handle in handles for name in handle.keys()}  # noqa: SIM118
 
     @property
     def names(self) -> list[str]:
@@ -38,7 +38,10 @@ class Tensors:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._opened.close()
 
@@ -52,5 +55,7 @@ def files_of(folder: Path) -> list[Path]:
         names = ["model.safetensors"]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise UserError(f"{folder} lacks {', '.join(missing)}: snowcoder reads weights from safetensors only")
+        raise UserError(
+            f"{folder} lacks {', '.join(missing)}: snowcoder reads weights from safetensors only"
+        )
     return [folder / name for name in names]

@@ -1,6 +1,6 @@
-"""`snowcoder export`: the newest checkpoint as a Hugging Face folder that answers as the trained model does.
+"""`snowcoder export`: the newest checkpoint as a Hugging Face folder that answers as it does.
 
-The folder is made beside its place as `.partial`, and takes its place when the parity gate has passed.
+The folder is made beside its place as `.partial`, and put there once the parity gate has passed.
 """
 
 from __future__ import annotations
@@ -23,36 +23,52 @@ from snowcoder.mixture.plan import load_plan
 from snowcoder.model.size import parameters
 from snowcoder.storage.atomic import publish_folder, write_json
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
-from snowcoder.training.completion import RECORD, all_steps, find_damage, newest_valid, read_record, step_folder
+from snowcoder.training.completion import (
+    RECORD,
+    all_steps,
+    find_damage,
+    newest_valid,
+    read_record,
+    step_folder,
+)
 from snowcoder.training.launch import launch
 
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model")
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "tokenizer.model",
+)
 _SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
 def run(config: Config) -> None:
-    """Write `export.dir`. Raises `OperationError` if transformers does not answer as the trained model does."""
+    """Write `export.dir`. Raises `OperationError` if transformers does not answer as the model."""
     checkpoint = find_checkpoint(config)
     record = read_record(checkpoint)
     config = as_trained(config, record)
     tokenizer = _load_tokenizer(config)
     target = Path(config.export.dir)
-    manifest = Manifest(
-        stage="export",
-        inputs=_inputs(config, checkpoint, record, tokenizer),
-        config={"model": record["model"], "dtype": record["precision"]["dtype"]},
-        counts={"parameters": parameters(config.model).total, "step": record["step"]},
-        outputs=[],
-    )
+    inputs = _inputs(config, checkpoint, record, tokenizer)
+    decided_by = {"model": record["model"], "dtype": record["precision"]["dtype"]}
     before = find_manifest(target)
-    if before and before.made_from(manifest.inputs, manifest.config) and not before.check_files(target):
+    if before and before.made_from(inputs, decided_by) and not before.check_files(target):
         print(f"export: {target} is up to date")
         return
+    layout = f"tensor {config.parallel.tensor}, pipeline {config.parallel.pipeline}"
+    print(f"export: {checkpoint}, trained with {layout} in {config.precision.dtype}", flush=True)
     partial = _empty(target.with_name(f"{target.name}.partial"))
     _write_model(config, checkpoint, partial)
-    parity = _check(config, checkpoint, partial, tokenizer)
-    write_card(partial, config, record, manifest.inputs, parity)
-    _write_manifest(manifest, partial, parity)
+    check_tokenizer(partial, tokenizer)
+    parity = _check_parity(config, checkpoint, partial)
+    write_card(partial, config, record, inputs, parity)
+    counts = {
+        "parameters": parameters(config.model).total,
+        "step": record["step"],
+        "parity": {str(prompt.tokens): prompt.largest for prompt in parity.prompts},
+    }
+    outputs = describe(partial, sorted(path.name for path in partial.iterdir()))
+    Manifest("export", inputs, decided_by, counts, outputs).write(partial)
     publish_folder(partial, target)
     print(f"export: {target}, parity with {checkpoint.name} within {parity.largest:.1e}")
 
@@ -65,12 +81,16 @@ def find_checkpoint(config: Config) -> Path:
         for text in passed_over:
             print(f"export: passed over {text}")
         if newest is None:
-            raise UserError(f"there is no valid checkpoint in {folder}: run `snowcoder train`, or set run.dir")
+            raise UserError(
+                f"there is no valid checkpoint in {folder}: run `snowcoder train`, or set run.dir"
+            )
         return newest
     chosen = step_folder(folder, config.export.step)
     if problem := find_damage(chosen):
         steps = ", ".join(map(str, all_steps(folder))) or "none"
-        raise UserError(f"export.step={config.export.step}: {chosen}: {problem}. Steps in {folder}: {steps}")
+        raise UserError(
+            f"export.step={config.export.step}: {chosen}: {problem}. Steps in {folder}: {steps}"
+        )
     return chosen
 
 
@@ -78,17 +98,17 @@ def _load_tokenizer(config: Config) -> Tokenizer:
     tokenizer = load_tokenizer(Path(config.tokenizer.dir))
     if tokenizer.vocab_size != config.model.vocab_size:
         raise UserError(
-            f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries, the model in {config.run.dir} "
-            f"{config.model.vocab_size}: set tokenizer.dir to the one it was trained with"
+            f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries, the model in "
+            f"{config.run.dir} {config.model.vocab_size}: set tokenizer.dir to the model's own"
         )
     return tokenizer
 
 
-def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
+def _inputs(
+    config: Config, checkpoint: Path, record: dict[str, Any], tokenizer: Tokenizer
+) -> dict[str, Any]:
     inputs = {"checkpoint": digest_file(checkpoint / RECORD), "tokenizer": tokenizer.digest}
-    for name in ("plan", "imported"):  # a record has one or the other
-        if name in record:
-            inputs[name] = record[name]
+    inputs.update({name: record[name] for name in ("plan", "imported") if record.get(name)})
     plan = find_manifest(Path(config.plan.dir))
     if plan and load_plan(Path(config.plan.dir)).digest == record.get("plan"):
         inputs.update({f"index {source}": digest for source, digest in plan.inputs.items()})
@@ -96,7 +116,13 @@ def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer:
 
 
 def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
-    launch("snowcoder.export.convert:run", one_rank(config), "export-convert.yaml", str(checkpoint), str(folder))
+    launch(
+        "snowcoder.export.convert:run",
+        one_rank(config),
+        "export-convert.yaml",
+        str(checkpoint),
+        str(folder),
+    )
     for name in _TOKENIZER_FILES:
         if (source := Path(config.tokenizer.dir) / name).is_file():
             shutil.copyfile(source, folder / name)
@@ -106,21 +132,15 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
     write_json(folder / "generation_config.json", to_generation(special))
 
 
-def _check(config: Config, checkpoint: Path, folder: Path, tokenizer: Tokenizer) -> ParityReport:
-    check_tokenizer(folder, tokenizer)
+def _check_parity(config: Config, checkpoint: Path, folder: Path) -> ParityReport:
     reference = _empty(Path(config.run.dir) / "export-reference")
     ranks = one_replica(in_fp32(config))
+    paths = str(checkpoint), str(reference)
     try:
-        launch("snowcoder.export.reference:run", ranks, "export-reference.yaml", str(checkpoint), str(reference))
+        launch("snowcoder.export.reference:run", ranks, "export-reference.yaml", *paths)
         return check_parity(folder, reference)
     finally:
         shutil.rmtree(reference)
-
-
-def _write_manifest(manifest: Manifest, folder: Path, parity: ParityReport) -> None:
-    manifest.counts["parity"] = {str(prompt.tokens): prompt.largest for prompt in parity.prompts}
-    manifest.outputs.extend(describe(folder, sorted(path.name for path in folder.iterdir())))
-    manifest.write(folder)
 
 
 def _empty(folder: Path) -> Path:

@@ -129,6 +129,7 @@ def describe(run: Run) -> dict[str, Any]:
         "ledger": plan.consumed(step),
         "cursors": plan.cursors(step),
         "plan": plan.digest,
+        "imported": run.imported,
         **describe_model(run.config),
     }
 

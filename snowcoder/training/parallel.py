@@ -22,6 +22,17 @@ def process_groups(config: Config) -> Iterator[None]:
     _use_device(config)
     timeout = timedelta(minutes=config.launch.timeout_minutes)
     dist.init_process_group(platform.backend(), timeout=timeout)
+    divide_ranks(config)
+    try:
+        yield
+        dist.barrier()
+    finally:
+        parallel_state.destroy_model_parallel()
+        dist.destroy_process_group()
+
+
+def divide_ranks(config: Config) -> None:
+    """Make megatron-core's groups of the layout in `config`, and its random states."""
     parallel = config.parallel
     parallel_state.initialize_model_parallel(
         parallel.tensor,
@@ -32,12 +43,6 @@ def process_groups(config: Config) -> Iterator[None]:
         create_gloo_process_groups=False,
     )
     tensor_parallel.model_parallel_cuda_manual_seed(config.run.seed)
-    try:
-        yield
-        dist.barrier()
-    finally:
-        parallel_state.destroy_model_parallel()
-        dist.destroy_process_group()
 
 
 def _use_device(config: Config) -> None:

@@ -22,7 +22,7 @@ def resume(run: Run, checkpoints: Path) -> str:
     notes = [f"passed over {text}" for text in passed_over]
     if found is None or record is None:
         return "; ".join([*notes, "starting from initial weights"])
-    run.step = record["step"]
+    run.step, run.imported = record["step"], record.get("imported")
     if run.step == 0:  # imported weights, without optimizer state
         load_weights(run.model.bare_chunks, found)
         run.model.optimizer.reload_model_params()

@@ -47,6 +47,7 @@ class Run:
     reader: SampleReader
     model: Model
     step: int = 0
+    imported: str | None = None  # digest of the weights it began from, if they were not drawn
 
     @property
     def folder(self) -> Path:
