@@ -26,24 +26,37 @@ _START_SECONDS = 60
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[str]:
-    """Run a server that keeps its data in `folder`, with the bucket "snowcoder"; yields its endpoint.
+    """Run a server that keeps its data in `folder`, with the bucket "snowcoder".
 
-    Its credentials are made up anew and put into this process's environment, where boto3 and child processes find them.
+    Yields its endpoint. Its credentials are made up anew and lie, as long as it runs, in this
+    process's environment, where boto3 and child processes find them.
     """
-    os.environ["AWS_ACCESS_KEY_ID"] = secrets.token_hex(8)
-    os.environ["AWS_SECRET_ACCESS_KEY"] = secrets.token_hex(16)
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     folder.mkdir(parents=True, exist_ok=True)
     ports = _free_ports(2 * len(_PORTS))
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(_command(folder, ports), stdout=log, stderr=subprocess.STDOUT)
+    command = _command(folder, ports)
+    with _credentials(), (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            endpoint = f"http://127.0.0.1:{ports[0]}"
+            _wait(process, endpoint, folder / "server.log")
+            yield endpoint
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def _credentials() -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ["AWS_ACCESS_KEY_ID"] = secrets.token_hex(8)
+    os.environ["AWS_SECRET_ACCESS_KEY"] = secrets.token_hex(16)
+    os.environ.pop("AWS_SESSION_TOKEN", None)
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     try:
-        endpoint = f"http://127.0.0.1:{ports[0]}"
-        _wait(process, endpoint, folder / "server.log")
-        yield endpoint
+        yield
     finally:
-        process.terminate()
-        process.wait()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def find_program() -> str | None:
@@ -59,12 +72,15 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
     named = [f"-{name}.port={port}" for name, port in zip(_PORTS, http, strict=True)]
     named += [f"-{name}.port.grpc={port}" for name, port in zip(_PORTS, grpc, strict=True)]
     rest = ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    return [program, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}", *named, *rest]
+    here = [f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}"]
+    return [program, "mini", *here, *named, *rest]
 
 
 def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
     """Return when the bucket can be written to."""
-    client = boto3.client("s3", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))
+    client = boto3.client(
+        "s3", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1})
+    )
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -73,7 +89,11 @@ def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
             return
         except (BotoCoreError, ClientError):
             time.sleep(0.2)
-    raise OperationError(f"the S3 server did not start within {_START_SECONDS} s; its log is {log}")
+    ended = process.poll()
+    what = (
+        f"did not start within {_START_SECONDS} s" if ended is None else f"ended with code {ended}"
+    )
+    raise OperationError(f"the S3 server {what}; its log is {log}")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on leaving without an error it becomes `path`, durably."""
+    """Yield a temporary path; on leaving without an error it becomes `path`, durably."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
@@ -36,8 +36,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def publish_folder(partial: Path, target: Path) -> None:
-    """Put a finished folder in its place, durably. What was there stays until the new one is on disk."""
-    for path in [*partial.iterdir(), partial]:
+    """Put a finished folder in its place, durably.
+
+    What was there stays until the new one is on disk.
+    """
+    for path in [*partial.rglob("*"), partial]:
         _fsync(path)
     before = target.with_name(f"{target.name}.before")
     shutil.rmtree(before, ignore_errors=True)

@@ -18,10 +18,9 @@ class DiskStore:
         self.url = url
         self.root = Path(url)
 
-    def list(self, prefix: str = "") -> list[ObjectInfo]:
-        found = [path for path in self.root.rglob("*") if path.is_file() and not path.name.endswith(".tmp")]
-        infos = [self._info(path) for path in found]
-        return sorted(info for info in infos if info.key.startswith(prefix))
+    def list(self) -> list[ObjectInfo]:
+        found = [path for path in self.root.rglob("*") if path.is_file()]
+        return sorted(self._info(path) for path in found if not path.name.endswith(".tmp"))
 
     def stat(self, key: str) -> ObjectInfo | None:
         path = self.root / key
@@ -47,4 +46,6 @@ class DiskStore:
 
     def _info(self, path: Path) -> ObjectInfo:
         stat = path.stat()
-        return ObjectInfo(path.relative_to(self.root).as_posix(), stat.st_size, str(stat.st_mtime_ns))
+        return ObjectInfo(
+            path.relative_to(self.root).as_posix(), stat.st_size, str(stat.st_mtime_ns)
+        )

@@ -1,4 +1,7 @@
-"""An S3 prefix as a store of objects, at any endpoint. Credentials come from the standard chain alone."""
+"""An S3 prefix as a store of objects, at any endpoint.
+
+Credentials come from the standard AWS chain alone and are in no message.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import boto3
@@ -18,11 +20,15 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     EndpointConnectionError,
-    HTTPClientError,
     NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.response import StreamingBody
+from urllib3.exceptions import HTTPError
 
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import OperationError, SnowcoderError, UserError
@@ -30,7 +36,18 @@ from snowcoder.lineage.digest import digest_file
 from snowcoder.storage.store import LocalCopy, ObjectInfo
 
 T = TypeVar("T")
+_CHUNK = 1 << 20
+_BROKEN_BODY = (BotoCoreError, HTTPError, OSError)
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
+_CHANGED = {"412", "PreconditionFailed"}
+_DENIED = {
+    "403",
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+}
 
 
 class S3Store:
@@ -41,14 +58,15 @@ class S3Store:
         self.prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
         if not self.bucket:
             raise UserError(f"{url}: an S3 location is s3://bucket/prefix")
-        self.client = _client(config)
+        self.client = self._call("open", "", lambda: _client(config))
 
-    def list(self, prefix: str = "") -> list[ObjectInfo]:
+    def list(self) -> list[ObjectInfo]:
         def pages() -> list[ObjectInfo]:
-            found = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
+            paginator = self.client.get_paginator("list_objects_v2")
+            found = paginator.paginate(Bucket=self.bucket, Prefix=self.prefix)
             return [self._info(item) for page in found for item in page.get("Contents", [])]
 
-        return sorted(self._call("list", prefix, pages))
+        return sorted(self._call("list", "", pages))
 
     def stat(self, key: str) -> ObjectInfo | None:
         def head() -> ObjectInfo | None:
@@ -63,79 +81,88 @@ class S3Store:
         return self._call("look up", key, head)
 
     def read(self, key: str) -> bytes:
-        def get() -> bytes:
-            return self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
-
-        return self._call("read", key, get)
+        info = self.stat(key)
+        if info is None:
+            raise OperationError(f"{self.url}/{key} is not there")
+        return self._call("read", key, lambda: b"".join(self._chunks(info, 0, info.bytes)))
 
     @contextmanager
     def local(self, info: ObjectInfo) -> Iterator[LocalCopy]:
-        with tempfile.NamedTemporaryFile(prefix="snowcoder-", suffix=Path(info.key).suffix) as file:
-            file.truncate(info.bytes)
-            self._fill(Path(file.name), info)
-            yield LocalCopy(Path(file.name), digest_file(Path(file.name)))
+        suffix = Path(info.key).suffix
+        with tempfile.NamedTemporaryFile(prefix="snowcoder-", suffix=suffix) as file:
+            path = Path(file.name)
+            self._call("read", info.key, lambda: self._fill(path, info))
+            yield LocalCopy(path, digest_file(path))
 
     def write(self, key: str, data: bytes) -> None:
-        self._call("write", key, lambda: self.client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=data))
+        def put() -> None:
+            self.client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=data)
+
+        self._call("write", key, put)
 
     def write_file(self, key: str, path: Path) -> None:
-        # The CRT client ignores endpoint_url.
         transfer = TransferConfig(
-            preferred_transfer_client="classic",
+            preferred_transfer_client="classic",  # the CRT client ignores endpoint_url
             max_concurrency=self.config.connections,
             multipart_chunksize=self.config.part_mib << 20,
         )
-        self._call(
-            "write",
-            key,
-            lambda: self.client.upload_file(str(path), self.bucket, self.prefix + key, Config=transfer),
-        )
+
+        def upload() -> None:
+            with path.open("rb") as file:
+                self.client.upload_fileobj(file, self.bucket, self.prefix + key, Config=transfer)
+
+        self._call("write", key, upload)
 
     def _fill(self, path: Path, info: ObjectInfo) -> None:
-        """Read all ranges in parallel, through one preallocated buffer a connection, each to its place in the file."""
-        part = min(self.config.part_mib << 20, info.bytes)
-        buffers: SimpleQueue[memoryview] = SimpleQueue()
-        for _ in range(self.config.connections):
-            buffers.put(memoryview(bytearray(part)))
+        """Read all ranges in parallel, each to its place in the file.
+
+        In memory is one chunk a connection, however large the object and its parts are.
+        """
+        part = self.config.part_mib << 20
 
         def fetch(first: int) -> None:
-            buffer = buffers.get()
-            memory = buffer[: min(part, info.bytes - first)]
-            self._call("read", info.key, lambda: self._read_range(info, first, memory))
-            os.pwrite(file.fileno(), memory, first)
-            buffers.put(buffer)
+            with path.open("r+b") as file:
+                file.seek(first)
+                for chunk in self._chunks(info, first, min(first + part, info.bytes)):
+                    file.write(chunk)
 
-        with path.open("r+b", buffering=0) as file, ThreadPoolExecutor(self.config.connections) as pool:
-            for _ in pool.map(fetch, range(0, info.bytes, part or 1)):
+        with path.open("r+b") as file, ThreadPoolExecutor(self.config.connections) as pool:
+            if info.bytes:
+                os.posix_fallocate(file.fileno(), 0, info.bytes)  # a full disk is found now
+            for _ in pool.map(fetch, range(0, info.bytes, part)):
                 pass
 
-    def _read_range(self, info: ObjectInfo, first: int, memory: memoryview) -> None:
-        """Fill `memory` from byte `first`. botocore does not retry what breaks inside a body, so this does."""
-        for attempt in range(1, self.config.attempts + 1):
-            try:
-                self._read_once(info, first, memory)
-                return
-            except (HTTPClientError, OSError, EOFError) as error:
-                if attempt == self.config.attempts:
-                    raise OperationError(
-                        f"{self.url}/{info.key}: bytes {first} to {first + len(memory)} could not be read in "
-                        f"{attempt} attempts ({type(error).__name__})"
-                    ) from None
-                time.sleep(min(8.0, 0.1 * 2**attempt))
+    def _chunks(self, info: ObjectInfo, first: int, last: int) -> Iterator[bytes]:
+        """The bytes from `first` to before `last`; a body that breaks off is continued there.
 
-    def _read_once(self, info: ObjectInfo, first: int, memory: memoryview) -> None:
-        body = self.client.get_object(
+        botocore retries requests, but not what breaks inside a body.
+        """
+        reason = ""
+        for attempt in range(self.config.attempts):
+            if first == last:
+                return
+            if attempt:
+                time.sleep(min(8.0, 0.1 * 2**attempt))
+            body = self._body(info, first, last)
+            try:
+                for chunk in body.iter_chunks(_CHUNK):
+                    first += len(chunk)
+                    yield chunk
+            except _BROKEN_BODY as error:
+                reason = type(error).__name__
+        if first != last:
+            raise OperationError(
+                f"{self.url}/{info.key} broke off at byte {first} ({reason}); "
+                f"gave up after {self.config.attempts} attempts"
+            )
+
+    def _body(self, info: ObjectInfo, first: int, last: int) -> StreamingBody:
+        return self.client.get_object(
             Bucket=self.bucket,
             Key=self.prefix + info.key,
-            Range=f"bytes={first}-{first + len(memory) - 1}",
+            Range=f"bytes={first}-{last - 1}",
             IfMatch=info.tag,
         )["Body"]
-        filled = 0
-        while filled < len(memory):
-            count = body.readinto(memory[filled:])
-            if not count:
-                raise EOFError("the body ended early")
-            filled += count
 
     def _call(self, verb: str, key: str, action: Callable[[], T]) -> T:
         """Run `action`; whatever goes wrong becomes a message that says where, and what to do."""
@@ -144,26 +171,37 @@ class S3Store:
             return action()
         except SnowcoderError:
             raise
-        except (NoCredentialsError, ProfileNotFound):
+        except (NoCredentialsError, PartialCredentialsError, ProfileNotFound):
             raise UserError(
-                f"{where}: no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role"
+                f"{where}: no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+                "AWS_PROFILE, or a role"
             ) from None
-        except EndpointConnectionError:
+        except ParamValidationError:
+            raise UserError(f"{where}: not a valid bucket name or key") from None
+        except (EndpointConnectionError, ConnectTimeoutError):
             at = self.config.endpoint or "the default endpoint"
-            raise OperationError(f"{where}: nothing answers at {at}; check storage.endpoint and the network") from None
+            raise OperationError(
+                f"{where}: nothing answers at {at}; check storage.endpoint and the network"
+            ) from None
         except ClientError as error:
             raise self._refused(where, error) from None
-        except (BotoCoreError, OSError, boto3.exceptions.Boto3Error) as error:
+        except BotoCoreError as error:  # its text may hold a proxy's password
             raise OperationError(f"{where}: {type(error).__name__}") from None
+        except OSError as error:
+            raise OperationError(f"{where}: {error}") from None
 
     def _refused(self, where: str, error: ClientError) -> SnowcoderError:
         code = _code(error)
         if code == "NoSuchBucket":
             return UserError(f"{where}: there is no bucket {self.bucket}")
-        if code in {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}:
-            return UserError(f"{where}: access refused ({code}); check the credentials and their rights")
-        if code in {"412", "PreconditionFailed"}:
-            return OperationError(f"{where}: the object changed while it was read; run the stage again")
+        if code in _DENIED:
+            return UserError(
+                f"{where}: access refused ({code}); check the credentials and their rights"
+            )
+        if code in _ABSENT | _CHANGED:
+            return OperationError(
+                f"{where}: changed or removed since it was listed; run the stage again"
+            )
         return OperationError(f"{where}: the server answered {code}")
 
     def _info(self, item: dict[str, Any]) -> ObjectInfo:

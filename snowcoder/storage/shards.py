@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow
-import pyarrow.compute
 import pyarrow.parquet
 
 from snowcoder.config.schema import ColumnsConfig
@@ -24,7 +23,7 @@ _BATCH_ROWS = 1024
 
 
 class Batch(NamedTuple):
-    """Good rows of a shard as columns, some MiB of text at a time, and the bad rows passed on the way."""
+    """Good rows of a shard as columns, some MiB of text, and the bad rows passed on the way."""
 
     contents: list[str]
     repositories: list[str]
@@ -49,12 +48,18 @@ def list_shards(store: Store) -> list[ObjectInfo]:
     return shards
 
 
-def read_shard(path: Path, name: str, columns: ColumnsConfig, max_document_bytes: int) -> Iterator[Batch]:
+def read_shard(
+    path: Path, name: str, columns: ColumnsConfig, max_document_bytes: int
+) -> Iterator[Batch]:
     """The rows of a shard at `path` that have content, in UTF-8, of at most `max_document_bytes`.
 
     Raises `CorruptShard` naming `name` and where; `UserError` if the content column is not there.
     """
-    rows = _parquet_rows(path, name, columns) if name.endswith(".parquet") else _json_rows(path, name, columns)
+    rows = (
+        _parquet_rows(path, name, columns)
+        if name.endswith(".parquet")
+        else _json_rows(path, name, columns)
+    )
     for contents, others in rows:
         yield _batch(contents, others, max_document_bytes)
 
@@ -68,18 +73,24 @@ def _batch(contents: list[Any], others: list[list[str]], max_bytes: int) -> Batc
         keep = [n for n, reason in enumerate(reasons) if reason is None]
         contents = [contents[n] for n in keep]
         others = [[column[n] for n in keep] for column in others]
-    return Batch(contents, *others, dropped=dict(Counter(reason for reason in reasons if reason)))
+    dropped = Counter(reason for reason in reasons if reason)
+    repositories, paths, languages, licences = others
+    return Batch(contents, repositories, paths, languages, licences, dict(dropped))
 
 
 def _fault(content: Any, max_bytes: int) -> str | None:
     """Why a row is bad, or None."""
     if not content:
         return "no content"
-    if not isinstance(content, str):
+    if isinstance(content, bytes):
         return "not UTF-8"
-    if 4 * len(content) > max_bytes and len(content.encode()) > max_bytes:
-        return "too long"
-    return None
+    if not isinstance(content, str):
+        return "not text"
+    try:
+        size = len(content) if content.isascii() else len(content.encode())
+    except UnicodeEncodeError:  # lone surrogates, which JSON can spell
+        return "not UTF-8"
+    return "too long" if size > max_bytes else None
 
 
 def _parquet_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Rows]:
@@ -89,41 +100,40 @@ def _parquet_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Row
         raise CorruptShard(name, "its footer", error) from None
     there = file.schema_arrow.names
     if columns.content not in there:
-        raise UserError(f"shard {name} has no column {columns.content!r} (index.columns.content); it has {', '.join(there)}")
+        raise UserError(
+            f"shard {name} has no column {columns.content!r} (index.columns.content); "
+            f"it has {', '.join(there)}"
+        )
     wanted = [column for column in dict.fromkeys(columns.model_dump().values()) if column in there]
     for group in range(file.num_row_groups):
+        rows = _rows_at_a_time(file.metadata.row_group(group))
         try:
-            for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=wanted):
-                yield from _table_rows(batch, columns)
-        except (pyarrow.ArrowException, OSError) as error:
+            for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
+                yield (
+                    _values(batch.column(columns.content)),
+                    [_texts(batch, column) for column in _other_columns(columns)],
+                )
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise CorruptShard(name, f"row group {group}", error) from None
 
 
-def _table_rows(batch: pyarrow.RecordBatch, columns: ColumnsConfig) -> Iterator[Rows]:
-    """Pieces of a batch with at most some MiB of text each."""
-    per_row = max(1, batch.nbytes // max(1, batch.num_rows))
-    rows = max(1, _BATCH_BYTES // per_row)
-    for first in range(0, batch.num_rows, rows):
-        piece = batch.slice(first, rows)
-        others = [_texts(piece, name) for name in _other_columns(columns)]
-        yield _strings(piece.column(columns.content)), others
+def _rows_at_a_time(group: pyarrow.parquet.RowGroupMetaData) -> int:
+    per_row = max(1, group.total_byte_size // max(1, group.num_rows))
+    return max(1, min(_BATCH_ROWS, _BATCH_BYTES // per_row))
 
 
-def _strings(column: pyarrow.Array) -> list[Any]:
-    """Text of each row; bytes where it is not UTF-8, which pyarrow does not check when it reads."""
+def _values(column: pyarrow.Array) -> list[Any]:
+    """Values of a column; bytes where text is not UTF-8, which pyarrow does not check."""
     try:
-        return column.to_pylist() if pyarrow.types.is_string(column.type) else _decoded(column)
+        values = column.to_pylist()
     except UnicodeDecodeError:
-        return _decoded(column)
+        values = column.cast(pyarrow.large_binary()).to_pylist()
+    return [_decode(value) if isinstance(value, bytes) else value for value in values]
 
 
-def _decoded(column: pyarrow.Array) -> list[Any]:
-    return [_decode(value) for value in column.cast(pyarrow.binary()).to_pylist()]
-
-
-def _decode(value: bytes | None) -> str | bytes | None:
+def _decode(value: bytes) -> str | bytes:
     try:
-        return value.decode() if value is not None else None
+        return value.decode()
     except UnicodeDecodeError:
         return value
 
@@ -131,14 +141,17 @@ def _decode(value: bytes | None) -> str | bytes | None:
 def _texts(batch: pyarrow.RecordBatch, name: str) -> list[str]:
     if name not in batch.schema.names:
         return [""] * batch.num_rows
-    return [_text(value) for value in batch.column(name).to_pylist()]
+    return [_text(value) for value in _values(batch.column(name))]
 
 
 def _text(value: Any) -> str:
-    """A metadata value as text; lists, as licences are, joined by commas."""
+    """A metadata value as valid text; lists, as licences are, joined by commas."""
+    if value is None:
+        return ""
     if isinstance(value, list):
         return ",".join(map(_text, value))
-    return "" if value is None else str(value)
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _other_columns(columns: ColumnsConfig) -> list[str]:
@@ -149,10 +162,11 @@ def _other_columns(columns: ColumnsConfig) -> list[str]:
 def _json_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Rows]:
     contents: list[Any] = []
     others: list[list[str]] = [[] for _ in _other_columns(columns)]
-    size, found = 0, False
+    size = rows = with_content = 0
     for offset, line in _lines(path, name):
         row = _parse(line, name, offset)
-        found = found or columns.content in row
+        rows += 1
+        with_content += columns.content in row
         contents.append(row.get(columns.content))
         for column, key in zip(others, _other_columns(columns), strict=True):
             column.append(_text(row.get(key)))
@@ -160,40 +174,30 @@ def _json_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Rows]:
         if size >= _BATCH_BYTES or len(contents) >= _BATCH_ROWS:
             yield contents, others
             contents, others, size = [], [[] for _ in others], 0
-    if not found:
-        raise UserError(f"shard {name}: no row has a key {columns.content!r} (index.columns.content)")
+    if rows and not with_content:
+        raise UserError(
+            f"shard {name}: no row has a key {columns.content!r} (index.columns.content)"
+        )
     if contents:
         yield contents, others
 
 
 def _parse(line: bytes, name: str, offset: int) -> dict[str, Any]:
-    """One row; where its text is not UTF-8, a row whose values are bytes."""
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return _parse_odd(line, name, offset, error)
+        row = _loads(line)
+    except (ValueError, RecursionError) as error:
+        raise CorruptShard(name, f"byte {offset} of its text", error) from None
     if not isinstance(row, dict):
         raise CorruptShard(name, f"byte {offset} of its text", "a line is not a JSON object")
     return row
 
 
-def _parse_odd(line: bytes, name: str, offset: int, error: Exception) -> dict[str, Any]:
-    """orjson refuses bytes that are not UTF-8 and lone surrogates; the row is bad, the shard is not."""
+def _loads(line: bytes) -> Any:
     try:
-        row = json.loads(line.decode(errors="surrogateescape"))
-    except ValueError:
-        raise CorruptShard(name, f"byte {offset} of its text", error) from None
-    return {key: _without_surrogates(value) for key, value in row.items()}
-
-
-def _without_surrogates(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode(errors="surrogatepass")
-    return value
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # It refuses bytes that are not UTF-8 and lone surrogates: then a row is bad, not the shard.
+        return json.loads(line.decode(errors="surrogateescape"))
 
 
 def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
@@ -202,10 +206,12 @@ def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
     compression = "gzip" if name.endswith(".gz") else "zstd"
     offset = 0
     try:
-        with io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), compression), 1 << 20) as text:
+        with io.BufferedReader(
+            pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), compression), 1 << 20
+        ) as text:
             for line in text:
                 if line.strip():
                     yield offset, line
                 offset += len(line)
-    except OSError as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise CorruptShard(name, f"byte {offset} of its text", error) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from snowcoder.config.schema import StorageConfig
+from snowcoder.errors import UserError
 
 
 class ObjectInfo(NamedTuple):
@@ -25,8 +26,8 @@ class LocalCopy(NamedTuple):
 class Store(Protocol):
     url: str
 
-    def list(self, prefix: str = "") -> list[ObjectInfo]:
-        """All objects whose key begins with `prefix`, sorted by key."""
+    def list(self) -> list[ObjectInfo]:
+        """All objects, sorted by key."""
 
     def stat(self, key: str) -> ObjectInfo | None:
         """One object, or None where there is none."""
@@ -53,6 +54,8 @@ def open_store(url: str, config: StorageConfig) -> Store:
         from snowcoder.storage.s3 import S3Store
 
         return S3Store(url, config)
+    if "://" in url:
+        raise UserError(f"{url}: shards lie in a folder or at s3://bucket/prefix")
     from snowcoder.storage.disk import DiskStore
 
     return DiskStore(url)
