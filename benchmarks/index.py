@@ -30,7 +30,7 @@ from snowcoder.tokenization.special import special_tokens
 CORES = 2
 MEBIBYTES = 256  # enough that a second of starting up does not decide
 SHARDS = 8
-RUNS = 3  # of ours; the peer takes minutes and is run once
+RUNS = 2  # of ours, before and after the one of the peer, which takes minutes
 SHIPPED = Path(__file__).parents[1] / "tokenizer" / "snowcoder-64k"
 
 
@@ -50,6 +50,7 @@ def _compare(folder: Path) -> Result:
     del corpus
     ours = [_time_ours(folder, tokenizer, number) for number in range(RUNS)]
     peer = _time_peer(folder, tokenizer, partitions)
+    ours += [_time_ours(folder, tokenizer, RUNS + number) for number in range(RUNS)]
     index = IndexedSource(folder / "index-0" / "raw")
     _check_same_tokens(index, folder / "merged")
     seconds = statistics.median(ours)
@@ -135,7 +136,7 @@ def _time_peer(folder: Path, tokenizer: Tokenizer, partitions: list[Path]) -> fl
 def _time(*arguments: str) -> float:
     """Wall seconds of a Python command, from start to exit."""
     begun = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True)
+    subprocess.run([sys.executable, "-W", "ignore", *arguments], check=True)
     seconds = time.perf_counter() - begun
     print(f"{arguments[1]}: {seconds:.1f} s", flush=True)
     return seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import traceback
@@ -68,7 +69,8 @@ def index_shards(job: Job, tasks: list[Task], workers: int) -> Iterator[ShardRec
 
 def _start(job: Job, task: Task) -> _Worker:
     ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_serve, args=(theirs, job), daemon=True)
+    arguments = (theirs, job, os.getcwd(), dict(os.environ))
+    process = _CONTEXT.Process(target=_serve, args=arguments, daemon=True)
     process.start()
     theirs.close()  # or the death of the worker would not be seen
     ours.send(task)
@@ -85,8 +87,10 @@ def _give(worker: _Worker, waiting: Iterator[Task], running: list[_Worker]) -> N
         worker.task = task
 
 
-def _serve(connection: Connection, job: Job) -> None:
+def _serve(connection: Connection, job: Job, folder: str, environment: dict[str, str]) -> None:
     """A worker's life: index the shards it is sent until it is sent None, or its parent is gone."""
+    os.chdir(folder)  # where relative paths of the config begin; the server may be from elsewhere,
+    os.environ.update(environment)  # and from before the caller set its credentials
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what becomes of Ctrl-C
     try:
         indexer = None

@@ -1,8 +1,8 @@
 """Make a fast encoder give the reference's ids for characters of any Unicode version.
 
 Encoders cut text by classes of characters, and each library has them from the Unicode version of
-its own day: gigatoken 0.10 takes U+A7CF, of Unicode 17, for a letter, tokenizers 0.23 does not. They
-agree on what is older than all of them, and this Python knows nothing newer.
+its own day: gigatoken 0.10 takes U+A7CF, of Unicode 17, for a letter, tokenizers 0.23 does not.
+They agree on what is older than all of them, and this Python knows nothing newer.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def rows() -> list[dict[str, str]]:
             "detected_licenses": "PSF-2.0",
         }
         for number, (content, path) in enumerate(contents.items())
-        if content
+        if 0 < len(content) < 10_000
     ]
 
 

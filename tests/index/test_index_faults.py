@@ -49,8 +49,8 @@ def first_task(config: Config) -> Task:
 def test_killed_in_the_middle_it_continues_to_the_same_bytes(
     tmp_path: Path, configure: Configure, overrides: list[str], shards: Path, rows: Rows
 ) -> None:
-    for number in range(40):  # more shards than can be done by the time of the kill
-        write_shard(shards / f"part-{number}.parquet", rows[number::3])
+    for number in range(24):  # more shards than can be done by the time of the kill
+        write_shard(shards / f"part-{number}.parquet", rows[number::6])
     records = tmp_path / "index" / "raw" / "records"
     command = [sys.executable, "-m", "snowcoder", "index", "build", *overrides]
     process = subprocess.Popen(command)
@@ -61,7 +61,7 @@ def test_killed_in_the_middle_it_continues_to_the_same_bytes(
     process.wait()
     time.sleep(1)  # its workers notice and end
     finished = times(records)
-    assert 0 < len(finished) < 40
+    assert 0 < len(finished) < 24
 
     build.run(configure())
     kept = times(records)
@@ -88,6 +88,15 @@ def test_a_dead_worker_is_an_error_that_names_its_shard(
     with pytest.raises(OperationError, match=r"(?s)part-0\.parquet.*exit code -9"):
         list(index_shards(job, [first_task(config)], 1))
     killer.join()
+
+
+def test_workers_see_the_folder_and_environment_of_the_caller(
+    tmp_path: Path, configure: Configure, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build.run(configure())  # the server that forks workers is there from now on
+    monkeypatch.chdir(tmp_path)
+    build.run(configure("index.sources.raw.shards=shards", "index.dir=elsewhere"))
+    assert tree(tmp_path / "elsewhere") == tree(tmp_path / "index")
 
 
 def cut_short(path: Path) -> None:
