@@ -44,6 +44,7 @@ def overrides(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> dict
     ]
     folders = {name: tmp_path_factory.mktemp(name) for name in ("imported", "drawn")}
     words = {name: tiny_overrides(folder, *shared) for name, folder in folders.items()}
+    words["imported"].append("model.init_std=0.5")  # what it would draw itself is something else
     origin = write_drawn(folders["imported"] / "origin", load_config(words["drawn"]))
     main(["import", str(origin), *words["imported"]])
     for name, folder in folders.items():
