@@ -21,7 +21,11 @@ def write_functions(folder: Path, seed: int, files: int) -> None:
         lines = [f'"""Module {number} of {seed}."""', ""]
         for _ in range(draw.randint(1, 12)):
             name, one, two = (draw.choice(words) for _ in range(3))
-            lines += [f"def {name}_{draw.randint(0, 99)}({one}, {two}):", f"    return {one} + {draw.randint(0, 9)} * {two}", ""]
+            lines += [
+                f"def {name}_{draw.randint(0, 99)}({one}, {two}):",
+                f"    return {one} + {draw.randint(0, 9)} * {two}",
+                "",
+            ]
         (folder / f"module_{number:03d}.py").write_text("\n".join(lines))
 
 

@@ -26,10 +26,7 @@ def _model(config: Config) -> Iterator[str]:
     yield from _divides("model.heads", model.heads, "model.hidden", model.hidden)
     yield from _divides("model.kv_heads", model.kv_heads, "model.heads", model.heads)
     if model.vocab_size != config.tokenizer.vocab_size:
-        yield (
-            f"model.vocab_size={model.vocab_size}: must equal "
-            f"tokenizer.vocab_size={config.tokenizer.vocab_size}"
-        )
+        yield (f"model.vocab_size={model.vocab_size}: must equal tokenizer.vocab_size={config.tokenizer.vocab_size}")
 
 
 def _parallel(config: Config) -> Iterator[str]:
@@ -54,7 +51,7 @@ def _parallel(config: Config) -> Iterator[str]:
     if parallel.overlap and not parallel.distributed_optimizer:
         yield "parallel.overlap=True: needs parallel.distributed_optimizer=true"
     if parallel.context > 1 and config.packing.document_mask:
-        yield "parallel.context: document masks are not split over context ranks; set packing.document_mask=false or parallel.context=1"
+        yield "parallel.context: document masks are not split over context ranks; set packing.document_mask=false"
 
 
 def _precision(config: Config) -> Iterator[str]:
@@ -75,10 +72,7 @@ def _run(config: Config) -> Iterator[str]:
 def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:
     model, parallel = config.model, config.parallel
     if phase.sequence_length > model.sequence_length:
-        yield (
-            f"{key}.sequence_length={phase.sequence_length}: "
-            f"at most model.sequence_length={model.sequence_length}"
-        )
+        yield (f"{key}.sequence_length={phase.sequence_length}: at most model.sequence_length={model.sequence_length}")
     split = parallel.tensor * (2 * parallel.context if parallel.context > 1 else 1)
     if (parallel.sequence or parallel.context > 1) and phase.sequence_length % split:
         yield f"{key}.sequence_length={phase.sequence_length}: must be a multiple of {split}, over which it is split"
@@ -86,7 +80,8 @@ def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:
     yield from _sources(config, key, phase)
     steps = round(phase.tokens / (phase.global_batch * phase.sequence_length))
     if steps < 1:
-        yield f"{key}.tokens={phase.tokens:g}: less than one step of {phase.global_batch * phase.sequence_length} tokens"
+        step = phase.global_batch * phase.sequence_length
+        yield f"{key}.tokens={phase.tokens:g}: less than one step of {step} tokens"
     elif phase.learning_rate.warmup_steps >= steps:
         yield (
             f"{key}.learning_rate.warmup_steps={phase.learning_rate.warmup_steps}: "

@@ -98,7 +98,9 @@ def _group_choice(text: str, key: str, value: Any, folder: Path, problems: list[
     options = _options(folder / key)
     if value in options:
         return text.lstrip("+")
-    problems.append(f"{key}={value}: no such choice{_nearest(str(value), options)}; {key} is one of {', '.join(options)}")
+    problems.append(
+        f"{key}={value}: no such choice{_nearest(str(value), options)}; {key} is one of {', '.join(options)}"
+    )
     return None
 
 
@@ -108,7 +110,10 @@ def _phase_choice(value: Any, folder: Path, problems: list[str]) -> str | None:
     options = _options(folder / "phase")
     for name in names:
         if name not in options:
-            problems.append(f"phase={name}: no such choice{_nearest(str(name), options)}; phase is one or more of {', '.join(options)}")
+            problems.append(
+                f"phase={name}: no such choice{_nearest(str(name), options)}; "
+                f"phase is one or more of {', '.join(options)}"
+            )
             return None
     return f"++run.phases=[{','.join(names)}]"
 
@@ -117,7 +122,7 @@ def _validate(raw: dict[str, Any], problems: list[str]) -> Config | None:
     try:
         return Config.model_validate(raw)
     except ValidationError as invalid:
-        errors = [dict(error) for error in invalid.errors()]
+        errors: list[dict[str, Any]] = [dict(error) for error in invalid.errors()]
     problems += [_explain(error, raw) for error in errors]
     return _without(raw, [error["loc"][:-1] if error["type"] == "missing" else error["loc"] for error in errors])
 

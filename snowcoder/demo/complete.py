@@ -1,6 +1,7 @@
 """Run by the demo as a script: loads an exported folder with transformers, with nothing of ours importable."""
 
 import sys
+from typing import Any
 
 PROMPT = "def read_lines(path):\n    "
 
@@ -14,16 +15,17 @@ class NothingOfOurs:
 
 
 def main() -> None:
-    sys.meta_path.insert(0, NothingOfOurs())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, NothingOfOurs())
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = sys.argv[1]
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
     inputs = tokenizer(PROMPT, return_tensors="pt")
     output = model.generate(**inputs, max_new_tokens=48, do_sample=False, repetition_penalty=1.3)
     print(f"{type(model).__name__}, {model.num_parameters():,} parameters. Given the first line, it writes:")
-    print("\n".join("  | " + line for line in tokenizer.decode(output[0], skip_special_tokens=True).splitlines()))
+    text = str(tokenizer.decode(output[0], skip_special_tokens=True))
+    print("\n".join("  | " + line for line in text.splitlines()))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,17 @@ from snowcoder.storage.atomic import write_json
 NAME = "manifest.json"
 
 
+@functools.cache
+def code_version() -> dict[str, str]:
+    """Version of snowcoder, and the commit where it runs from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        found = ""
+    return {"version": __version__, **({"commit": found} if found else {})}
+
+
 @dataclass(frozen=True)
 class Output:
     """One file a stage wrote, relative to the stage's folder."""
@@ -33,7 +44,7 @@ class Manifest:
     config: dict[str, Any]  # the part of the config that decided the outputs
     counts: dict[str, Any]  # documents, bytes, tokens, what was dropped and why
     outputs: list[Output]
-    code: dict[str, str] = field(default_factory=lambda: dict(code_version()))
+    code: dict[str, str] = field(default_factory=code_version)
 
     @property
     def digest(self) -> str:
@@ -90,14 +101,3 @@ def read_manifest(folder: Path, how: str) -> Manifest:
     if manifest is None:
         raise UserError(f"{folder} has no {NAME}: run `{how}` first")
     return manifest
-
-
-@functools.cache
-def code_version() -> dict[str, str]:
-    """Version of snowcoder, and the commit where it runs from a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:
-        found = ""
-    return {"version": __version__, **({"commit": found} if found else {})}

@@ -15,7 +15,7 @@ from snowcoder.report.records import Records, read_records
 from snowcoder.storage.atomic import write_text
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402  (the backend is chosen before)
+from matplotlib import pyplot  # after the backend is chosen
 
 
 def run(folder: str) -> None:
@@ -66,7 +66,9 @@ def _plot(records: Records, key: str, unit: str, held_out: bool = False) -> str:
         _plot_held_out(axes, records)
     for number, phase in enumerate(records.plan.phases):
         axes.axvspan(phase.first_step, phase.first_step + phase.steps, alpha=0.08, color=f"C{number}")
-        axes.text(phase.first_step + phase.steps / 2, 1.02, phase.name, transform=axes.get_xaxis_transform(), ha="center")
+        axes.text(
+            phase.first_step + phase.steps / 2, 1.02, phase.name, transform=axes.get_xaxis_transform(), ha="center"
+        )
     axes.set_xlabel("step")
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)

@@ -23,7 +23,8 @@ def check_inputs(config: Config) -> None:
 def _index(config: Config) -> Iterator[str]:
     tokenizer = load_tokenizer(Path(config.tokenizer.dir))
     if tokenizer.vocab_size != config.model.vocab_size:
-        yield f"model.vocab_size={config.model.vocab_size}: the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries"
+        there = f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries"
+        yield f"model.vocab_size={config.model.vocab_size}: {there}"
     for source in {name for phase in config.phases.values() for name in phase.sources}:
         folder = Path(config.index.dir) / source
         manifest = find_manifest(folder)

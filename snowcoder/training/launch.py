@@ -25,7 +25,7 @@ def run(config: Config) -> None:
 
 
 def launch(task: str, config: Config, resolved: str, *arguments: str) -> None:
-    """Run `task` (module:function) on `parallel.world_size` ranks, with the frozen config that all read and `arguments`."""
+    """Run `task` (module:function) on `parallel.world_size` ranks, all reading the frozen config."""
     path = Path(config.run.dir) / resolved
     write_text(path, to_yaml(config))
     command = [sys.executable, "-m", "snowcoder.training.worker", task, str(path), *arguments]
@@ -81,8 +81,8 @@ def _launch_slurm(command: list[str], config: Config) -> None:
         raise UserError("launch=slurm works inside a Slurm job: use `sbatch slurm/phase1.sh`")
     if int(tasks) != config.parallel.world_size:
         raise UserError(
-            f"the job has {tasks} tasks, but parallel.tensor x pipeline x context x data = {config.parallel.world_size}: "
-            f"set parallel.data, or sbatch --nodes and --ntasks-per-node"
+            f"the job has {tasks} tasks, but tensor x pipeline x context x data of `parallel` is "
+            f"{config.parallel.world_size}: set parallel.data, or sbatch --nodes and --ntasks-per-node"
         )
     names = subprocess.run(["scontrol", "show", "hostnames"], capture_output=True, text=True, check=True).stdout.split()
     environment = {

@@ -56,9 +56,7 @@ def _use_device(config: Config) -> None:
 
 def tensor_part() -> Part:
     """Which part of each parameter this rank holds."""
-    return Part(
-        parallel_state.get_tensor_model_parallel_rank(), parallel_state.get_tensor_model_parallel_world_size()
-    )
+    return Part(parallel_state.get_tensor_model_parallel_rank(), parallel_state.get_tensor_model_parallel_world_size())
 
 
 def counts_loss() -> bool:

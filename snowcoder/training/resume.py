@@ -49,13 +49,19 @@ def check_start(run: Run, record: dict[str, Any] | None) -> None:
 
 def _check_same_model(run: Run, record: dict[str, Any]) -> None:
     ours = run.config.model.model_dump()
-    different = [f"model.{key}: {record['model'].get(key)} there, {ours[key]} here" for key in ours if record["model"].get(key) != ours[key]]
+    different = [
+        f"model.{key}: {record['model'].get(key)} there, {ours[key]} here"
+        for key in ours
+        if record["model"].get(key) != ours[key]
+    ]
     if run.config.parallel.distributed_optimizer != record["parallel"]["distributed_optimizer"]:
         different.append("parallel.distributed_optimizer: its state cannot be converted")
     if run.config.precision.dtype != record["precision"]["dtype"]:
         different.append(f"precision.dtype: {record['precision']['dtype']} there, {run.config.precision.dtype} here")
     if different:
-        raise UserError(f"the checkpoint in {run.folder} is of another model: {'; '.join(different)}. Use another run.dir")
+        raise UserError(
+            f"the checkpoint in {run.folder} is of another model: {'; '.join(different)}. Use another run.dir"
+        )
 
 
 def _check_same_past(plan: Plan, record: dict[str, Any]) -> None:
@@ -64,7 +70,7 @@ def _check_same_past(plan: Plan, record: dict[str, Any]) -> None:
         if ours.get(name) != digest:
             raise UserError(
                 f"the checkpoint at step {record['step']} was trained by another plan of {name}: budgets, sources, "
-                "seed, batch or learning rate of a phase that has begun cannot change. Restore them, or use another run.dir"
+                "seed, batch or learning rate of a phase that has begun cannot change. Restore them, or change run.dir"
             )
 
 

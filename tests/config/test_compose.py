@@ -48,7 +48,11 @@ def test_phase_choice_keeps_the_plan_whole() -> None:
 
 def test_all_problems_are_reported_together() -> None:
     report = problems_of(
-        "recipe=artic", "optimzer.lr=1", "model.layers=many", "parallel.pipeline=7", "phases.phase1.sources.raw.share=0.5"
+        "recipe=artic",
+        "optimzer.lr=1",
+        "model.layers=many",
+        "parallel.pipeline=7",
+        "phases.phase1.sources.raw.share=0.5",
     )
     assert "the config has 5 problem(s)" in report
     assert "recipe=artic: no such choice (did you mean arctic?)" in report

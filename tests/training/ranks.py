@@ -7,8 +7,8 @@ import torch
 
 from snowcoder.config.schema import Config
 from snowcoder.mixture.samples import Samples
-from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.initialize import draw
+from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.batches import micro_batches
 from snowcoder.training.parallel import tensor_part

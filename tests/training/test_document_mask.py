@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from snowcoder.training.launch import launch
 from snowcoder.config.compose import load_config
+from snowcoder.training.launch import launch
 from tests.tiny import LAYOUTS, tiny_overrides
 
 

@@ -1,5 +1,7 @@
 """The learning rate of each phase as the paper states it, step by step."""
 
+from itertools import pairwise
+
 import pytest
 
 from snowcoder.config.compose import load_config
@@ -22,7 +24,7 @@ def test_phase1_warms_up_over_600_steps_and_follows_a_cosine_to_a_tenth() -> Non
     assert rates[-1] == pytest.approx(5.3e-5)
     middle = 599 + (steps - 600) // 2
     assert rates[middle] == pytest.approx((PEAK + 5.3e-5) / 2, rel=1e-4)
-    assert all(later <= earlier for earlier, later in zip(rates[599:], rates[600:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(rates[599:]))
 
 
 def test_phase2_warms_up_again_from_0_over_1000_steps_and_falls_linearly_to_0() -> None:
