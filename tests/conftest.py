@@ -1,3 +1,3 @@
 """Fixtures that several folders of tests share."""
 
-pytest_plugins = ["tests.workspace"]
+pytest_plugins = ["tests.workspace", "tests.object_stores"]
