@@ -90,7 +90,10 @@ def test_two_kills_and_resumes_are_bit_equal_to_a_straight_run(
     assert [record["step"] for record in steps_of(training.folder)] == list(range(1, 31))
 
 
-@pytest.mark.parametrize("layout", ["tp2sp", "pp2", "tp2pp2", "dp2"])
+@pytest.mark.parametrize(
+    "layout",
+    ["tp2pp2", "dp2", pytest.param("tp2sp", marks=pytest.mark.slow), pytest.param("pp2", marks=pytest.mark.slow)],
+)
 def test_a_checkpoint_is_resumed_in_another_layout_and_back(
     tmp_path: Path, workspace: Path, straight: Training, layout: str
 ) -> None:
@@ -192,3 +195,13 @@ def test_training_without_its_inputs_lists_what_is_missing(tmp_path: Path, works
     assert done.returncode == 2
     assert "source raw is not indexed" in done.stderr
     assert "source synthetic_other is not indexed" in done.stderr
+
+
+def test_profiler_and_tensorboard_write_what_the_config_asks_for(tmp_path: Path, workspace: Path) -> None:
+    wanted = ["logging.tensorboard=true", "logging.profile_steps=[2,3]", "logging.validate_every=5"]
+    training = Training(tmp_path, workspace, "tp2sp", *wanted).plan()
+    output = training.train("phase=phase1")
+    assert output.count("held-out loss: raw") == 3  # after steps 5 and 10, and at the phase's end
+    profiles = sorted(path.name for path in (tmp_path / "train" / "profile").iterdir())
+    assert profiles == ["rank0.json.gz", "rank1.json.gz"]
+    assert any((tmp_path / "train" / "tensorboard").iterdir())
