@@ -1,0 +1,104 @@
+"""A real Slurm of two nodes on this machine, for tests: `with Cluster(folder) as cluster: cluster.run_job(...)`.
+
+It lives in namespaces of its own (start.sh), all of which end when the test's process closes its pipe or dies.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = {
+    "slurmctld": "slurmctld",
+    "slurmd": "slurmd",
+    "sbatch": "slurm-client",
+    "munged": "munge",
+    "ip": "iproute2",
+}
+NAMESPACES = ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def why_not() -> str | None:
+    """Why this machine cannot have the cluster; None if it can."""
+    if os.geteuid() != 0:
+        return "a Slurm cluster needs root"
+    missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    if missing:
+        return f"a Slurm cluster needs: apt-get install {' '.join(missing)}"
+    tried = subprocess.run([*NAMESPACES, "true"], capture_output=True, text=True, check=False)
+    return f"no namespaces here: {tried.stderr.strip()}" if tried.returncode else None
+
+
+class Ended(NamedTuple):
+    """A job that has ended: its exit code (128 + signal if killed) and what it printed."""
+
+    code: int
+    log: str
+
+
+class Cluster:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
+
+    def __enter__(self) -> Cluster:
+        with (self.folder / "start.log").open("w") as log:
+            start = [*NAMESPACES, str(Path(__file__).with_name("start.sh")), str(self.folder)]
+            self.process = subprocess.Popen(start, stdin=subprocess.PIPE, stdout=log, stderr=log, env=self.environment)
+        try:
+            self._wait_until_idle()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+
+    def _wait_until_idle(self) -> None:
+        deadline = time.monotonic() + 30
+        while self.call("sinfo", "--noheader", "--Node", "--format=%T", check=False).split() != ["idle", "idle"]:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                logs = [f"{path.name}:\n{path.read_text()}" for path in sorted(self.folder.glob("*.log"))]
+                raise RuntimeError("the Slurm cluster did not start\n" + "\n".join(logs))
+            time.sleep(0.1)
+
+    def call(self, *command: str, check: bool = True) -> str:
+        """Output of a Slurm command, run in the controller's network from the project's folder."""
+        inside = psutil.Process(self.process.pid).children()
+        if not inside:
+            return ""
+        enter = ["nsenter", f"--target={inside[0].pid}", "--net", *command]
+        done = subprocess.run(enter, capture_output=True, text=True, check=False, cwd=ROOT, env=self.environment)
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def submit(self, *arguments: str) -> str:
+        """`sbatch ARGUMENTS`; returns the job's number."""
+        return self.call("sbatch", "--parsable", f"--output={self.folder}/job-%j.log", *arguments).strip()
+
+    def log_of(self, job: str) -> str:
+        path = self.folder / f"job-{job}.log"
+        return path.read_text() if path.exists() else ""
+
+    def wait(self, job: str, seconds: float) -> Ended:
+        """Wait until `job` has ended, which must be within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            text = self.call("scontrol", "show", "job", job)
+            if re.search(r"JobState=(COMPLETED|FAILED|CANCELLED|NODE_FAIL|TIMEOUT)", text):
+                break
+            assert time.monotonic() < deadline, f"job {job} has not ended in {seconds} s:\n{text}\n{self.log_of(job)}"
+            time.sleep(0.1)
+        code, signal = re.search(r"ExitCode=(\d+):(\d+)", text).groups()  # type: ignore[union-attr]
+        return Ended(int(code) or (128 + int(signal) if signal != "0" else 0), self.log_of(job))
