@@ -37,7 +37,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StorageConfig
         environment.delenv("AWS_SESSION_TOKEN", raising=False)
         with _ministack(folder) as endpoint:
             bucket = f"tests-{uuid.uuid4().hex[:8]}"
-            boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=bucket)
+            boto3.Session().client("s3", endpoint_url=endpoint).create_bucket(Bucket=bucket)
             yield storage_config(endpoint), f"s3://{bucket}"
 
 

@@ -78,7 +78,7 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
 
 def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
     """Return when the bucket can be written to."""
-    client = boto3.client("s3", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))
+    client = boto3.Session().client("s3", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:

@@ -46,6 +46,4 @@ class DiskStore:
 
     def _info(self, path: Path) -> ObjectInfo:
         stat = path.stat()
-        return ObjectInfo(
-            path.relative_to(self.root).as_posix(), stat.st_size, str(stat.st_mtime_ns)
-        )
+        return ObjectInfo(path.relative_to(self.root).as_posix(), stat.st_size, str(stat.st_mtime_ns))

@@ -173,16 +173,13 @@ class S3Store:
             raise
         except (NoCredentialsError, PartialCredentialsError, ProfileNotFound):
             raise UserError(
-                f"{where}: no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                "AWS_PROFILE, or a role"
+                f"{where}: no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role"
             ) from None
         except ParamValidationError:
             raise UserError(f"{where}: not a valid bucket name or key") from None
         except (EndpointConnectionError, ConnectTimeoutError):
             at = self.config.endpoint or "the default endpoint"
-            raise OperationError(
-                f"{where}: nothing answers at {at}; check storage.endpoint and the network"
-            ) from None
+            raise OperationError(f"{where}: nothing answers at {at}; check storage.endpoint and the network") from None
         except ClientError as error:
             raise self._refused(where, error) from None
         except BotoCoreError as error:  # its text may hold a proxy's password
@@ -195,13 +192,9 @@ class S3Store:
         if code == "NoSuchBucket":
             return UserError(f"{where}: there is no bucket {self.bucket}")
         if code in _DENIED:
-            return UserError(
-                f"{where}: access refused ({code}); check the credentials and their rights"
-            )
+            return UserError(f"{where}: access refused ({code}); check the credentials and their rights")
         if code in _ABSENT | _CHANGED:
-            return OperationError(
-                f"{where}: changed or removed since it was listed; run the stage again"
-            )
+            return OperationError(f"{where}: changed or removed since it was listed; run the stage again")
         return OperationError(f"{where}: the server answered {code}")
 
     def _info(self, item: dict[str, Any]) -> ObjectInfo:
@@ -213,7 +206,8 @@ def _code(error: ClientError) -> str:
 
 
 def _client(config: StorageConfig) -> Any:
-    return boto3.client(
+    # A session of its own: the default one keeps the first credentials it ever saw.
+    return boto3.Session().client(
         "s3",
         endpoint_url=config.endpoint,
         region_name=config.region,

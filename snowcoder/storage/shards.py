@@ -48,18 +48,12 @@ def list_shards(store: Store) -> list[ObjectInfo]:
     return shards
 
 
-def read_shard(
-    path: Path, name: str, columns: ColumnsConfig, max_document_bytes: int
-) -> Iterator[Batch]:
+def read_shard(path: Path, name: str, columns: ColumnsConfig, max_document_bytes: int) -> Iterator[Batch]:
     """The rows of a shard at `path` that have content, in UTF-8, of at most `max_document_bytes`.
 
     Raises `CorruptShard` naming `name` and where; `UserError` if the content column is not there.
     """
-    rows = (
-        _parquet_rows(path, name, columns)
-        if name.endswith(".parquet")
-        else _json_rows(path, name, columns)
-    )
+    rows = _parquet_rows(path, name, columns) if name.endswith(".parquet") else _json_rows(path, name, columns)
     for contents, others in rows:
         yield _batch(contents, others, max_document_bytes)
 
@@ -101,8 +95,7 @@ def _parquet_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Row
     there = file.schema_arrow.names
     if columns.content not in there:
         raise UserError(
-            f"shard {name} has no column {columns.content!r} (index.columns.content); "
-            f"it has {', '.join(there)}"
+            f"shard {name} has no column {columns.content!r} (index.columns.content); it has {', '.join(there)}"
         )
     wanted = [column for column in dict.fromkeys(columns.model_dump().values()) if column in there]
     for group in range(file.num_row_groups):
@@ -175,9 +168,7 @@ def _json_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Rows]:
             yield contents, others
             contents, others, size = [], [[] for _ in others], 0
     if rows and not with_content:
-        raise UserError(
-            f"shard {name}: no row has a key {columns.content!r} (index.columns.content)"
-        )
+        raise UserError(f"shard {name}: no row has a key {columns.content!r} (index.columns.content)")
     if contents:
         yield contents, others
 
@@ -206,9 +197,7 @@ def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
     compression = "gzip" if name.endswith(".gz") else "zstd"
     offset = 0
     try:
-        with io.BufferedReader(
-            pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), compression), 1 << 20
-        ) as text:
+        with io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), compression), 1 << 20) as text:
             for line in text:
                 if line.strip():
                     yield offset, line

@@ -21,7 +21,6 @@ class FaultyProxy:
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.faults: list[tuple[str, int]] = []  # ("reset" or "close", after bytes of a connection)
         self.connections = 0
-        self.received = 0  # bytes from the server
         self.uploaded = 0
         self.hold_after: int | None = None  # bytes of uploads, of all connections
         self.held = threading.Event()
@@ -57,24 +56,23 @@ class FaultyProxy:
         passed = 0
         try:
             while data := server.recv(1 << 16):
-                passed += len(data)
-                if fault := self._fault(passed):
-                    self._break(fault, client, server)
+                if fault := self._fault(passed + len(data)):
+                    kind, after = fault
+                    client.sendall(data[: max(0, after - passed)])
+                    self._break(kind, client, server)
                     return
                 client.sendall(data)
-                self.received += len(data)
+                passed += len(data)
             client.shutdown(socket.SHUT_WR)
         except OSError:
             pass
 
-    def _fault(self, passed: int) -> str | None:
+    def _fault(self, passed: int) -> tuple[str, int] | None:
         with self._lock:
-            if self.faults and passed > self.faults[0][1]:
-                return self.faults.pop(0)[0]
-        return None
+            return self.faults.pop(0) if self.faults and passed > self.faults[0][1] else None
 
-    def _break(self, fault: str, client: socket.socket, server: socket.socket) -> None:
-        if fault == "reset":
+    def _break(self, kind: str, client: socket.socket, server: socket.socket) -> None:
+        if kind == "reset":
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         client.shutdown(socket.SHUT_RD)  # wakes the other pump
         client.close()

@@ -55,7 +55,7 @@ def rows() -> list[Row]:
     files = sorted(Path(json.__file__).parents[1].rglob("*.py"))[:1200]
     return [
         {
-            "text": path.read_text(encoding="utf-8", errors="replace") + "# ü 中 🐍\r\n",
+            "text": path.read_text(encoding="utf-8", errors="replace")[:2000] + "# ü 中 🐍\r\n",
             "repo": path.parent.name,
             "file": str(path),
             "lang": "Python",
