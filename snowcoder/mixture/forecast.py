@@ -1,4 +1,4 @@
-"""The plan as a person reads it, before anything is allocated: steps, tokens, epochs, memory, FLOPs, GPU-hours, dates."""
+"""The plan as a person reads it before anything is allocated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from snowcoder.model.size import flops_per_token, parameters
 
 
 def describe(config: Config, plan: Plan, planned_sizes: set[str]) -> str:
-    """`planned_sizes`: sources whose size is the config's word, for they are not indexed yet."""
+    """Steps, tokens and epochs, memory, FLOPs, GPU-hours and dates.
+
+    `planned_sizes`: sources whose size is the config's word, for they are not indexed yet.
+    """
     return "\n".join(
         [
             *_model(config),
@@ -28,48 +31,56 @@ def _model(config: Config) -> Iterator[str]:
     parallel = config.parallel
     yield (
         f"model: {parameters(config.model).total:,} parameters on {parallel.world_size} rank(s): "
-        f"tensor {parallel.tensor}, pipeline {parallel.pipeline}, context {parallel.context}, data {parallel.data}"
+        f"tensor {parallel.tensor}, pipeline {parallel.pipeline}, context {parallel.context}, "
+        f"data {parallel.data}"
     )
 
 
 def _phase(phase: PhasePlan, planned_sizes: set[str]) -> Iterator[str]:
     rate = phase.learning_rate
     yield ""
-    yield f"{phase.name}: {phase.steps:,} steps from step {phase.first_step:,}, {phase.tokens:,} tokens"
+    yield (f"{phase.name}: {phase.steps:,} steps from step {phase.first_step:,}, {phase.tokens:,} tokens")
     yield (
-        f"  {phase.global_batch} sequences of {phase.sequence_length} a step; learning rate 0 -> {rate.peak:.3g} over "
-        f"{rate.warmup_steps} steps, {rate.shape} to {rate.peak * rate.final_ratio:.3g}; optimizer state: {phase.optimizer_state}"
+        f"  {phase.global_batch} sequences of {phase.sequence_length} a step; "
+        f"learning rate 0 -> {rate.peak:.3g} over {rate.warmup_steps} steps, "
+        f"{rate.shape} to {rate.peak * rate.final_ratio:.3g}; "
+        f"optimizer state: {phase.optimizer_state}"
     )
     yield f"  {'source':<20}{'tokens':>18}{'share':>9}{'epoch of':>18}{'epochs':>9}{'so far':>9}"
     for source in phase.sources:
         tokens = source.draws * phase.sequence_length
-        so_far = (source.first_token + tokens) / source.epoch_tokens
+        share, epochs = tokens / phase.tokens, tokens / source.epoch_tokens
+        so_far = source.first_token / source.epoch_tokens + epochs
         note = "  (size as planned, not indexed yet)" if source.name in planned_sizes else ""
         yield (
-            f"  {source.name:<20}{tokens:>18,}{tokens / phase.tokens:>9.2%}{source.epoch_tokens:>18,}"
-            f"{tokens / source.epoch_tokens:>9.2f}{so_far:>9.2f}{note}"
+            f"  {source.name:<20}{tokens:>18,}{share:>9.2%}{source.epoch_tokens:>18,}{epochs:>9.2f}{so_far:>9.2f}{note}"
         )
 
 
 def _memory(config: Config) -> Iterator[str]:
     memory = memory_of_rank(config)
-    parts = ", ".join(f"{name} {_gib(size)}" for name, size in memory._asdict().items())
+    parts = ", ".join(f"{name} {_size(size)}" for name, size in memory._asdict().items())
     yield ""
-    yield f"memory of a rank, estimated: {_gib(memory.total)} ({parts})"
+    yield f"memory of a rank, estimated: {_size(memory.total)} ({parts})"
 
 
 def _time(config: Config, plan: Plan) -> Iterator[str]:
     rate, gpus = config.plan.tokens_per_second_per_gpu, config.parallel.world_size
     moment = _start(config.plan.start)
-    yield f"at {rate:,.0f} tokens/s a rank on {gpus} rank(s), starting {moment:%Y-%m-%d %H:%M}:"
+    yield ""
+    yield (
+        f"at {rate:,.0f} tokens/s a rank on {gpus} rank(s), starting {moment:%Y-%m-%d %H:%M}; "
+        "FLOPs with full attention, and with its causal half:"
+    )
+    yield (f"  {'phase':<20}{'GFLOP/token':>18}{'(causal)':>9}{'FLOP':>11}{'(causal)':>10}{'GPU-hours':>12}  ends")
     for phase in plan.phases:
         seconds = phase.tokens / (rate * gpus)
         moment += timedelta(seconds=seconds)
-        full = phase.tokens * flops_per_token(config.model, phase.sequence_length, causal=False)
-        causal = phase.tokens * flops_per_token(config.model, phase.sequence_length, causal=True)
+        full, causal = (flops_per_token(config.model, phase.sequence_length, causal) for causal in (False, True))
         yield (
-            f"  {phase.name:<10}{seconds * gpus / 3600:>12,.1f} GPU-hours, ends {moment:%Y-%m-%d %H:%M}; "
-            f"{full:.3g} FLOPs with full attention, {causal:.3g} counting its causal half"
+            f"  {phase.name:<20}{full / 1e9:>18.2f}{causal / 1e9:>9.2f}"
+            f"{full * phase.tokens:>11.2e}{causal * phase.tokens:>10.2e}"
+            f"{seconds * gpus / 3600:>12,.1f}  {moment:%Y-%m-%d %H:%M}"
         )
 
 
@@ -79,8 +90,9 @@ def _start(text: str | None) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise UserError(f"plan.start={text!r}: not an ISO date and time such as 2026-12-01T09:00") from None
+        example = "2026-12-01T09:00"
+        raise UserError(f"plan.start={text!r}: not a date and time such as {example}") from None
 
 
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.2f} GiB"
+def _size(bytes_: float) -> str:
+    return f"{bytes_ / 2**30:.2f} GiB" if bytes_ >= 2**30 else f"{bytes_ / 2**20:.1f} MiB"

@@ -1,4 +1,9 @@
-"""Memory of the fullest rank, estimated from config alone."""
+"""Memory of the fullest rank, estimated from config alone.
+
+After megatron.training.theoretical_memory_usage and Korthikanti et al., Reducing Activation
+Recomputation in Large Transformer Models (2022). Left out: the allocator's overhead, buffers of
+collectives, the padding rows of the vocabulary, and fp8 copies of weights.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from snowcoder.model.size import parameters
 
 
 class Memory(NamedTuple):
-    """Bytes on the first pipeline stage, which holds the embedding and the most activations in flight."""
+    """Bytes on the first pipeline stage: it has an embedding and most micro batches in flight."""
 
     weights: float
     gradients: float
@@ -22,11 +27,10 @@ class Memory(NamedTuple):
 
 
 def memory_of_rank(config: Config) -> Memory:
-    """After Megatron-LM's theoretical memory report; allocator overhead and collective buffers are not in it."""
-    held = _parameters_of_rank(config)
+    held, parallel = _parameters_of_rank(config), config.parallel
     mixed = config.precision.dtype == "bf16"
-    # Adam keeps two fp32 moments, and in bf16 an fp32 copy of the weights; the distributed optimizer splits them.
-    shards = config.parallel.data * config.parallel.context if config.parallel.distributed_optimizer else 1
+    # Adam keeps two fp32 moments and, in bf16, an fp32 copy of the weights.
+    shards = parallel.data * parallel.context if parallel.distributed_optimizer else 1
     return Memory(
         weights=held * (2 if mixed else 4),
         gradients=held * (4 if config.precision.gradients_fp32 or not mixed else 2),
@@ -36,26 +40,42 @@ def memory_of_rank(config: Config) -> Memory:
 
 
 def _parameters_of_rank(config: Config) -> float:
+    """Matrices are split over tensor and pipeline ranks; norms are small and counted whole."""
     count, parallel = parameters(config.model), config.parallel
-    alone = parallel.pipeline == 1
-    tables = count.tables if alone else 1
-    return (count.matrices / parallel.pipeline + tables * count.embedding) / parallel.tensor + count.norms
+    tables = count.tables if parallel.pipeline == 1 else 1
+    matrices = count.matrices / parallel.pipeline + tables * count.embedding
+    return matrices / parallel.tensor + count.norms
 
 
 def _activations(config: Config) -> float:
-    """Saved for the backward pass: Korthikanti et al., Reducing Activation Recomputation (2022), with fused
-    attention (no s x s matrix saved) and SwiGLU's three matrices; without dropout masks."""
+    """What is saved for the backward pass, as fused attention does it: no s x s matrix."""
     model, parallel = config.model, config.parallel
+    longest = max(phase.sequence_length for phase in config.phases.values())
+    tokens = parallel.micro_batch * longest / parallel.context
     width = 2 if config.precision.dtype == "bf16" else 4
-    tokens = parallel.micro_batch * max(p.sequence_length for p in config.phases.values()) / parallel.context
-    kv = 2 * model.kv_heads / model.heads
-    split = (1 + kv + 1) * model.hidden + 4 * model.ffn  # q, k, v, attention's output; gate, up, product, its input
-    whole = 4 * model.hidden  # norms' inputs and outputs, split only by sequence parallelism
-    layer = tokens * width * (split / parallel.tensor + whole / (parallel.tensor if parallel.sequence else 1))
+    layers = model.layers / parallel.pipeline * _in_flight(config)
+    # The input of a layer: all that full recomputation keeps, but for the layer it is working on.
+    kept = model.hidden / (parallel.tensor if parallel.sequence else 1)
     if parallel.recompute == "full":
-        layer = tokens * width * model.hidden / (parallel.tensor if parallel.sequence else 1)
-    layers = model.layers / parallel.pipeline
-    # 1F1B: the first stage holds one micro batch for each stage; interleaving adds a part of one more.
-    in_flight = parallel.pipeline + (parallel.pipeline - 1) / parallel.virtual_stages if parallel.virtual_stages > 1 else parallel.pipeline
-    logits = tokens * model.vocab_size / parallel.tensor * (width + 4) if parallel.pipeline == 1 else 0.0
-    return layer * layers * in_flight + logits
+        values = layers * kept + _values_of_layer(config)
+    else:
+        values = layers * _values_of_layer(config)
+    # Where input and output share a stage: logits, and their fp32 copy in the loss.
+    logits = model.vocab_size / parallel.tensor * (width + 4) if parallel.pipeline == 1 else 0
+    return tokens * (values * width + logits)
+
+
+def _values_of_layer(config: Config) -> float:
+    """Numbers that one layer saves for each token."""
+    model, parallel = config.model, config.parallel
+    norms = 4 * model.hidden  # inputs and outputs of two norms; sequence parallelism splits them
+    attention = 2 * model.hidden * (1 + model.kv_heads / model.heads)  # q, output, k, v
+    swiglu = 4 * model.ffn  # gate, its silu, up, their product
+    whole = norms / (parallel.tensor if parallel.sequence else 1)
+    return whole + (attention + swiglu) / parallel.tensor
+
+
+def _in_flight(config: Config) -> float:
+    """Micro batches whose activations the first stage holds in the 1F1B schedule."""
+    pipeline, chunks = config.parallel.pipeline, config.parallel.virtual_stages
+    return pipeline if chunks == 1 else pipeline + (pipeline - 1) / chunks

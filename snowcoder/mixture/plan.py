@@ -1,21 +1,23 @@
-"""The plan of a run: which samples of which source make each step's batch. Pure arithmetic, made once.
+"""The plan of a run: which samples of which source make each step's batch. Pure arithmetic.
 
-A source is an endless stream of tokens, epoch after epoch; a sample is a window of it. The plan says how many windows
-each phase takes of each source, where in the stream they begin, and in which order they come.
+A source is an endless stream of tokens, epoch after epoch; a sample is a window of it. The plan
+says how many windows each phase takes of each source, where in the stream they begin, and in which
+order they come.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from snowcoder.config.schema import Config, LearningRateConfig
+from snowcoder.config.schema import Config, LearningRateConfig, PhaseConfig, Section
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_json
+from snowcoder.lineage.digest import digest_bytes, digest_json
+from snowcoder.lineage.manifest import read_manifest
 from snowcoder.mixture.apportion import apportion, turns_before
 from snowcoder.mixture.shuffle import key_of, permute
 
@@ -26,8 +28,7 @@ class SourceSize(NamedTuple):
     """What a plan must know of a source: the size of one epoch, and the digest of its index."""
 
     tokens: int
-    documents: int
-    digest: str
+    digest: str  # empty for a source that is not indexed yet
 
 
 class Draw(NamedTuple):
@@ -37,8 +38,7 @@ class Draw(NamedTuple):
     position: int
 
 
-@dataclass(frozen=True)
-class SourcePlan:
+class SourcePlan(Section):
     name: str
     draws: int  # windows the phase takes
     first_token: int  # of the source's stream, where an earlier phase left it
@@ -46,10 +46,10 @@ class SourcePlan:
     index: str  # digest
 
     def windows(self, first: int, last: int, length: int, key: int) -> np.ndarray:
-        """Stream positions of the phase's draws `first` to `last`, windows of `length` tokens each; int64.
+        """Stream positions of the phase's draws `first` to `last`, each of `length` tokens; int64.
 
-        Windows that begin in the same epoch are shuffled among themselves, so that neighbours in the stream, often
-        pieces of one document, do not meet in a batch; epochs stay in order.
+        Windows that begin in the same epoch are shuffled among themselves, so that neighbours in
+        the stream, often pieces of one document, do not meet in a batch; epochs stay in order.
         """
         draws = np.arange(first, last)
         epochs = (self.first_token + draws * length) // self.epoch_tokens
@@ -62,12 +62,11 @@ class SourcePlan:
         return self.first_token + windows * length
 
     def _first_window(self, epoch: int, length: int) -> int:
-        """The first window that begins in `epoch` or later; negative if that is before the phase."""
+        """The first window that begins in `epoch` or later; negative if before the phase."""
         return -((self.first_token - epoch * self.epoch_tokens) // length)
 
 
-@dataclass(frozen=True)
-class PhasePlan:
+class PhasePlan(Section):
     name: str
     first_step: int
     steps: int
@@ -76,7 +75,7 @@ class PhasePlan:
     learning_rate: LearningRateConfig
     optimizer_state: str
     sources: tuple[SourcePlan, ...]
-    digest: str  # of this phase and all before it: changing a later phase changes no earlier digest
+    digest: str  # of this phase and all before it: no earlier digest depends on a later phase
 
     @property
     def tokens(self) -> int:
@@ -87,8 +86,7 @@ class PhasePlan:
         return turns_before(step * self.global_batch, [source.draws for source in self.sources])
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Section):
     seed: int
     phases: tuple[PhasePlan, ...]
 
@@ -100,6 +98,17 @@ class Plan:
     def total_steps(self) -> int:
         return self.phases[-1].first_step + self.phases[-1].steps
 
+    @property
+    def indexes(self) -> dict[str, str]:
+        """Digest of each source's index."""
+        return {source.name: source.index for phase in self.phases for source in phase.sources}
+
+    def epochs(self) -> dict[str, int]:
+        """Epochs of each source's stream that the run reads from, were it only the last label."""
+        sizes = {s.name: s.epoch_tokens for phase in self.phases for s in phase.sources}
+        ends = self.cursors(self.total_steps)
+        return {name: end // sizes[name] + 1 for name, end in ends.items()}
+
     def phase_at(self, step: int) -> PhasePlan:
         """The phase of the update that follows `step` finished ones."""
         return next(phase for phase in reversed(self.phases) if phase.first_step <= step)
@@ -108,9 +117,9 @@ class Plan:
         """The batch of a step, in the order of its slots."""
         phase = self.phase_at(step)
         local = step - phase.first_step
+        before, after = phase.draws_before(local), phase.draws_before(local + 1)
         batch = []
-        spans = zip(phase.sources, phase.draws_before(local), phase.draws_before(local + 1), strict=True)
-        for source, first, last in spans:
+        for source, first, last in zip(phase.sources, before, after, strict=True):
             key = key_of(self.seed, "windows", phase.name, source.name)
             positions = source.windows(first, last, phase.sequence_length, key).tolist()
             batch += [Draw(source.name, position) for position in positions]
@@ -124,8 +133,9 @@ class Plan:
         for phase in self.phases:
             local = min(step - phase.first_step, phase.steps)
             if local > 0:
-                draws = zip(phase.sources, phase.draws_before(local), strict=True)
-                ledger[phase.name] = {source.name: count * phase.sequence_length for source, count in draws}
+                names = [source.name for source in phase.sources]
+                tokens = [count * phase.sequence_length for count in phase.draws_before(local)]
+                ledger[phase.name] = dict(zip(names, tokens, strict=True))
         return ledger
 
     def cursors(self, step: int) -> dict[str, int]:
@@ -138,69 +148,94 @@ class Plan:
 
 
 def make_plan(config: Config, sizes: dict[str, SourceSize]) -> Plan:
-    """The plan of all phases. Raises `UserError` if a source would be repeated more often than its cap allows."""
+    """The plan of all phases.
+
+    Raises `UserError` naming every source that would be repeated more often than its cap allows.
+    """
     phases: list[PhasePlan] = []
     cursors = dict.fromkeys(sizes, 0)
-    too_often: list[str] = []
+    repeated: list[str] = []
+    before, first_step = str(config.run.seed), 0
     for name, phase in config.phases.items():
-        steps = round(phase.tokens / (phase.global_batch * phase.sequence_length))
-        seats = apportion(steps * phase.global_batch, [source.share for source in phase.sources.values()])
-        sources = []
-        for (source, choice), draws in zip(phase.sources.items(), seats, strict=True):
-            size = sizes[source]
-            sources.append(SourcePlan(source, draws, cursors[source], size.tokens, size.digest))
-            cursors[source] += draws * phase.sequence_length
-            if cursors[source] > choice.max_epochs * size.tokens:
-                too_often.append(_too_often(name, sources[-1], phase.sequence_length, choice.max_epochs))
-        first_step = phases[-1].first_step + phases[-1].steps if phases else 0
-        content = {
-            "name": name,
-            "first_step": first_step,
-            "steps": steps,
-            "sequence_length": phase.sequence_length,
-            "global_batch": phase.global_batch,
-            "learning_rate": phase.learning_rate.model_dump(),
-            "optimizer_state": phase.optimizer_state,
-            "sources": [asdict(source) for source in sources],
-        }
-        before = phases[-1].digest if phases else config.run.seed
-        phases.append(_phase({**content, "digest": digest_json([before, content])}))
-    if too_often:
-        raise UserError("the plan repeats sources too often:\n" + "\n".join(too_often))
-    return Plan(config.run.seed, tuple(phases))
+        planned = _phase(name, phase, first_step, _sources(phase, sizes, cursors), before)
+        repeated += _repeated_too_often(planned, phase)
+        for source in planned.sources:
+            cursors[source.name] += source.draws * phase.sequence_length
+        before, first_step = planned.digest, first_step + planned.steps
+        phases.append(planned)
+    if repeated:
+        raise UserError("the plan repeats sources too often:\n" + "\n".join(repeated))
+    return Plan(seed=config.run.seed, phases=tuple(phases))
 
 
-def _too_often(phase: str, source: SourcePlan, length: int, cap: float) -> str:
-    end = source.first_token + source.draws * length
-    left = max(0.0, cap * source.epoch_tokens - source.first_token)
-    return (
-        f"  {phase}.{source.name}: {source.draws * length:,} tokens wanted, after {source.first_token:,} taken by earlier "
-        f"phases; one epoch has {source.epoch_tokens:,}, so that is {end / source.epoch_tokens:.3f} epochs, above "
-        f"max_epochs={cap:g}; {int(left):,} tokens would fit: lower the phase's tokens or the source's share"
+def _steps(phase: PhaseConfig) -> int:
+    return round(phase.tokens / (phase.global_batch * phase.sequence_length))
+
+
+def _sources(phase: PhaseConfig, sizes: dict[str, SourceSize], cursors: dict[str, int]) -> tuple[SourcePlan, ...]:
+    samples = _steps(phase) * phase.global_batch
+    draws = apportion(samples, [source.share for source in phase.sources.values()])
+    return tuple(
+        SourcePlan(
+            name=name,
+            draws=count,
+            first_token=cursors[name],
+            epoch_tokens=sizes[name].tokens,
+            index=sizes[name].digest,
+        )
+        for name, count in zip(phase.sources, draws, strict=True)
     )
 
 
-def _phase(raw: dict[str, Any]) -> PhasePlan:
-    return PhasePlan(
-        **{
-            **raw,
-            "learning_rate": LearningRateConfig(**raw["learning_rate"]),
-            "sources": tuple(SourcePlan(**source) for source in raw["sources"]),
-        }
+def _phase(name: str, phase: PhaseConfig, first_step: int, sources: tuple[SourcePlan, ...], before: str) -> PhasePlan:
+    planned = PhasePlan(
+        name=name,
+        first_step=first_step,
+        steps=_steps(phase),
+        sequence_length=phase.sequence_length,
+        global_batch=phase.global_batch,
+        learning_rate=phase.learning_rate,
+        optimizer_state=phase.optimizer_state,
+        sources=sources,
+        digest="",
     )
+    return planned.model_copy(update={"digest": digest_json([before, planned.model_dump()])})
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    raw = asdict(plan)
-    for phase, content in zip(plan.phases, raw["phases"], strict=True):
-        content["learning_rate"] = phase.learning_rate.model_dump()
-    return raw
+def _repeated_too_often(planned: PhasePlan, phase: PhaseConfig) -> Iterator[str]:
+    """A sentence for each source that is above its cap, with what would fit."""
+    for source in planned.sources:
+        choice = phase.sources[source.name]
+        wanted = source.draws * phase.sequence_length
+        left = choice.max_epochs * source.epoch_tokens - source.first_token
+        if wanted > max(0, left):
+            windows = max(0, int(left / phase.sequence_length))
+            fitting = _what_fits(planned, choice.share, windows)
+            yield (
+                f"  phases.{planned.name}.sources.{source.name}: {wanted:,} tokens wanted after "
+                f"{source.first_token:,} of earlier phases; one epoch has {source.epoch_tokens:,}, "
+                f"so that is {(source.first_token + wanted) / source.epoch_tokens:.3f} epochs, "
+                f"above max_epochs={choice.max_epochs:g}; {fitting}"
+            )
+
+
+def _what_fits(planned: PhasePlan, share: float, windows: int) -> str:
+    """The largest budget, or share of the budget, that takes at most `windows` of a source."""
+    steps = int(windows / share / planned.global_batch)
+    most = math.floor(windows / (planned.steps * planned.global_batch) * 1e4) / 1e4
+    if steps == 0:
+        return "no step of this phase fits: take other sources, or raise max_epochs"
+    tokens = steps * planned.global_batch * planned.sequence_length
+    return f"at most phases.{planned.name}.tokens={tokens} or share={most:g} would fit"
 
 
 def load_plan(folder: Path) -> Plan:
-    """Read plan.json. Raises `UserError` where `snowcoder plan` has not been."""
+    """Read plan.json. Raises `UserError` where `snowcoder plan` has not been, or not to its end."""
+    manifest = read_manifest(folder, "snowcoder plan")
     try:
-        raw = json.loads((folder / NAME).read_text())
+        text = (folder / NAME).read_bytes()
     except FileNotFoundError:
-        raise UserError(f"there is no plan in {folder}: run `snowcoder plan`") from None
-    return Plan(raw["seed"], tuple(_phase(phase) for phase in raw["phases"]))
+        raise UserError(f"{folder / NAME} is missing: run `snowcoder plan`") from None
+    if digest_bytes(text) != manifest.output(NAME).digest:
+        raise UserError(f"{folder / NAME} was changed after it was written: run `snowcoder plan`")
+    return Plan.model_validate_json(text)

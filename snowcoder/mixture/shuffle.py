@@ -17,8 +17,8 @@ def key_of(seed: int, *words: str | int) -> int:
 def permute(indices: np.ndarray, size: int, key: int) -> np.ndarray:
     """Image of `indices` (int64, in [0, size)) under the permutation of [0, size) that `key` names.
 
-    A Feistel network on the smallest even number of bits that holds `size`; images outside are walked
-    on until they are inside (Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
+    A Feistel network on the smallest even number of bits that holds `size`; images outside are
+    walked on until they are inside (Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
     """
     half = max(1, ((size - 1).bit_length() + 1) // 2)
     values = _feistel(np.asarray(indices).astype(np.uint64), half, key)
@@ -37,9 +37,8 @@ def _feistel(values: np.ndarray, half: int, key: int) -> np.ndarray:
 
 
 def _hash(values: np.ndarray) -> np.ndarray:
-    """The finalizer of splitmix64."""
-    with np.errstate(over="ignore"):
-        values = values * _MIX
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return values ^ (values >> np.uint64(31))
+    """The finalizer of splitmix64, modulo 2^64 as arrays of uint64 compute."""
+    values = values * _MIX
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

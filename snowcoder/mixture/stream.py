@@ -1,4 +1,8 @@
-"""A source's token stream: its documents in a new order each epoch, at any position, without a list of them in memory."""
+"""A source's tokens as an endless stream: its documents in a new order each epoch.
+
+Any position is found without a list of documents in memory: a table on disk says where the
+documents of an epoch begin, and which document has which rank is computed.
+"""
 
 from __future__ import annotations
 
@@ -17,64 +21,79 @@ _CHUNK = 1 << 20
 
 class Window(NamedTuple):
     tokens: np.ndarray  # int64
-    starts: np.ndarray  # offsets in the window where a document begins; 0 comes first even amid one
+    starts: np.ndarray  # offsets where a document begins; 0 comes first even amid one
 
 
-def ends_name(source: str, epoch: int) -> str:
-    return f"{source}.epoch{epoch}.ends.npy"
+class Epoch(NamedTuple):
+    """One pass over all documents of a stream, in an order of its own."""
+
+    stream: str  # the source's name, or `held_out_name` of it
+    number: int
+
+    @property
+    def file(self) -> str:
+        return f"{self.stream}.epoch{self.number}.starts.npy"
+
+    def documents(self, ranks: np.ndarray, count: int, seed: int) -> np.ndarray:
+        """Which of `count` documents come at these ranks."""
+        return permute(ranks, count, key_of(seed, "documents", self.stream, self.number))
 
 
-def write_ends(folder: Path, name: str, index: IndexedSource, seed: int, epoch: int) -> None:
-    """Write where each document ends (int64, tokens), in the order of one epoch. Bounded memory."""
-    key = key_of(seed, "documents", name, epoch)
-    with atomic_path(folder / ends_name(name, epoch)) as path:
-        # open_memmap would append nothing to the name, unlike np.save
-        ends = np.lib.format.open_memmap(path, "w+", np.int64, (index.documents,))
+def held_out_name(source: str) -> str:
+    return f"{source}.held_out"
+
+
+def write_starts(folder: Path, epoch: Epoch, index: IndexedSource, seed: int) -> None:
+    """Write where in the epoch each document begins (int64, tokens), in order. Bounded memory."""
+    with atomic_path(folder / epoch.file) as path:
+        starts = np.lib.format.open_memmap(path, "w+", np.int64, (index.documents,))
         total = 0
         for first in range(0, index.documents, _CHUNK):
             ranks = np.arange(first, min(first + _CHUNK, index.documents))
-            lengths = index.lengths(permute(ranks, index.documents, key))
-            ends[ranks[0] : ranks[-1] + 1] = total + np.cumsum(lengths)
-            total = int(ends[ranks[-1]])
-        ends.flush()
+            lengths = index.lengths(epoch.documents(ranks, index.documents, seed))
+            starts[ranks[0] : ranks[-1] + 1] = total + np.cumsum(lengths) - lengths
+            total += int(lengths.sum())
+        starts.flush()
 
 
 class TokenStream:
-    """Reads windows of one source; opens each epoch's ends when first needed."""
+    """Reads windows of a stream's first `epochs` epochs, whose tables lie in `folder`."""
 
-    def __init__(self, folder: Path, name: str, index: IndexedSource, seed: int) -> None:
-        self.folder, self.name, self.index, self.seed = folder, name, index, seed
-        self._ends: dict[int, np.ndarray] = {}
+    def __init__(self, folder: Path, name: str, index: IndexedSource, epochs: int, seed: int) -> None:
+        self.index, self.seed = index, seed
+        self._epochs = [Epoch(name, number) for number in range(epochs)]
+        self._starts = [_open(folder / epoch.file, index) for epoch in self._epochs]
 
     def window(self, position: int, length: int) -> Window:
         """The stream's tokens [position, position + length)."""
-        epoch, offset = divmod(position, self.index.tokens)
-        rank = int(np.searchsorted(self._epoch(epoch), offset, side="right"))
+        epoch, first = divmod(position, self.index.tokens)
         pieces: list[np.ndarray] = []
-        starts, filled = [0], 0
-        begin = offset - self._start_of(epoch, rank)
-        while filled < length:
-            if filled:
-                starts.append(filled)
-            document = int(permute(np.array([rank]), self.index.documents, self._key(epoch))[0])
-            pieces.append(self.index.tokens_of(document, begin, begin + length - filled))
-            filled += len(pieces[-1])
-            begin, rank = 0, rank + 1
-            if rank == self.index.documents:
-                epoch, rank = epoch + 1, 0
-        return Window(np.concatenate(pieces).astype(np.int64), np.array(starts))
+        missing = length
+        while missing:
+            stop = min(first + missing, self.index.tokens)
+            pieces += self._read(epoch, first, stop)
+            missing -= stop - first
+            epoch, first = epoch + 1, 0
+        starts = np.cumsum([0, *map(len, pieces[:-1])])
+        return Window(np.concatenate(pieces).astype(np.int64), starts)
 
-    def _start_of(self, epoch: int, rank: int) -> int:
-        return int(self._epoch(epoch)[rank - 1]) if rank else 0
+    def _read(self, epoch: int, first: int, stop: int) -> list[np.ndarray]:
+        """Tokens [first, stop) of an epoch, an array for each document."""
+        table = self._starts[epoch]
+        low, high = np.searchsorted(table, [first, stop - 1], side="right") - 1
+        ranks = np.arange(low, high + 1)
+        documents = self._epochs[epoch].documents(ranks, self.index.documents, self.seed)
+        return [
+            self.index.tokens_of(document, max(0, first - begin), stop - begin)
+            for document, begin in zip(documents.tolist(), table[ranks].tolist(), strict=True)
+        ]
 
-    def _key(self, epoch: int) -> int:
-        return key_of(self.seed, "documents", self.name, epoch)
 
-    def _epoch(self, epoch: int) -> np.ndarray:
-        if epoch not in self._ends:
-            path = self.folder / ends_name(self.name, epoch)
-            try:
-                self._ends[epoch] = np.load(path, mmap_mode="r")
-            except (FileNotFoundError, ValueError) as error:
-                raise OperationError(f"{path} cannot be read ({error}): run `snowcoder plan` again") from None
-        return self._ends[epoch]
+def _open(path: Path, index: IndexedSource) -> np.ndarray:
+    try:
+        starts = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise OperationError(f"{path} cannot be read ({error}): run `snowcoder plan`") from None
+    if len(starts) != index.documents:
+        raise OperationError(f"{path} has {len(starts)} documents, the index {index.documents}: run `snowcoder plan`")
+    return starts

@@ -32,8 +32,11 @@ def parameters(model: ModelConfig) -> Parameters:
 
 
 def flops_per_token(model: ModelConfig, sequence_length: int, causal: bool) -> float:
-    """Forward and backward: 6 x parameters in matrix products (the output table included), and attention's
-    12 x layers x hidden x sequence, halved where only the causal half is counted, as Megatron does since 0.13."""
+    """Forward and backward, without recomputation.
+
+    6 x parameters in matrix products (the output table included), and attention's 12 x layers x
+    hidden x sequence, halved where only the causal half is counted, as Megatron does since 0.13.
+    """
     count = parameters(model)
     attention = 12 * model.layers * model.hidden * sequence_length
     return 6 * (count.matrices + count.embedding) + (attention / 2 if causal else attention)
