@@ -26,7 +26,7 @@ MODELS = {
 RANKS = 4  # of every layout: what tensor and pipeline parallelism leave is data parallelism
 
 
-def write_origin(folder: Path, config: Config) -> Path:
+def write_origin(folder: Path, config: Config, shard_size: str = "5GB") -> Path:
     """A Hugging Face Llama of the config's shape, with random weights and norms."""
     model = LlamaForCausalLM(LlamaConfig(**to_llama(config.model, config.precision, {})))
     generator = torch.Generator().manual_seed(5)
@@ -34,7 +34,7 @@ def write_origin(folder: Path, config: Config) -> Path:
         mean = 1.0 if "norm" in name else 0.0
         torch.nn.init.normal_(parameter, mean, 0.2, generator)
     dtype = torch.bfloat16 if config.precision.dtype == "bf16" else torch.float32
-    model.to(dtype).save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder, max_shard_size=shard_size)
     return folder
 
 
@@ -47,12 +47,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         layout = config.parallel.model_copy(update={"data": RANKS // config.parallel.world_size})
         config = config.model_copy(update={"parallel": layout})
         (folder / "resolved.yaml").write_text(to_yaml(config))
-        write_origin(folder / "origin", config)
+        write_origin(folder / "origin", config, shard_size="200KB")
         (folder / "reference").mkdir()
         (folder / "exported").mkdir()
-        write_json(
-            folder / "exported" / "config.json", to_llama(config.model, config.precision, {})
-        )
+        write_json(folder / "exported" / "config.json", to_llama(config.model, config.precision, {}))
     paths = [str(folder) for folder in folders.values()]
     shared = tiny_overrides(tmp_path_factory.mktemp("ranks"), "parallel=single")
     ranks = load_config([*shared, f"parallel.data={RANKS}"])

@@ -59,9 +59,7 @@ def write_drawn(folder: Path, config: Config) -> Path:
     """The initial weights of a run as a Hugging Face folder."""
     write_origin(folder, config)
     with Tensors(folder) as tensors:
-        weights = {
-            name: draw(name, config.model, config.run.seed).bfloat16() for name in tensors.names
-        }
+        weights = {name: draw(name, config.model, config.run.seed).bfloat16() for name in tensors.names}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     return folder
 
@@ -101,9 +99,7 @@ def test_everybody_may_read_the_folder(exported: Path) -> None:
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in exported.iterdir())
 
 
-def test_the_manifest_vouches_for_each_file_and_leads_back(
-    exported: Path, words: Words, tiny_tokenizer: Path
-) -> None:
+def test_the_manifest_vouches_for_each_file_and_leads_back(exported: Path, words: Words, tiny_tokenizer: Path) -> None:
     manifest = find_manifest(exported)
     assert manifest is not None
     assert manifest.check_files(exported, digests=True) == []
@@ -126,16 +122,12 @@ def test_the_manifest_vouches_for_each_file_and_leads_back(
 
 def test_it_loads_where_nothing_of_ours_can_be_imported(exported: Path) -> None:
     script = snowcoder.demo.complete.__file__
-    done = subprocess.run(
-        [sys.executable, script, str(exported)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, script, str(exported)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "LlamaForCausalLM, 216,896 parameters" in done.stdout
 
 
-def test_again_it_is_up_to_date(
-    exported: Path, words: Words, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_again_it_is_up_to_date(exported: Path, words: Words, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in exported.iterdir()}
     main(["export", *words])
     assert "is up to date" in capsys.readouterr().out
@@ -180,9 +172,7 @@ def test_a_run_without_checkpoint_is_told_to_train(tmp_path: Path) -> None:
         to_hf.run(load_config(tiny_overrides(tmp_path)))
 
 
-def test_another_tokenizer_is_refused(
-    exported: Path, words: Words, tmp_path: Path, tiny_tokenizer: Path
-) -> None:
+def test_another_tokenizer_is_refused(exported: Path, words: Words, tmp_path: Path, tiny_tokenizer: Path) -> None:
     content = json.loads((tiny_tokenizer / "tokenizer.json").read_text())
     removed = max(content["model"]["vocab"], key=content["model"]["vocab"].get)
     del content["model"]["vocab"][removed]

@@ -43,9 +43,7 @@ def test_every_mismatch_is_named_with_the_value_to_set(
     config: Config, origin: Path, change: Callable[..., None]
 ) -> None:
     rope = {"rope_type": "default", "rope_theta": 5e5}
-    change(
-        num_hidden_layers=6, tie_word_embeddings=False, rope_parameters=rope, attention_bias=True
-    )
+    change(num_hidden_layers=6, tie_word_embeddings=False, rope_parameters=rope, attention_bias=True)
     with pytest.raises(UserError) as found:
         from_hf.run(config, str(origin))
     message = str(found.value)
@@ -61,15 +59,11 @@ def test_scaled_positions_and_other_heads_are_refused(
 ) -> None:
     rope = {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}
     change(rope_parameters=rope, head_dim=32)
-    with pytest.raises(
-        UserError, match=r"positions are scaled \(linear\)[\s\S]*have 32 dimensions"
-    ):
+    with pytest.raises(UserError, match=r"positions are scaled \(linear\)[\s\S]*have 32 dimensions"):
         from_hf.run(config, str(origin))
 
 
-def test_what_old_versions_wrote_is_understood(
-    config: Config, origin: Path, change: Callable[..., None]
-) -> None:
+def test_what_old_versions_wrote_is_understood(config: Config, origin: Path, change: Callable[..., None]) -> None:
     path = origin / "config.json"
     content = json.loads(path.read_text())
     del content["rope_parameters"]
@@ -79,9 +73,7 @@ def test_what_old_versions_wrote_is_understood(
         from_hf.run(config, str(origin))
 
 
-def test_another_architecture_is_refused(
-    config: Config, origin: Path, change: Callable[..., None]
-) -> None:
+def test_another_architecture_is_refused(config: Config, origin: Path, change: Callable[..., None]) -> None:
     change(model_type="mistral")
     with pytest.raises(UserError, match="its model_type is 'mistral'"):
         from_hf.run(config, str(origin))
