@@ -21,9 +21,7 @@ def run(config: Config, folder: str) -> None:
     """Write the checkpoint of step 0. Raises `UserError` with all that does not fit the config."""
     checkpoints = Path(config.run.dir) / "train" / "checkpoints"
     if steps := complete_steps(checkpoints):
-        raise UserError(
-            f"{checkpoints} already has a checkpoint (step {steps[-1]}): set another run.dir"
-        )
+        raise UserError(f"{checkpoints} already has a checkpoint (step {steps[-1]}): set another run.dir")
     llama = _read_config(Path(folder))
     if problems := [*differences(llama, config.model), *_biases(Path(folder))]:
         lines = "\n".join(f"  {n}. {text}" for n, text in enumerate(problems, 1))
@@ -39,9 +37,7 @@ def _read_config(folder: Path) -> Any:
     try:
         return AutoConfig.from_pretrained(folder)
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{folder / 'config.json'} is of no model that transformers knows: {error}"
-        ) from None
+        raise UserError(f"{folder / 'config.json'} is of no model that transformers knows: {error}") from None
 
 
 def _biases(folder: Path) -> Iterator[str]:

@@ -25,9 +25,7 @@ def one_replica(config: Config) -> Config:
 def one_rank(config: Config) -> Config:
     """One process on this machine that holds the whole model."""
     whole = {"tensor": 1, "sequence": False, "pipeline": 1, "virtual_stages": 1}
-    return _with(
-        one_replica(config), parallel=whole, launch={"kind": "local"}, precision={"fp8": "none"}
-    )
+    return _with(one_replica(config), parallel=whole, launch={"kind": "local"}, precision={"fp8": "none"})
 
 
 def in_fp32(config: Config) -> Config:
@@ -35,7 +33,5 @@ def in_fp32(config: Config) -> Config:
 
 
 def _with(config: Config, **changes: dict[str, Any]) -> Config:
-    sections = {
-        name: getattr(config, name).model_copy(update=change) for name, change in changes.items()
-    }
+    sections = {name: getattr(config, name).model_copy(update=change) for name, change in changes.items()}
     return config.model_copy(update=sections)

@@ -26,9 +26,7 @@ _NAMES = {
 _FIXED = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
 
 
-def to_llama(
-    model: ModelConfig, precision: PrecisionConfig, special: dict[str, Any]
-) -> dict[str, Any]:
+def to_llama(model: ModelConfig, precision: PrecisionConfig, special: dict[str, Any]) -> dict[str, Any]:
     """The content of config.json. `special` holds bos_token_id, eos_token_id and pad_token_id."""
     config = LlamaConfig(
         architectures=["LlamaForCausalLM"],

@@ -38,9 +38,7 @@ def check_parity(folder: Path, reference: Path) -> ParityReport:
     model = _load(folder)
     files = sorted(reference.glob("*.safetensors"))
     if not files:
-        raise OperationError(
-            f"{reference} holds no logits of the trained model: the export cannot be checked"
-        )
+        raise OperationError(f"{reference} holds no logits of the trained model: the export cannot be checked")
     return ParityReport([_compare(model, **load_file(path)) for path in files])
 
 
@@ -48,9 +46,7 @@ def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     """The folder's tokenizer in transformers must be the one the model was trained with."""
     loaded = AutoTokenizer.from_pretrained(folder)
     if len(loaded) != tokenizer.vocab_size:
-        raise OperationError(
-            f"{folder}: its tokenizer has {len(loaded)} entries instead of {tokenizer.vocab_size}"
-        )
+        raise OperationError(f"{folder}: its tokenizer has {len(loaded)} entries instead of {tokenizer.vocab_size}")
     ids = loaded(_TEXT, add_special_tokens=False)["input_ids"]
     if ids != tokenizer.encode(_TEXT):
         raise OperationError(f"{folder}: its tokenizer gives other ids than {tokenizer.folder}")
@@ -72,9 +68,7 @@ def _load(folder: Path) -> Any:
         raise OperationError(f"{folder} cannot be loaded by transformers: {error}") from error
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if found[kind]:
-            raise OperationError(
-                f"{folder}: transformers reports {kind.replace('_', ' ')}: {sorted(found[kind])}"
-            )
+            raise OperationError(f"{folder}: transformers reports {kind.replace('_', ' ')}: {sorted(found[kind])}")
     return model.eval().to(platform.device())
 
 
@@ -83,9 +77,7 @@ def _compare(model: Any, ids: torch.Tensor, logits: torch.Tensor) -> PromptParit
     theirs = model(ids.unsqueeze(0).to(model.device)).logits[0].cpu()
     prompt = f"the prompt of {len(ids)} tokens"
     if theirs.shape != logits.shape:
-        raise OperationError(
-            f"export: {prompt} gives logits {[*theirs.shape]}, the trained model {[*logits.shape]}"
-        )
+        raise OperationError(f"export: {prompt} gives logits {[*theirs.shape]}, the trained model {[*logits.shape]}")
     first, second = logits.topk(2).values.unbind(-1)
     clear = first - second > TOLERANCE
     other_choice = (clear & (theirs.argmax(-1) != logits.argmax(-1))).nonzero()
@@ -98,7 +90,5 @@ def _compare(model: Any, ids: torch.Tensor, logits: torch.Tensor) -> PromptParit
             f"{TOLERANCE:g} is allowed"
         )
     if len(other_choice):
-        raise OperationError(
-            f"export: {prompt}, position {int(other_choice[0])}: another token comes first"
-        )
+        raise OperationError(f"export: {prompt}, position {int(other_choice[0])}: another token comes first")
     return PromptParity(len(ids), worst.max().item(), int(clear.sum()))

@@ -34,9 +34,7 @@ def run(config: Config, checkpoint: str, folder: str) -> None:
 def prompts(model: ModelConfig) -> list[torch.Tensor]:
     """Random ids of the whole vocabulary, from one token to a full sequence."""
     longest = model.sequence_length
-    lengths = sorted(
-        length for length in {1, 2, 7, 64, longest // 2, longest} if 1 <= length <= longest
-    )
+    lengths = sorted(length for length in {1, 2, 7, 64, longest // 2, longest} if 1 <= length <= longest)
     generator = torch.Generator().manual_seed(0)
     return [torch.randint(model.vocab_size, (length,), generator=generator) for length in lengths]
 

@@ -55,7 +55,5 @@ def files_of(folder: Path) -> list[Path]:
         names = ["model.safetensors"]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise UserError(
-            f"{folder} lacks {', '.join(missing)}: snowcoder reads weights from safetensors only"
-        )
+        raise UserError(f"{folder} lacks {', '.join(missing)}: snowcoder reads weights from safetensors only")
     return [folder / name for name in names]

@@ -81,16 +81,12 @@ def find_checkpoint(config: Config) -> Path:
         for text in passed_over:
             print(f"export: passed over {text}")
         if newest is None:
-            raise UserError(
-                f"there is no valid checkpoint in {folder}: run `snowcoder train`, or set run.dir"
-            )
+            raise UserError(f"there is no valid checkpoint in {folder}: run `snowcoder train`, or set run.dir")
         return newest
     chosen = step_folder(folder, config.export.step)
     if problem := find_damage(chosen):
         steps = ", ".join(map(str, all_steps(folder))) or "none"
-        raise UserError(
-            f"export.step={config.export.step}: {chosen}: {problem}. Steps in {folder}: {steps}"
-        )
+        raise UserError(f"export.step={config.export.step}: {chosen}: {problem}. Steps in {folder}: {steps}")
     return chosen
 
 
@@ -104,9 +100,7 @@ def _load_tokenizer(config: Config) -> Tokenizer:
     return tokenizer
 
 
-def _inputs(
-    config: Config, checkpoint: Path, record: dict[str, Any], tokenizer: Tokenizer
-) -> dict[str, Any]:
+def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
     inputs = {"checkpoint": digest_file(checkpoint / RECORD), "tokenizer": tokenizer.digest}
     inputs.update({name: record[name] for name in ("plan", "imported") if record.get(name)})
     plan = find_manifest(Path(config.plan.dir))
