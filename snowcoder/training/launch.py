@@ -16,6 +16,7 @@ from snowcoder.storage.atomic import write_text
 from snowcoder.training.inputs import check_inputs
 
 RESOLVED = "resolved.yaml"
+GRACE_SECONDS = 30  # for the ranks of a Slurm job that are left when the first one has ended
 
 
 def run(config: Config) -> None:
@@ -90,9 +91,12 @@ def _launch_slurm(command: list[str], config: Config) -> None:
         "MASTER_ADDR": names[0],
         "MASTER_PORT": str(20000 + int(os.environ["SLURM_JOB_ID"]) % 20000),
     }
-    code = subprocess.run(["srun", "--kill-on-bad-exit=1", *command], env=environment, check=False).returncode
+    # All ranks refuse a user's mistake for themselves; killed at once after the first, they would hide its exit code.
+    srun = ["srun", "--kill-on-bad-exit=0", f"--wait={GRACE_SECONDS}"]
+    code = subprocess.run([*srun, *command], env=environment, check=False).returncode
     if code:
-        raise _failure(f"srun of job {os.environ['SLURM_JOB_ID']}", code)
+        killed = code - 128  # srun's way to say it
+        raise _failure(f"a rank of job {os.environ['SLURM_JOB_ID']}", -killed if killed > 0 else code)
 
 
 def _free_port() -> int:
