@@ -30,9 +30,7 @@ _EXTENSIONS = {
     "Markdown": "md",
     "Perl": "pl pm",
 }
-_BY_EXTENSION = {
-    extension: language for language, names in _EXTENSIONS.items() for extension in names.split()
-}
+_BY_EXTENSION = {extension: language for language, names in _EXTENSIONS.items() for extension in names.split()}
 
 
 def language_of(path: PurePath) -> str | None:

@@ -45,16 +45,14 @@ def run(config: Config, *folders: str) -> None:
     pack(repositories, store, config.index.columns)
 
 
-def pack(
-    repositories: Iterable[tuple[str, Path]], store: Store, columns: ColumnsConfig
-) -> Manifest:
+def pack(repositories: Iterable[tuple[str, Path]], store: Store, columns: ColumnsConfig) -> Manifest:
     """Write shards of the repositories' source files to `store`, with a manifest. Prints a summary.
 
     Raises UserError where there is nothing to pack, or other shards lie in `store`.
     """
-    files = sorted(file for name, folder in repositories for file in find_files(name, folder))
+    found = (file for name, folder in repositories for file in find_files(name, folder))
     # By digest of the name, so that every shard is a mixture, and the same one on every run.
-    files.sort(key=lambda file: digest_json([file.repository, file.path]))
+    files = sorted(found, key=lambda file: digest_json([file.repository, file.path]))
     dropped: Counter[str] = Counter()
     languages: Counter[str] = Counter()
     outputs = []
@@ -136,9 +134,7 @@ def _fault(data: bytes) -> str | None:
         return "not UTF-8"
 
 
-def _write_shard(
-    store: Store, key: str, rows: list[dict[str, str]], columns: ColumnsConfig
-) -> Output:
+def _write_shard(store: Store, key: str, rows: list[dict[str, str]], columns: ColumnsConfig) -> Output:
     names = columns.model_dump()
     kinds = ("repository", "path", "language", "content")
     table = pyarrow.table(

@@ -122,6 +122,12 @@ def test_a_body_that_always_breaks_off_is_an_error_that_says_where(
         fetched(proxied, "object")
 
 
+def test_a_server_that_hangs_up_is_an_error_that_says_where(proxied: S3Store, proxy: FaultyProxy) -> None:
+    proxy.faults = [("close", 0)] * 100
+    with pytest.raises(OperationError, match=r"^cannot list s3://\S+: ConnectionClosedError$"):
+        proxied.list()
+
+
 @pytest.mark.parametrize("url", ["gs://bucket/prefix", "s3://", "s3:///prefix"])
 def test_a_url_that_is_no_place_for_shards_is_the_users_mistake(s3: tuple[StorageConfig, str], url: str) -> None:
     with pytest.raises(UserError, match=r"s3://bucket/prefix"):
