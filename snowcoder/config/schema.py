@@ -29,7 +29,8 @@ class RunConfig(Section):
 
 class StorageConfig(Section):
     root: str  # s3://bucket/prefix or a folder: where shards lie
-    endpoint: str | None  # null: what the standard AWS chain says
+    # null: what the standard AWS chain says
+    endpoint: Annotated[str, Field(pattern="^https?://")] | None
     region: str | None
     connections: Count  # parallel range reads
     part_mib: Count  # size of one range read
