@@ -53,9 +53,7 @@ def main(output: str, tokenizer: str, end_of_text: str, vocab_size: str, *partit
     dtype = DType.optimal_dtype(int(vocab_size))
     parts = [Path(partition) for partition in partitions]
     processes = [
-        multiprocessing.Process(
-            target=process_partition, args=(part, tokenizer, int(end_of_text), dtype)
-        )
+        multiprocessing.Process(target=process_partition, args=(part, tokenizer, int(end_of_text), dtype))
         for part in parts
     ]
     for process in processes:

@@ -42,9 +42,7 @@ def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
     source_manifest(config.index, tokenizer, records).write(source.folder)
 
 
-def _index(
-    config: Config, tokenizer: Tokenizer, source: Source, todo: list[Task]
-) -> list[ShardRecord]:
+def _index(config: Config, tokenizer: Tokenizer, source: Source, todo: list[Task]) -> list[ShardRecord]:
     begun, records = time.monotonic(), []
     encoder = fastest_encoder(tokenizer, sample_texts(source.store, todo, config.index))
     job = Job(
@@ -65,9 +63,7 @@ def _index(
     return records
 
 
-def _print_summary(
-    source: Source, records: list[ShardRecord], encoder: Encoder, seconds: float
-) -> None:
+def _print_summary(source: Source, records: list[ShardRecord], encoder: Encoder, seconds: float) -> None:
     """What this run did, which after a resume is less than what the manifest holds."""
     sums = total(split for record in records for split in record.splits.values())
     dropped = total(record.dropped for record in records)
@@ -84,9 +80,7 @@ def _print_summary(
             print(f"  skipped {record.skipped}")
 
 
-def _finished(
-    config: Config, tokenizer: Tokenizer, source: Source, task: Task
-) -> ShardRecord | None:
+def _finished(config: Config, tokenizer: Tokenizer, source: Source, task: Task) -> ShardRecord | None:
     """The record of a shard that need not be indexed again."""
     record = find_record(source.folder, task.name)
     if record is None or not record.is_of(task.info, made_with(config.index, tokenizer)):
@@ -96,9 +90,7 @@ def _finished(
     return record if record.files_in_place(source.folder) else None
 
 
-def _is_current(
-    config: Config, tokenizer: Tokenizer, source: Source, records: list[ShardRecord]
-) -> bool:
+def _is_current(config: Config, tokenizer: Tokenizer, source: Source, records: list[ShardRecord]) -> bool:
     manifest, now = find_manifest(source.folder), source_manifest(config.index, tokenizer, records)
     return manifest is not None and manifest.made_from(now.inputs, now.config)
 

@@ -25,9 +25,7 @@ def made_with(index: IndexConfig, tokenizer: Tokenizer) -> str:
     return digest_json({"tokenizer": tokenizer.digest, **shard_config(index)})
 
 
-def source_manifest(
-    index: IndexConfig, tokenizer: Tokenizer, records: list[ShardRecord]
-) -> Manifest:
+def source_manifest(index: IndexConfig, tokenizer: Tokenizer, records: list[ShardRecord]) -> Manifest:
     """`records`: of all shards of the source, in their order."""
     shards = [{"name": r.key, "bytes": r.bytes, "digest": r.digest} for r in records]
     return Manifest(

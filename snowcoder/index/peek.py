@@ -21,8 +21,7 @@ def run(config: Config, source: str, document: str = "0", count: str = "1") -> N
     index = IndexedSource(Path(config.index.dir) / source)
     if not (document.isdecimal() and count.isdecimal()) or int(document) >= index.documents:
         raise UserError(
-            f"document {document!r}, count {count!r}: documents of {source} are numbered "
-            f"0 to {index.documents - 1}"
+            f"document {document!r}, count {count!r}: documents of {source} are numbered 0 to {index.documents - 1}"
         )
     tokenizer = load_tokenizer(Path(config.tokenizer.dir))
     if tokenizer.digest != index.manifest.inputs["tokenizer"]:

@@ -45,10 +45,7 @@ def _tasks(store: Store) -> list[Task]:
             f"{store.url}/{NAME} and the shards there differ in {', '.join(sorted(differing))}; "
             "pack or copy the shards again, or remove that manifest"
         )
-    return [
-        Task(f"shard-{number:05d}", info, promised.get(info.key))
-        for number, info in enumerate(shards)
-    ]
+    return [Task(f"shard-{number:05d}", info, promised.get(info.key)) for number, info in enumerate(shards)]
 
 
 def _promised_digests(store: Store) -> dict[str, str]:

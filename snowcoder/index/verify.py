@@ -88,9 +88,7 @@ def _lies_back_to_back(idx: Idx, tokens: int) -> bool:
     )
 
 
-def _check_ids(
-    prefix: Path, idx: Idx, ids: np.ndarray, hashes: pa.ChunkedArray, tokenizer: Tokenizer
-) -> Iterator[str]:
+def _check_ids(prefix: Path, idx: Idx, ids: np.ndarray, hashes: pa.ChunkedArray, tokenizer: Tokenizer) -> Iterator[str]:
     top = max(int(ids[start : start + _CHUNK].max()) for start in range(0, len(ids), _CHUNK))
     if top >= tokenizer.vocab_size:
         yield f"{prefix}.bin: id {top}, the vocabulary has {tokenizer.vocab_size}"

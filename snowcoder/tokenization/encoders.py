@@ -117,8 +117,7 @@ class TiktokenEncoder:
             "snowcoder",
             pat_str=raw["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"],
             mergeable_ranks={
-                bytes(as_bytes[character] for character in token): rank
-                for rank, token in enumerate(tokens)
+                bytes(as_bytes[character] for character in token): rank for rank, token in enumerate(tokens)
             },
             special_tokens={},
         )

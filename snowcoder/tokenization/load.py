@@ -38,9 +38,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     try:
         data = path.read_bytes()
     except OSError:
-        raise UserError(
-            f"{path} is not there: run `snowcoder tokenizer train`, or set tokenizer.dir"
-        ) from None
+        raise UserError(f"{path} is not there: run `snowcoder tokenizer train`, or set tokenizer.dir") from None
     try:
         backend = tokenizers.Tokenizer.from_buffer(data)
     except Exception as error:  # tokenizers raises bare Exception
@@ -48,8 +46,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     vocabulary = backend.get_vocab()
     if missing := [token for token in SPECIAL_TOKENS if token not in vocabulary]:
         raise UserError(
-            f"{path} lacks the special tokens {', '.join(missing)}: "
-            "train it with `snowcoder tokenizer train`"
+            f"{path} lacks the special tokens {', '.join(missing)}: train it with `snowcoder tokenizer train`"
         )
     backend.encode_special_tokens = True
     return Tokenizer(

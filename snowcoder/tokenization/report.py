@@ -30,16 +30,12 @@ def load_peer(folder: Path) -> Peer:
         data = (folder / FILE).read_bytes()
         backend = tokenizers.Tokenizer.from_buffer(data)
     except Exception as error:  # OSError, or what tokenizers raises: a bare Exception
-        raise UserError(
-            f"tokenizer.compare_with={folder}: {error}; give a folder with a {FILE}, or null"
-        ) from None
+        raise UserError(f"tokenizer.compare_with={folder}: {error}; give a folder with a {FILE}, or null") from None
     backend.encode_special_tokens = True
     return Peer(folder.resolve().name, backend, digest_bytes(data))
 
 
-def measure(
-    settings: TokenizerConfig, sample: Sample, tokenizer: Tokenizer, peer: Peer | None
-) -> dict[str, Any]:
+def measure(settings: TokenizerConfig, sample: Sample, tokenizer: Tokenizer, peer: Peer | None) -> dict[str, Any]:
     """The report as JSON: what the tokenizer was trained on, and how it packs the rest."""
     return {
         "algorithm": settings.algorithm,
@@ -51,9 +47,7 @@ def measure(
     }
 
 
-def _by_language(
-    texts: dict[str, list[str]], ours: tokenizers.Tokenizer, peer: Peer | None
-) -> list[dict[str, Any]]:
+def _by_language(texts: dict[str, list[str]], ours: tokenizers.Tokenizer, peer: Peer | None) -> list[dict[str, Any]]:
     """Documents, bytes and tokens of each language, most bytes first."""
     rows = []
     for language, documents in texts.items():
@@ -63,9 +57,7 @@ def _by_language(
             "bytes": sum(len(text.encode()) for text in documents),
             "tokens": _tokens(ours, documents),
         }
-        rows.append(
-            row if peer is None else row | {"peer_tokens": _tokens(peer.backend, documents)}
-        )
+        rows.append(row if peer is None else row | {"peer_tokens": _tokens(peer.backend, documents)})
     return sorted(rows, key=lambda row: (-row["bytes"], row["language"]))
 
 
@@ -90,8 +82,7 @@ def to_markdown(report: dict[str, Any]) -> str:
         f"Trained on {counts['bytes_trained_on'] / 1e6:,.1f} MB of source code, "
         f"{counts['documents_trained_on']:,} documents of {report['repositories']:,} repositories "
         "(sources.txt).",
-        "Bytes per token (more is better) on documents it was not trained on. "
-        "They come from the same",
+        "Bytes per token (more is better) on documents it was not trained on. They come from the same",
         "shards, so they are closer to its training text than to that of a public tokenizer.",
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),

@@ -106,10 +106,7 @@ class Sample:
 
     def inputs(self) -> list[dict[str, Any]]:
         """The shards that were read, as a manifest names them."""
-        return [
-            {"name": info.key, "bytes": info.bytes, "digest": self.digests[info.key]}
-            for info in self.shards
-        ]
+        return [{"name": info.key, "bytes": info.bytes, "digest": self.digests[info.key]} for info in self.shards]
 
     def tags(self) -> dict[str, str]:
         """What tells, without reading a shard again, whether it is still the same."""

@@ -81,9 +81,7 @@ def test_megatrons_reader_opens_it(tmp_path: Path, configure: Configure) -> None
     assert sum(map(len, theirs)) == index.documents
     for document in range(0, index.documents, 7):
         shard, row = index.locate(document)
-        np.testing.assert_array_equal(
-            theirs[shard].get(row, offset=1, length=5), index.tokens_of(document, 1, 6)
-        )
+        np.testing.assert_array_equal(theirs[shard].get(row, offset=1, length=5), index.tokens_of(document, 1, 6))
 
 
 def test_lengths_of_any_documents_in_any_order(tmp_path: Path, configure: Configure) -> None:
@@ -116,9 +114,7 @@ def test_held_out_documents_are_a_share_and_no_copy_of_them_is_trained_on(
     assert set(contents(IndexedSource(source, "held_out"), tokenizer)) == held_out
 
 
-def test_a_second_run_does_nothing(
-    tmp_path: Path, configure: Configure, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_run_does_nothing(tmp_path: Path, configure: Configure, capsys: pytest.CaptureFixture[str]) -> None:
     build.run(configure())
     before = times(tmp_path / "index")
     build.run(configure("index.workers=1"))
@@ -126,9 +122,7 @@ def test_a_second_run_does_nothing(
     assert times(tmp_path / "index") == before
 
 
-def test_only_a_changed_shard_is_built_again(
-    tmp_path: Path, configure: Configure, shards: Path, rows: Rows
-) -> None:
+def test_only_a_changed_shard_is_built_again(tmp_path: Path, configure: Configure, shards: Path, rows: Rows) -> None:
     build.run(configure())
     before = times(tmp_path / "index")
     write_shard(shards / "part-3.parquet", rows[3:40:6])
@@ -139,9 +133,7 @@ def test_only_a_changed_shard_is_built_again(
     assert IndexedSource(tmp_path / "index" / "raw").documents < len(rows)
 
 
-def test_files_of_shards_that_are_gone_go_too(
-    tmp_path: Path, configure: Configure, shards: Path
-) -> None:
+def test_files_of_shards_that_are_gone_go_too(tmp_path: Path, configure: Configure, shards: Path) -> None:
     build.run(configure())
     (shards / "part-5.parquet").unlink()
     build.run(configure())
@@ -204,9 +196,7 @@ def test_bad_rows_are_counted_by_reason(tmp_path: Path, configure: Configure, sh
     assert index.documents == 1
 
 
-def test_peek_shows_documents(
-    configure: Configure, rows: Rows, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_peek_shows_documents(configure: Configure, rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
     build.run(configure("index.held_out=0"))
     capsys.readouterr()
     peek(configure(), "raw", "1", "2")

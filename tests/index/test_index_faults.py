@@ -103,9 +103,7 @@ def cut_short(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3000])
 
 
-def test_a_corrupt_shard_is_an_error_that_names_it(
-    tmp_path: Path, configure: Configure, shards: Path
-) -> None:
+def test_a_corrupt_shard_is_an_error_that_names_it(tmp_path: Path, configure: Configure, shards: Path) -> None:
     cut_short(shards / "part-2.parquet")
     with pytest.raises(OperationError, match=r"part-2\.parquet"):
         build.run(configure())

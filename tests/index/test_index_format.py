@@ -20,9 +20,7 @@ def documents(vocab_size: int) -> list[np.ndarray]:
 def test_bytes_equal_those_of_megatrons_builder(tmp_path: Path, vocab_size: int) -> None:
     from megatron.core.datasets.indexed_dataset import DType, IndexedDatasetBuilder
 
-    builder = IndexedDatasetBuilder(
-        str(tmp_path / "theirs.bin"), dtype=DType.optimal_dtype(vocab_size)
-    )
+    builder = IndexedDatasetBuilder(str(tmp_path / "theirs.bin"), dtype=DType.optimal_dtype(vocab_size))
     for ids in documents(vocab_size):
         builder.add_document(ids, [len(ids)])
     builder.finalize(str(tmp_path / "theirs.idx"))

@@ -56,9 +56,7 @@ def remove_bin(train: Path) -> None:
         (remove_bin, "shard-00001.bin: missing"),
     ],
 )
-def test_a_damaged_file_is_named(
-    train: Path, configure: Configure, damage: Callable[[Path], None], named: str
-) -> None:
+def test_a_damaged_file_is_named(train: Path, configure: Configure, damage: Callable[[Path], None], named: str) -> None:
     damage(train)
     with pytest.raises(OperationError) as caught:
         verify.run(configure())

@@ -24,9 +24,7 @@ def documents(sources: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
-def test_every_encoder_gives_the_reference_ids(
-    byte_bpe: Tokenizer, documents: list[str], name: str
-) -> None:
+def test_every_encoder_gives_the_reference_ids(byte_bpe: Tokenizer, documents: list[str], name: str) -> None:
     ids, lengths = CANDIDATES[name](byte_bpe).encode_batch(documents)
     expected = [byte_bpe.encode(document) for document in documents]
     assert (ids.dtype, lengths.dtype) == (np.uint32, np.int64)

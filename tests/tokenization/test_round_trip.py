@@ -60,9 +60,7 @@ def test_real_sources_come_back(tokenizer: Tokenizer, sources: dict[str, str]) -
 
 def test_every_digit_is_a_token_of_its_own(tokenizer: Tokenizer) -> None:
     for token in tokenizer.backend.get_vocab():
-        named = token.startswith(
-            ("<|", "<0x")
-        )  # special tokens, and bytes as SentencePiece has them
+        named = token.startswith(("<|", "<0x"))  # special tokens, and bytes as SentencePiece has them
         assert named or len(token) == 1 or not any(c.isdecimal() for c in token), token
     text = "x = 31415.92653 + 0xFF00"
     pieces = [tokenizer.decode([number]) for number in tokenizer.encode(text)]
@@ -90,9 +88,7 @@ def test_a_document_never_becomes_a_special_token(tokenizer: Tokenizer) -> None:
     assert tokenizer.decode(ids) == text
 
 
-def test_ids_are_those_of_sentencepiece_itself(
-    sentencepiece_bpe: Tokenizer, sources: dict[str, str]
-) -> None:
+def test_ids_are_those_of_sentencepiece_itself(sentencepiece_bpe: Tokenizer, sources: dict[str, str]) -> None:
     model = str(sentencepiece_bpe.folder / "tokenizer.model")
     original = sentencepiece.SentencePieceProcessor(model_file=model)
     assert original.get_piece_size() == sentencepiece_bpe.vocab_size
@@ -106,9 +102,7 @@ def test_what_is_no_tokenizer_is_refused(tmp_path: Path, byte_bpe: Tokenizer) ->
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match="is not a tokenizer"):
         load_tokenizer(tmp_path)
-    with_other_names = (
-        (byte_bpe.folder / "tokenizer.json").read_text().replace("fim_pad", "padding")
-    )
+    with_other_names = (byte_bpe.folder / "tokenizer.json").read_text().replace("fim_pad", "padding")
     (tmp_path / "tokenizer.json").write_text(with_other_names)
     with pytest.raises(UserError, match=r"lacks the special tokens <\|fim_pad\|>"):
         load_tokenizer(tmp_path)

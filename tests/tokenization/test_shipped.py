@@ -23,9 +23,7 @@ def test_it_has_64000_entries(shipped: Tokenizer) -> None:
     assert [shipped.decode([number]) for number in range(39)] == special_tokens(32)
 
 
-def test_real_sources_come_back_at_the_speed_of_the_fast_encoder(
-    shipped: Tokenizer, sources: dict[str, str]
-) -> None:
+def test_real_sources_come_back_at_the_speed_of_the_fast_encoder(shipped: Tokenizer, sources: dict[str, str]) -> None:
     texts = list(sources.values())[:100]
     encoder = fastest_encoder(shipped, texts)
     assert (encoder.name, encoder.rejected) == ("gigatoken", {})

@@ -91,9 +91,7 @@ def test_the_same_shards_make_the_same_bytes(
     names = [output.name for output in read_manifest(here.folder, "").outputs]
     assert "tokenizer.json" in names
     for name in names:
-        digests = {
-            digest_file(folder / name) for folder in (tmp_path / "1", tmp_path / "2", here.folder)
-        }
+        digests = {digest_file(folder / name) for folder in (tmp_path / "1", tmp_path / "2", here.folder)}
         assert len(digests) == 1, name
     manifests = [read_manifest(tmp_path / threads, "") for threads in ("1", "2")]
     assert manifests[0].digest == manifests[1].digest
@@ -159,9 +157,7 @@ def test_comparison_with_another_tokenizer(
     assert both == {**ours, "peer_tokens": theirs["tokens"]}
 
 
-def test_nothing_to_compare_with_is_an_error(
-    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_to_compare_with_is_an_error(train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         train(tmp_path / "out", f"tokenizer.compare_with={tmp_path}")
     assert end.value.code == 2
@@ -183,9 +179,7 @@ def test_what_is_there_is_not_made_again(
     assert train(tmp_path, small, "tokenizer.spare_tokens=5").decode([11]) == "<|spare_4|>"
 
 
-def test_autotokenizer_loads_the_folder_without_snowcoder(
-    tokenizer: Tokenizer, tmp_path: Path
-) -> None:
+def test_autotokenizer_loads_the_folder_without_snowcoder(tokenizer: Tokenizer, tmp_path: Path) -> None:
     script = r"""
 import json, sys
 from transformers import AutoTokenizer
@@ -210,9 +204,7 @@ print(json.dumps({
     found = json.loads(out)
     assert found["round_trip"]
     assert found["skipped"]
-    assert found["ids"] == tokenizer.encode(
-        "def f(x):\n    return '日本 \u2581' * 12  # <x>\r\n\t  "
-    )
+    assert found["ids"] == tokenizer.encode("def f(x):\n    return '日本 \u2581' * 12  # <x>\r\n\t  ")
     assert (found["fast"], found["size"], found["parsed"]) == (True, 3000, 0)
     assert (found["eos"], found["pad"]) == (["<|endoftext|>", 0], ["<|fim_pad|>", 4])
     assert (found["length"], found["ours"]) == (8192, [])
