@@ -76,7 +76,7 @@ class IndexedSource:
         if len(idx.lengths) != documents:
             raise OperationError(f"{prefix}.idx: {len(idx.lengths)} documents, not {documents}")
         ids = open_bin(prefix.with_suffix(".bin"), idx.dtype)
-        # Documents are read in random order: read-ahead would fetch 60 times what is asked for.
+        # Documents are read in random order: read-ahead would fetch dozens of times more.
         assert isinstance(ids.base, mmap.mmap)
         ids.base.madvise(mmap.MADV_RANDOM)
         return _Shard(idx.lengths, idx.pointers, ids)
