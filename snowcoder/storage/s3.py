@@ -27,7 +27,6 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
-from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from snowcoder.config.schema import StorageConfig
@@ -84,7 +83,7 @@ class S3Store:
         info = self.stat(key)
         if info is None:
             raise OperationError(f"{self.url}/{key} is not there")
-        return self._call("read", key, lambda: b"".join(self._chunks(info, 0, info.bytes)))
+        return self._call("read", key, lambda: b"".join(map(bytes, self._chunks(info, 0, info.bytes))))
 
     @contextmanager
     def local(self, info: ObjectInfo) -> Iterator[LocalCopy]:
@@ -132,12 +131,12 @@ class S3Store:
             for _ in pool.map(fetch, range(0, info.bytes, part)):
                 pass
 
-    def _chunks(self, info: ObjectInfo, first: int, last: int) -> Iterator[bytes]:
-        """The bytes from `first` to before `last`; a body that breaks off is continued there.
+    def _chunks(self, info: ObjectInfo, first: int, last: int) -> Iterator[memoryview]:
+        """The bytes from `first` to before `last`, in one buffer that each chunk overwrites.
 
-        botocore retries requests, but not what breaks inside a body.
+        A body that breaks off is continued there: botocore retries requests, but not what breaks inside a body.
         """
-        reason = ""
+        buffer, reason = memoryview(bytearray(min(_CHUNK, last - first))), ""
         for attempt in range(self.config.attempts):
             if first == last:
                 return
@@ -145,9 +144,9 @@ class S3Store:
                 time.sleep(min(8.0, 0.1 * 2**attempt))
             body = self._body(info, first, last)
             try:
-                for chunk in body.iter_chunks(_CHUNK):
-                    first += len(chunk)
-                    yield chunk
+                while count := body.readinto(buffer):
+                    first += count
+                    yield buffer[:count]
             except _BROKEN_BODY as error:
                 reason = type(error).__name__
         if first != last:
@@ -156,7 +155,7 @@ class S3Store:
                 f"gave up after {self.config.attempts} attempts"
             )
 
-    def _body(self, info: ObjectInfo, first: int, last: int) -> StreamingBody:
+    def _body(self, info: ObjectInfo, first: int, last: int) -> Any:  # a StreamingBody; its stub of readinto is wrong
         return self.client.get_object(
             Bucket=self.bucket,
             Key=self.prefix + info.key,

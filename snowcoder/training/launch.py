@@ -73,7 +73,7 @@ def _failure(who: str, code: int) -> SnowcoderError:
     if code == UserError.exit_code:
         return UserError(f"{who} refused to start, see its message above")
     how = f"was killed by signal {-code}" if code < 0 else f"failed with exit status {code}"
-    return OperationError(f"{who} {how}. The same command resumes from the newest valid checkpoint")
+    return OperationError(f"{who} {how}. The same command goes on from the newest valid checkpoint")
 
 
 def _launch_slurm(command: list[str], config: Config) -> None:
