@@ -33,6 +33,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StorageConfig
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_CONFIG_FILE", os.devnull)
+        environment.setenv("no_proxy", "127.0.0.1")
         environment.delenv("AWS_PROFILE", raising=False)
         environment.delenv("AWS_SESSION_TOKEN", raising=False)
         with _ministack(folder) as endpoint:

@@ -41,6 +41,9 @@ def run(config: Config, *folders: str) -> None:
     if missing:
         raise UserError(f"not folders: {', '.join(missing)}")
     repositories = [(Path(folder).resolve().name, Path(folder)) for folder in folders]
+    twice = sorted(name for name, count in Counter(name for name, _ in repositories).items() if count > 1)
+    if twice:
+        raise UserError(f"several folders are named {', '.join(twice)}: repositories need names of their own")
     store = open_store(config.index.sources["raw"].shards, config.storage)
     pack(repositories, store, config.index.columns)
 

@@ -34,7 +34,7 @@ def s3_server(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     ports = _free_ports(2 * len(_PORTS))
     command = _command(folder, ports)
-    with _credentials(), (folder / "server.log").open("w") as log:
+    with _environment(), (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             endpoint = f"http://127.0.0.1:{ports[0]}"
@@ -46,12 +46,14 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _credentials() -> Iterator[None]:
+def _environment() -> Iterator[None]:
     before = dict(os.environ)
     os.environ["AWS_ACCESS_KEY_ID"] = secrets.token_hex(8)
     os.environ["AWS_SECRET_ACCESS_KEY"] = secrets.token_hex(16)
     os.environ.pop("AWS_SESSION_TOKEN", None)
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    beside = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = f"{beside},127.0.0.1" if beside else "127.0.0.1"
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -36,6 +37,7 @@ from snowcoder.storage.store import LocalCopy, ObjectInfo
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+_STALL_SECONDS = 30  # without a byte, then the connection is given up
 _BROKEN_BODY = (BotoCoreError, HTTPError, OSError)
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _CHANGED = {"412", "PreconditionFailed"}
@@ -205,16 +207,26 @@ def _code(error: ClientError) -> str:
 
 
 def _client(config: StorageConfig) -> Any:
-    # A session of its own: the default one keeps the first credentials it ever saw.
-    return boto3.Session().client(
-        "s3",
-        endpoint_url=config.endpoint,
-        region_name=config.region,
-        config=BotoConfig(
-            retries={"mode": "standard", "total_max_attempts": config.attempts},
-            max_pool_connections=config.connections + 2,
-            connect_timeout=10,
-            read_timeout=30,
-            s3={"addressing_style": "path"} if config.endpoint else None,
-        ),
-    )
+    """Raises UserError without showing the endpoint: what is wrong with it may be a password in it."""
+    try:
+        # A session of its own: the default one keeps the first credentials it ever saw.
+        client = boto3.Session().client(
+            "s3",
+            endpoint_url=config.endpoint,
+            region_name=config.region,
+            config=BotoConfig(
+                retries={"mode": "standard", "total_max_attempts": config.attempts},
+                max_pool_connections=config.connections + 2,
+                connect_timeout=10,
+                read_timeout=_STALL_SECONDS,
+                s3={"addressing_style": "path"} if config.endpoint else None,
+            ),
+        )
+    except ValueError:
+        client = None
+    if client is None or "@" in urlsplit(client.meta.endpoint_url).netloc:
+        raise UserError(
+            "storage.endpoint must be http://host:port or https://host:port, without user name and password, "
+            "and storage.region the name of a region"
+        )
+    return client

@@ -196,6 +196,8 @@ def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
     # Arrow notices a truncated stream, which the zstandard module's reader takes for its end.
     compression = "gzip" if name.endswith(".gz") else "zstd"
     offset = 0
+    if path.stat().st_size == 0:  # Arrow takes it for a stream without text
+        raise CorruptShard(name, "its first byte", "the file is empty")
     try:
         with io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), compression), 1 << 20) as text:
             for line in text:

@@ -145,6 +145,15 @@ def test_nothing_to_pack_is_an_error(tmp_path: Path, config: Config, content: st
     assert store.list() == []
 
 
+def test_two_repositories_of_one_name_are_an_error(tmp_path: Path) -> None:
+    for parent in ("one", "two"):
+        (tmp_path / parent / "src").mkdir(parents=True)
+    folders = [str(tmp_path / "one" / "src"), str(tmp_path / "two" / "src")]
+    done = snowcoder("corpus", "pack", *folders, f"run.dir={tmp_path / 'run'}", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("snowcoder: several folders are named src")
+
+
 def test_the_command_names_folders_that_do_not_exist(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     folders = [str(tmp_path / name) for name in ("nowhere", "there", "nor-here")]

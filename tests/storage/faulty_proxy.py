@@ -1,4 +1,4 @@
-"""A TCP proxy before an S3 server that breaks connections off and holds uploads back."""
+"""A TCP proxy before an S3 server that breaks connections off, falls silent, and holds uploads back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FaultyProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.faults: list[tuple[str, int]] = []  # ("reset" or "close", after bytes of a connection)
+        self.faults: list[tuple[str, int]] = []  # ("reset", "close" or "stall", after bytes of a connection)
         self.connections = 0
         self.uploaded = 0
         self.hold_after: int | None = None  # bytes of uploads, of all connections
@@ -59,7 +59,8 @@ class FaultyProxy:
                 if fault := self._fault(passed + len(data)):
                     kind, after = fault
                     client.sendall(data[: max(0, after - passed)])
-                    self._break(kind, client, server)
+                    if kind != "stall":
+                        self._break(kind, client, server)
                     return
                 client.sendall(data)
                 passed += len(data)

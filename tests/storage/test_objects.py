@@ -1,5 +1,6 @@
 """Objects on disk and on a real S3 server: whole, in bounded memory, and the ones that were listed."""
 
+import os
 import random
 import tracemalloc
 from pathlib import Path
@@ -9,7 +10,7 @@ from faulty_proxy import FaultyProxy
 
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import OperationError, UserError
-from snowcoder.lineage.digest import digest_bytes
+from snowcoder.lineage.digest import digest_bytes, digest_file
 from snowcoder.storage.s3 import S3Store
 from snowcoder.storage.store import Store, open_store
 
@@ -81,8 +82,8 @@ def test_an_object_that_changed_since_it_was_listed_is_an_error(store: Store, tm
 def test_memory_stays_bounded_while_a_large_object_is_read(
     s3: tuple[StorageConfig, str], s3_store: S3Store, tmp_path: Path
 ) -> None:
-    size, path = 48 * MIB, tmp_path / "large.bin"
-    path.write_bytes(noise(MIB) * 48)
+    size, path = 72 * MIB, tmp_path / "large.bin"
+    path.write_bytes(noise(MIB) * 72)
     s3_store.write_file("large.bin", path)
     info = s3_store.list()[0]
     large_parts = S3Store(s3_store.url, s3[0].model_copy(update={"part_mib": 32}))
@@ -91,6 +92,7 @@ def test_memory_stays_bounded_while_a_large_object_is_read(
         with store.local(info) as copy:
             peak = tracemalloc.get_traced_memory()[1]
             assert copy.path.stat().st_size == size
+            assert copy.digest == digest_file(path)
         tracemalloc.stop()
         assert peak < 36 * MIB  # 4 connections, some MiB each, and the digest's buffer
 
@@ -113,6 +115,17 @@ def test_a_body_that_breaks_off_is_continued(
     assert proxy.faults == []
 
 
+def test_a_body_that_stalls_is_continued(
+    s3_store: S3Store, proxy: FaultyProxy, s3: tuple[StorageConfig, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snowcoder.storage.s3._STALL_SECONDS", 2)
+    s3_store.write("object", noise(3 * MIB))
+    proxied = S3Store(s3_store.url, s3[0].model_copy(update={"endpoint": proxy.endpoint}))
+    proxy.faults = [("stall", 300_000)]
+    assert fetched(proxied, "object") == noise(3 * MIB)
+    assert proxy.faults == []
+
+
 def test_a_body_that_always_breaks_off_is_an_error_that_says_where(
     s3_store: S3Store, proxied: S3Store, proxy: FaultyProxy
 ) -> None:
@@ -126,6 +139,37 @@ def test_a_server_that_hangs_up_is_an_error_that_says_where(proxied: S3Store, pr
     proxy.faults = [("close", 0)] * 100
     with pytest.raises(OperationError, match=r"^cannot list s3://\S+: ConnectionClosedError$"):
         proxied.list()
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:1", "host", "http://me:hunter2@127.0.0.1:1", "me:hunter2@host:1"])
+@pytest.mark.parametrize("by", ["storage.endpoint", "AWS_ENDPOINT_URL"])
+def test_an_endpoint_that_is_none_is_the_users_mistake(
+    s3: tuple[StorageConfig, str], monkeypatch: pytest.MonkeyPatch, endpoint: str, by: str
+) -> None:
+    if by == "AWS_ENDPOINT_URL":
+        monkeypatch.setenv(by, endpoint)
+    config = s3[0].model_copy(update={"endpoint": endpoint if by == "storage.endpoint" else None})
+    with pytest.raises(UserError, match=r"storage\.endpoint must be http://host:port") as caught:
+        open_store("s3://bucket", config)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_unusable_place_on_disk_is_named(tmp_path: Path, s3: tuple[StorageConfig, str]) -> None:
+    store = open_store(str(tmp_path), s3[0])
+    store.write("file", b"x")
+    with pytest.raises(OperationError, match=rf"cannot write {tmp_path}/file/object: File exists"):
+        store.write("file/object", b"x")
+    with pytest.raises(OperationError, match=rf"cannot write {tmp_path}/file/object: File exists"):
+        store.write_file("file/object", tmp_path / "file")
+    with pytest.raises(OperationError, match=rf"cannot read {tmp_path}/missing: No such file"):
+        store.read("missing")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_is_not_passed_over(tmp_path: Path, s3: tuple[StorageConfig, str]) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(OperationError, match=rf"cannot list {tmp_path}/closed: Permission denied"):
+        open_store(str(tmp_path), s3[0]).list()
 
 
 @pytest.mark.parametrize("url", ["gs://bucket/prefix", "s3://", "s3:///prefix"])

@@ -138,3 +138,12 @@ def test_the_command_where_nothing_listens(server: StorageConfig, tmp_path: Path
     done = pack(tmp_path, f"s3://{BUCKET}", endpoint)
     assert f"nothing answers at {endpoint}; check storage.endpoint" in said(done)
     assert done.returncode == 1
+
+
+def test_the_server_is_reached_past_a_http_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+    with s3_server(tmp_path / "data") as endpoint:
+        assert os.environ["no_proxy"] == "elsewhere.example,127.0.0.1"
+        S3Store(f"s3://{BUCKET}", storage_config(endpoint)).write("object", b"x")

@@ -120,6 +120,14 @@ def test_a_shard_without_rows_is_empty_not_wrong(tmp_path: Path, suffix: str) ->
     assert contents(read(path)) == []
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_without_a_byte_is_corrupt(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"shard{suffix}"
+    path.touch()
+    with pytest.raises(CorruptShard, match=f"shard{suffix} is corrupt at its "):
+        read(path)
+
+
 @pytest.mark.parametrize("suffix", [".jsonl.zst", ".jsonl.gz"])
 def test_json_that_is_not_text_in_utf8_is_counted(tmp_path: Path, suffix: str) -> None:
     lines = [
