@@ -24,7 +24,7 @@ VERBS = {
     "config check": Verb("snowcoder.config.verbs:check", "", "report every problem of the config"),
     "corpus pack": Verb("snowcoder.corpus.pack:run", "FOLDER...", "pack folders of source code into shards"),
     "tokenizer train": Verb("snowcoder.tokenization.train:run", "", "train a tokenizer from shards"),
-    "index build": Verb("snowcoder.index.build:run", "", "tokenize shards into .bin/.idx files"),
+    "index build": Verb("snowcoder.index.build:run", "[SOURCE...]", "tokenize shards into .bin/.idx files"),
     "index verify": Verb("snowcoder.index.verify:run", "", "read the index back and check it"),
     "index peek": Verb("snowcoder.index.peek:run", "SOURCE [DOCUMENT [COUNT]]", "show documents as text"),
     "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples"),
@@ -90,7 +90,6 @@ def _call(words: list[str]) -> None:
 
 
 def _arity(arguments: str) -> tuple[int, float]:
-    if arguments.endswith("..."):
-        return 1, float("inf")
     words = arguments.split()
-    return sum("[" not in word for word in words), len(words)
+    required = sum("[" not in word for word in words)
+    return required, float("inf") if "..." in arguments else len(words)

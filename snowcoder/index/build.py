@@ -19,11 +19,11 @@ from snowcoder.tokenization.encoders import Encoder, fastest_encoder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
 
-def run(config: Config) -> None:
-    """Build what is missing of every source in `index.sources`."""
+def run(config: Config, *names: str) -> None:
+    """Build what is missing of the named sources, or of every one in `index.sources`."""
     warm_up()
     tokenizer = load_tokenizer(Path(config.tokenizer.dir))
-    for source in find_sources(config):
+    for source in find_sources(config, names):
         _build(config, tokenizer, source)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +23,21 @@ class Source:
     tasks: list[Task]
 
 
-def find_sources(config: Config) -> list[Source]:
-    """All of `index.sources`. Raises one UserError about every source that cannot be built."""
+def find_sources(config: Config, names: Iterable[str] = ()) -> list[Source]:
+    """The named sources, or all of `index.sources`. Raises one UserError about every one that cannot be built."""
     sources, problems = [], []
-    for name, source in config.index.sources.items():
-        store = open_store(source.shards, config.storage)
+    for name in names or config.index.sources:
+        if name not in config.index.sources:
+            problems.append(f"  {name}: not a source of index.sources, which are {', '.join(config.index.sources)}")
+            continue
+        store = open_store(config.index.sources[name].shards, config.storage)
         try:
             sources.append(Source(name, Path(config.index.dir) / name, store, _tasks(store)))
         except UserError as error:
             problems.append(f"  index.sources.{name}: {error}")
     if problems:
-        raise UserError("cannot build the index:\n" + "\n".join(problems))
+        there = f"; `snowcoder index build {' '.join(s.name for s in sources)}` builds the others" if sources else ""
+        raise UserError("cannot build the index:\n" + "\n".join(problems) + there)
     return sources
 
 

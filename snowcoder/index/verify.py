@@ -17,7 +17,7 @@ from snowcoder.errors import OperationError
 from snowcoder.index.format import Idx, open_bin, open_idx
 from snowcoder.index.ledger import total
 from snowcoder.index.writer import SPLITS
-from snowcoder.lineage.manifest import NAME, Manifest, read_manifest
+from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
 from snowcoder.progress import bar
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
@@ -27,12 +27,15 @@ _DECODED = 16  # documents of each shard and split that are decoded and hashed
 
 
 def run(config: Config) -> None:
-    """Check every source. Raises OperationError with all problems found."""
+    """Check every source that is indexed. Raises OperationError with all problems found."""
     tokenizer = load_tokenizer(Path(config.tokenizer.dir))
     problems: list[str] = []
     for source in config.index.sources:
         folder = Path(config.index.dir) / source
-        manifest = read_manifest(folder, "snowcoder index build")
+        manifest = find_manifest(folder)
+        if manifest is None:
+            print(f"index of {source}: not built")
+            continue
         found = list(check_source(folder, manifest, tokenizer))
         documents = sum(manifest.counts[split]["documents"] for split in SPLITS)
         print(f"index of {source}: {documents:,} documents, {len(found) or 'no'} problems")

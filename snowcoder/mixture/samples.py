@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,42 +22,41 @@ class Samples(NamedTuple):
 
 
 class SampleReader:
-    """Maps the tables of a plan and the indexes it was made from; reads what a batch asks for.
+    """Opens a source when a batch first needs it: those of later phases need not be there yet.
 
-    Raises `UserError` if an index is not the one that was planned.
+    Raises `UserError` if its index is not the one that was planned.
     """
 
     def __init__(self, plan: Plan, plan_dir: Path, index_dir: Path) -> None:
-        self.plan = plan
-        self._train: dict[str, TokenStream] = {}
-        self._held_out: dict[str, TokenStream] = {}
-        for name, epochs in plan.epochs().items():
-            train = IndexedSource(index_dir / name)
-            if train.manifest.digest != plan.indexes[name]:
-                raise UserError(
-                    f"the index in {index_dir / name} is not the one that was planned: run `snowcoder plan`"
-                )
-            self._train[name] = TokenStream(plan_dir, name, train, epochs, plan.seed)
-            held_out = IndexedSource(index_dir / name, "held_out")
-            epochs = 1 if held_out.documents else 0
-            self._held_out[name] = TokenStream(plan_dir, held_out_name(name), held_out, epochs, plan.seed)
+        self.plan, self.plan_dir, self.index_dir = plan, plan_dir, index_dir
+        self._stream = functools.cache(self._open)
 
     def batch(self, step: int, slots: Sequence[int]) -> Samples:
         """The samples at `slots` of the global batch of a step."""
         draws = self.plan.draws(step)
         length = self.plan.phase_at(step).sequence_length
         chosen = [draws[slot] for slot in slots]
-        return _stack([self._train[d.source].window(d.position, length + 1) for d in chosen])
+        return _stack([self._stream(d.source, "train").window(d.position, length + 1) for d in chosen])
 
     def held_out_windows(self, source: str, length: int) -> int:
         """How many windows of `length` tokens the held-out documents of a source fill."""
-        return max(0, self._held_out[source].index.tokens - 1) // length
+        return max(0, self._stream(source, "held_out").index.tokens - 1) // length
 
     def held_out(self, source: str, first: int, count: int, length: int) -> Samples:
-        """Windows `first` to `first + count` of the held-out documents, in a shuffled order, so
-        that the first few windows stand for the whole."""
-        stream = self._held_out[source]
+        """Windows `first` to `first + count` of the held-out documents, in a shuffled order, so that the first few
+        windows stand for the whole."""
+        stream = self._stream(source, "held_out")
         return _stack([stream.window(n * length, length + 1) for n in range(first, first + count)])
+
+    def _open(self, source: str, split: str) -> TokenStream:
+        folder, seed = self.index_dir / source, self.plan.seed
+        index = IndexedSource(folder, split)
+        if index.manifest.digest != self.plan.indexes[source]:
+            raise UserError(f"the index in {folder} is not the one that was planned: run `snowcoder plan`")
+        if split == "train":
+            return TokenStream(self.plan_dir, source, index, self.plan.epochs()[source], seed)
+        epochs = 1 if index.documents else 0
+        return TokenStream(self.plan_dir, held_out_name(source), index, epochs, seed)
 
 
 def _stack(windows: list[Window]) -> Samples:

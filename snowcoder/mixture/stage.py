@@ -23,13 +23,15 @@ def run(config: Config) -> None:
     planned = {name for name, size in sizes.items() if not size.digest}
     print(forecast.describe(config, plan, planned))
     absent = [name for name in sizes if name in planned or not _is_here(config, name)]
-    if absent:
+    if any(source.name in absent for source in plan.phases[0].sources):
         print(
             f"\nThe plan and its sample tables are not written, for the index of "
             f"{', '.join(absent)} is not here: `snowcoder index build` makes it."
         )
-    else:
-        write_plan(config, plan)
+        return
+    write_plan(config, plan, absent)
+    if absent:
+        print(f"Phases that use {', '.join(absent)} cannot be trained yet: index these sources, then plan again.")
 
 
 def source_sizes(config: Config) -> dict[str, SourceSize]:
@@ -52,9 +54,13 @@ def source_sizes(config: Config) -> dict[str, SourceSize]:
     return sizes
 
 
-def write_plan(config: Config, plan: Plan) -> None:
-    """Write plan.json and the tables of documents; nothing if they are there already."""
-    folder, decided_by = Path(config.plan.dir), {"plan": plan.digest}
+def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
+    """Write plan.json and the tables of documents, but for sources whose index is `absent`.
+
+    Later phases may be planned before their sources exist: that changes nothing of the earlier ones. Does nothing if
+    all is there already.
+    """
+    folder, decided_by = Path(config.plan.dir), {"plan": plan.digest, "absent": absent}
     before = find_manifest(folder)
     if before and before.made_from(plan.indexes, decided_by) and not before.check_files(folder):
         print(f"\nThe plan in {folder} is up to date ({plan.digest}).")
@@ -62,7 +68,7 @@ def write_plan(config: Config, plan: Plan) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
     for table in folder.glob("*.starts.npy"):
         table.unlink()
-    tables = list(_tables(config, plan))
+    tables = list(_tables(config, plan, absent))
     for epoch, index in bar("plan", len(tables), "table", tables):
         write_starts(folder, epoch, index, plan.seed)
     write_json(folder / NAME, plan.model_dump())
@@ -72,9 +78,11 @@ def write_plan(config: Config, plan: Plan) -> None:
     print(f"\nThe plan is written to {folder} ({plan.digest}).")
 
 
-def _tables(config: Config, plan: Plan) -> Iterator[tuple[Epoch, IndexedSource]]:
+def _tables(config: Config, plan: Plan, absent: list[str]) -> Iterator[tuple[Epoch, IndexedSource]]:
     """Every epoch that the run reads from, and the held-out documents of each source."""
     for name, epochs in plan.epochs().items():
+        if name in absent:
+            continue
         folder = Path(config.index.dir) / name
         train, held_out = IndexedSource(folder), IndexedSource(folder, "held_out")
         yield from ((Epoch(name, number), train) for number in range(epochs))

@@ -25,13 +25,19 @@ def _index(config: Config) -> Iterator[str]:
     if tokenizer.vocab_size != config.model.vocab_size:
         there = f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries"
         yield f"model.vocab_size={config.model.vocab_size}: {there}"
-    for source in {name for phase in config.phases.values() for name in phase.sources}:
+    for source in _sources(config):
         folder = Path(config.index.dir) / source
         manifest = find_manifest(folder)
         if manifest is None:
             yield f"source {source} is not indexed in {folder}: run `snowcoder index build`"
         else:
             yield from _source(manifest, folder, tokenizer.digest)
+
+
+def _sources(config: Config) -> list[str]:
+    """The sources that the phases of this run read; later phases may have theirs made later."""
+    phases = [config.phases[name] for name in config.run.phases or config.phases]
+    return list(dict.fromkeys(name for phase in phases for name in phase.sources))
 
 
 def _source(manifest: Manifest, folder: Path, tokenizer_digest: str) -> Iterator[str]:

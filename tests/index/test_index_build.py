@@ -156,6 +156,17 @@ def test_sources_without_shards_are_all_named(tmp_path: Path, configure: Configu
     assert not (tmp_path / "index").exists()
 
 
+def test_named_sources_are_built_without_the_others(tmp_path: Path, configure: Configure) -> None:
+    (tmp_path / "empty").mkdir()
+    config = configure(f"+index.sources.later.shards={tmp_path / 'empty'}")
+    with pytest.raises(UserError, match="`snowcoder index build raw` builds the others"):
+        build.run(config)
+    build.run(config, "raw")
+    assert IndexedSource(tmp_path / "index" / "raw").documents
+    with pytest.raises(UserError, match="nothing: not a source of index.sources, which are raw, later"):
+        build.run(config, "nothing")
+
+
 def test_shards_that_are_not_those_of_their_manifest_are_an_error(
     tmp_path: Path, configure: Configure, shards: Path
 ) -> None:

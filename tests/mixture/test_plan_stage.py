@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +76,19 @@ def test_what_an_earlier_plan_or_a_kill_left_is_replaced(folder: Path) -> None:
     assert contents(folder / "plan") == wanted
 
 
+def test_a_plan_that_was_interrupted_is_no_plan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.run(configure(folder, **PHASES))
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "write_json", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(configure(folder, 2, **PHASES))
+    with pytest.raises(UserError, match="run `snowcoder plan` first"):
+        load_plan(folder / "plan")
+
+
 def test_a_damaged_plan_is_made_again(folder: Path) -> None:
     config = configure(folder, **PHASES)
     stage.run(config)
@@ -126,12 +138,31 @@ def test_sources_without_a_size_are_all_named(folder: Path) -> None:
 def test_an_index_whose_files_are_elsewhere_gives_a_plan_that_is_not_written(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    next((folder / "index" / "best" / "train").glob("*.bin")).unlink()
+    next((folder / "index" / "raw" / "train").glob("*.bin")).unlink()
     stage.run(configure(folder, **PHASES))
     out = capsys.readouterr().out
     assert "phase2: 5 steps" in out
-    assert "not written, for the index of best is not here" in out
+    assert "not written, for the index of raw is not here" in out
     assert not (folder / "plan").exists()
+
+
+def test_a_later_phase_may_be_planned_before_its_source_is_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configure(folder, **PHASES)
+    stage.run(config)
+    whole = load_plan(folder / "plan")
+    (folder / "index" / "best").rename(folder / "elsewhere")
+    config.index.sources["best"] = config.index.sources["best"].model_copy(update={"planned_tokens": 5000})
+    stage.run(config)
+    early = load_plan(folder / "plan")
+    assert "Phases that use best cannot be trained yet" in capsys.readouterr().out
+    assert early.phases[0] == whole.phases[0]
+    assert early.phases[1].digest != whole.phases[1].digest
+    assert not list((folder / "plan").glob("best.*"))
+    (folder / "elsewhere").rename(folder / "index" / "best")
+    stage.run(config)
+    assert load_plan(folder / "plan") == whole
 
 
 def big_manifest(folder: Path, tokens: int, shards: int) -> None:
@@ -163,7 +194,6 @@ print("peak MiB", int(status.split("VmHWM:")[1].split()[0]) >> 10)
 def test_the_papers_run_is_planned_from_manifests_alone(tmp_path: Path) -> None:
     for name, tokens in {"raw": 400e9, "selected": 12.5e9, "synthetic_python": 1e9}.items():
         big_manifest(tmp_path / "index" / name, int(tokens), 4000 if name == "raw" else 100)
-    begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, "plan", "recipe=arctic", f"run.dir={tmp_path}"],
         capture_output=True,
@@ -178,7 +208,6 @@ def test_the_papers_run_is_planned_from_manifests_alone(tmp_path: Path) -> None:
     assert "2.50  (size as planned, not indexed yet)" in lines["synthetic_other"]
     assert "is not here" in done.stdout
     assert int(done.stdout.split()[-1]) < 400
-    assert time.monotonic() - begun < 30
 
 
 def test_nothing_at_all_is_enough_to_print_the_recipe(tmp_path: Path) -> None:
