@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from snowcoder.config.schema import Config
-from snowcoder.errors import OperationError
+from snowcoder.errors import OperationError, UserError
 from snowcoder.index.format import Idx, open_bin, open_idx
 from snowcoder.index.ledger import total
 from snowcoder.index.writer import SPLITS
@@ -40,6 +40,8 @@ def run(config: Config) -> None:
         documents = sum(manifest.counts[split]["documents"] for split in SPLITS)
         print(f"index of {source}: {documents:,} documents, {len(found) or 'no'} problems")
         problems += found
+    if not any(find_manifest(Path(config.index.dir) / source) for source in config.index.sources):
+        raise UserError(f"nothing is indexed in {config.index.dir}: run `snowcoder index build` first")
     if problems:
         raise OperationError("the index is damaged:\n" + "\n".join(f"  {p}" for p in problems))
 

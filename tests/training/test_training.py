@@ -205,3 +205,16 @@ def test_profiler_and_tensorboard_write_what_the_config_asks_for(tmp_path: Path,
     profiles = sorted(path.name for path in (tmp_path / "train" / "profile").iterdir())
     assert profiles == ["rank0.json.gz", "rank1.json.gz"]
     assert any((tmp_path / "train" / "tensorboard").iterdir())
+
+
+def test_phase_1_trains_before_the_sources_of_later_phases_exist(
+    tmp_path: Path, workspace: Path, straight: Training
+) -> None:
+    shutil.copytree(workspace / "index" / "raw", tmp_path / "index" / "raw")
+    sizes = [f"index.sources.{name}.planned_tokens=1e5" for name in ("selected", "synthetic_python", "synthetic_other")]
+    training = Training(tmp_path, workspace, "tp1", f"index.dir={tmp_path}/index", *sizes).plan()
+    training.train("phase=phase1")
+    assert training.curve == straight.curve[:14]
+    done = snowcoder("train", *training.overrides, check=False)
+    assert done.returncode == 2
+    assert "source selected is not indexed" in done.stderr
