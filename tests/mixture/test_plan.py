@@ -77,6 +77,14 @@ def test_windows_of_an_epoch_are_shuffled_and_epochs_stay_in_order(plan: Plan) -
     assert abs(np.corrcoef(first, np.arange(len(first)))[0, 1]) < 0.2
 
 
+def test_each_epoch_shuffles_its_windows_anew() -> None:
+    config = configure(Path("-"), phase1=phase(128, 1, 16, raw=(1.0, 2)))
+    plan = make_plan(config, {"raw": SourceSize(64 * 16, "r")})
+    positions = [plan.draws(step)[0].position % (64 * 16) for step in range(128)]
+    assert sorted(positions[:64]) == sorted(positions[64:])
+    assert positions[:64] != positions[64:]
+
+
 def test_each_batch_has_the_phases_shares(plan: Plan) -> None:
     for step in range(40):
         counts = Counter(draw.source for draw in plan.draws(step))

@@ -64,6 +64,20 @@ def test_a_second_run_does_nothing(folder: Path, capsys: pytest.CaptureFixture[s
     assert {path: path.stat().st_mtime_ns for path in (folder / "plan").iterdir()} == before
 
 
+def test_while_a_plan_is_replaced_the_old_one_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of a new seed under the old plan.json would be read as other documents, and quietly."""
+    stage.run(configure(folder, **PHASES))
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "write_json", kill)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(configure(folder, seed=2, **PHASES))
+    with pytest.raises(UserError, match="run `snowcoder plan` first"):
+        load_plan(folder / "plan")
+
+
 def test_what_an_earlier_plan_or_a_kill_left_is_replaced(folder: Path) -> None:
     stage.run(configure(folder, **PHASES))
     wanted = contents(folder / "plan")
@@ -74,19 +88,6 @@ def test_what_an_earlier_plan_or_a_kill_left_is_replaced(folder: Path) -> None:
     (folder / "plan" / "manifest.json").unlink()
     stage.run(configure(folder, **PHASES))
     assert contents(folder / "plan") == wanted
-
-
-def test_a_plan_that_was_interrupted_is_no_plan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage.run(configure(folder, **PHASES))
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(stage, "write_json", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        stage.run(configure(folder, 2, **PHASES))
-    with pytest.raises(UserError, match="run `snowcoder plan` first"):
-        load_plan(folder / "plan")
 
 
 def test_a_damaged_plan_is_made_again(folder: Path) -> None:
