@@ -30,7 +30,7 @@ def test_paper_values_of_the_arctic_recipe() -> None:
 
 @pytest.mark.parametrize("recipe", [path.stem for path in (conf_dir() / "recipe").glob("*.yaml")])
 def test_every_recipe_is_valid(recipe: str) -> None:
-    load_config([f"recipe={recipe}"])
+    assert load_config([f"recipe={recipe}"]).phases
 
 
 def test_one_override_reaches_all_phases_and_one_phase_alone() -> None:
