@@ -58,7 +58,7 @@ class SourcePlan(Section):
             begin = max(0, self._first_window(epoch, length))
             count = min(self.draws, self._first_window(epoch + 1, length)) - begin
             inside = epochs == epoch
-            windows[inside] = begin + permute(draws[inside] - begin, count, key + epoch)
+            windows[inside] = begin + permute(draws[inside] - begin, count, key_of(key, epoch))
         return self.first_token + windows * length
 
     def _first_window(self, epoch: int, length: int) -> int:
