@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from snowcoder.config.schema import IndexConfig
@@ -25,11 +26,9 @@ def sample_texts(store: Store, tasks: list[Task], index: IndexConfig) -> list[st
 
 def _first_texts(path: Path, name: str, index: IndexConfig) -> list[str]:
     texts: list[str] = []
-    try:
+    with suppress(CorruptShard):  # reported by the worker that indexes the shard
         for batch in read_shard(path, name, index.columns, int(index.max_document_mib * 2**20)):
             texts += (text[:_CHARACTERS] for text in batch.contents[:_DOCUMENTS])
             if len(texts) >= _DOCUMENTS:
                 break
-    except CorruptShard:
-        pass  # reported by the worker that indexes the shard
     return texts[:_DOCUMENTS]
