@@ -70,6 +70,7 @@ class IndexConfig(Section):
     max_document_mib: Positive  # longer documents are dropped and counted
     on_corrupt_shard: Literal["error", "skip"]
     workers: Natural  # 0: one per core this process may use
+    part: Annotated[str, Field(pattern=r"^[1-9]\d*/[1-9]\d*$")]  # "3/16": only every 16th shard, from the third on
 
 
 class ModelConfig(Section):
@@ -154,12 +155,17 @@ class CheckpointConfig(Section):
     every_steps: Count
     keep: Count  # newest ones that stay; the ends of phases stay besides
     asynchronous: bool
+    upload: Annotated[str, Field(pattern="^s3://")] | None  # each complete checkpoint is copied there
 
 
 class LaunchConfig(Section):
     kind: Literal["local", "slurm"]
     threads: Natural  # CPU threads a rank; 0: cores divided by ranks
     timeout_minutes: Positive  # of a collective, before a rank gives up
+    silent_seconds: Positive  # without a word from a rank, before it counts as lost
+    retries: Natural  # restarts by Slurm without a new checkpoint in between, before a run gives up
+    node_check: bool  # matrix product, collective and disk of each rank, before training
+    outlier: Annotated[float, Field(gt=1.0)]  # times the median: a rank this slow fails the node check
 
 
 class LoggingConfig(Section):
@@ -168,6 +174,22 @@ class LoggingConfig(Section):
     validate_every: Natural  # steps between evaluations on held-out data; 0: never
     validate_samples: Count
     profile_steps: tuple[Natural, Natural] | None  # first and last step that torch.profiler records
+    wandb: str | None  # name of a Weights & Biases project
+    mlflow: str | None  # name of an MLflow experiment; its server by MLFLOW_TRACKING_URI
+
+
+class GuardConfig(Section):
+    """When a run goes back. A step with a non-finite loss or gradient is always skipped."""
+
+    window: Annotated[int, Field(ge=8)]  # recent losses of the phase that a loss is compared with
+    sigma: Positive  # a spike: this many of their standard deviations above their mean
+    skip_steps: Count  # what is passed over after going back: the spike's step and those before it
+    max_skips: Count  # steps skipped within a window, before the run goes back
+
+
+class NotifyConfig(Section):
+    command: str | None  # run by the shell with SNOWCODER_EVENT, _TEXT, _STEP and _RUN in its environment
+    events: list[str]  # kinds of events.log that are worth a message
 
 
 class ExportConfig(Section):
@@ -190,4 +212,6 @@ class Config(Section):
     checkpoint: CheckpointConfig
     launch: LaunchConfig
     logging: LoggingConfig
+    guard: GuardConfig
+    notify: NotifyConfig
     export: ExportConfig
