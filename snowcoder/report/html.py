@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import matplotlib
 
 from snowcoder.lineage.manifest import code_version
 from snowcoder.report.records import Records, read_records
+from snowcoder.report.state import restarts
+from snowcoder.report.status import brief
 from snowcoder.storage.atomic import write_text
 
 matplotlib.use("Agg")
@@ -29,24 +31,35 @@ def render(records: Records) -> str:
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         (Path(__file__).parent / "report.html.jinja").read_text()
     )
+    marks = _marks(records)
     return template.render(
         records=records,
+        status=brief(records),
         ledger=ledger_rows(records),
         plots=[
-            ("Loss", _plot(records, "loss", "nats a token", held_out=True)),
-            ("Learning rate", _plot(records, "learning_rate", "")),
-            ("Throughput", _plot(records, "tokens_per_second", "tokens/s")),
-            ("Gradient norm", _plot(records, "gradient_norm", "before clipping")),
+            ("Loss", _plot(records, marks, "loss", "nats a token", held_out=True)),
+            ("Learning rate", _plot(records, marks, "learning_rate", "")),
+            ("Throughput", _plot(records, marks, "tokens_per_second", "tokens/s")),
+            ("Gradient norm", _plot(records, marks, "gradient_norm", "before clipping")),
         ],
         code=code_version(),
     )
 
 
 def ledger_rows(records: Records) -> list[dict[str, Any]]:
-    """One row a phase and source: tokens consumed, tokens planned, epochs of the source by then."""
-    step = records.last["step"] if records.last else 0
-    consumed = records.plan.consumed(step)
-    rows = []
+    """One row a phase and source: tokens consumed, tokens planned, epochs of the source by then.
+
+    Without a plan, what the last checkpoint says of the tokens consumed.
+    """
+    if records.plan is None:
+        ledger = records.checkpoint.get("ledger", {}) if records.checkpoint else {}
+        return [
+            {"phase": phase, "source": source, "tokens": tokens, "planned": None, "epochs": None}
+            for phase, sources in ledger.items()
+            for source, tokens in sources.items()
+        ]
+    consumed = records.plan.consumed(records.last["step"] if records.last else 0)
+    rows: list[dict[str, Any]] = []
     for phase in records.plan.phases:
         for source in phase.sources:
             tokens = consumed.get(phase.name, {}).get(source.name, 0)
@@ -58,17 +71,35 @@ def ledger_rows(records: Records) -> list[dict[str, Any]]:
     return rows
 
 
-def _plot(records: Records, key: str, unit: str, held_out: bool = False) -> str:
+class _Marks(NamedTuple):
+    """What the plots show besides curves."""
+
+    restarts: list[int]  # steps at which a run went on
+    skipped: list[int]
+    windows: list[tuple[int, int]]
+
+
+def _marks(records: Records) -> _Marks:
+    return _Marks(
+        [restart["step"] for restart in restarts(records) if restart["step"] is not None],
+        [record["step"] for record in records.skipped],
+        [(window["first"], window["last"]) for window in records.windows],
+    )
+
+
+def _plot(records: Records, marks: _Marks, key: str, unit: str, held_out: bool = False) -> str:
     """A curve over steps with the phases shaded, as a PNG in base64."""
     figure, axes = pyplot.subplots(figsize=(9, 2.8), dpi=110)
-    axes.plot([r["step"] for r in records.steps], [r[key] for r in records.steps], linewidth=1, label="training")
+    points = [(r["step"], r[key]) for r in records.steps if key in r]
+    # A single step is a point: a line would not show.
+    style = {"marker": "o", "markersize": 4} if len(points) == 1 else {"linewidth": 1}
+    axes.plot([x for x, _ in points], [y for _, y in points], label="training", **style)
     if held_out:
         _plot_held_out(axes, records)
-    for number, phase in enumerate(records.plan.phases):
-        axes.axvspan(phase.first_step, phase.first_step + phase.steps, alpha=0.08, color=f"C{number}")
-        axes.text(
-            phase.first_step + phase.steps / 2, 1.02, phase.name, transform=axes.get_xaxis_transform(), ha="center"
-        )
+    _shade_phases(axes, records)
+    _plot_marks(axes, marks)
+    if held_out or any(marks):
+        axes.legend(fontsize=8)
     axes.set_xlabel("step")
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
@@ -79,8 +110,24 @@ def _plot(records: Records, key: str, unit: str, held_out: bool = False) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+def _shade_phases(axes: Any, records: Records) -> None:
+    for number, span in enumerate(records.spans):
+        axes.axvspan(span.first_step, span.end, alpha=0.08, color=f"C{number}")
+        middle = span.first_step + span.steps / 2
+        axes.text(middle, 1.02, span.name, transform=axes.get_xaxis_transform(), ha="center")
+
+
+def _plot_marks(axes: Any, marks: _Marks) -> None:
+    """Each kind once in the legend."""
+    for number, step in enumerate(marks.restarts):
+        axes.axvline(step, color="k", linestyle="--", linewidth=0.8, label="_" * bool(number) + "restart")
+    for number, (first, last) in enumerate(marks.windows):
+        axes.axvspan(first, last, color="red", alpha=0.2, label="_" * bool(number) + "window passed over")
+    for number, step in enumerate(marks.skipped):
+        axes.axvline(step, color="red", linewidth=0.8, alpha=0.6, label="_" * bool(number) + "skipped step")
+
+
 def _plot_held_out(axes: Any, records: Records) -> None:
     for source in sorted({name for record in records.validations for name in record["losses"]}):
         points = [(r["step"], r["losses"][source]) for r in records.validations if source in r["losses"]]
         axes.plot(*zip(*points, strict=True), "o", markersize=4, label=f"held out: {source}")
-    axes.legend(fontsize=8)

@@ -1,59 +1,160 @@
-"""What a run has written about itself: frozen config, plan, metrics, completion records."""
+"""What a run has written about itself: frozen config, plan, metrics, events, completion records.
+
+A run may be in any state: never started, without a step, killed in the middle of a line, its plan moved away. What is
+not there or cannot be read is left out, and `notes` says so.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
-from snowcoder.errors import UserError
+from snowcoder.errors import SnowcoderError, UserError
 from snowcoder.mixture.plan import Plan, load_plan
-from snowcoder.training.completion import complete_steps, read_record, step_folder
+from snowcoder.training.completion import RECORD, complete_steps, read_record, step_folder
+from snowcoder.training.events import NAME as EVENTS
+from snowcoder.training.events import Event, read_events
+
+
+@dataclass(frozen=True)
+class Span:
+    """A phase as a range of steps."""
+
+    name: str
+    first_step: int
+    steps: int
+    tokens_per_step: int
+
+    @property
+    def end(self) -> int:
+        return self.first_step + self.steps
 
 
 @dataclass(frozen=True)
 class Records:
     folder: Path
-    config: Config
-    plan: Plan
+    config: Config | None
+    plan: Plan | None
+    spans: list[Span]  # of all phases, from the plan, else from the config
     steps: list[dict[str, Any]]  # one a finished step, ascending
     validations: list[dict[str, Any]]
-    checkpoint: dict[str, Any] | None  # the newest completion record
+    skipped: list[dict[str, Any]]  # one a step that was passed over
+    events: list[Event]
+    checkpoint: dict[str, Any] | None  # the newest completion record that can be read
+    checkpoint_time: datetime | None
+    metrics_time: datetime | None  # of the last record
+    notes: list[str] = field(default_factory=list)
 
     @property
     def last(self) -> dict[str, Any] | None:
         return self.steps[-1] if self.steps else None
 
+    @property
+    def total_steps(self) -> int | None:
+        return self.spans[-1].end if self.spans else None
+
+    @property
+    def run_spans(self) -> list[Span]:
+        """The phases that the run executes."""
+        wanted = self.config.run.phases if self.config else []
+        return [span for span in self.spans if not wanted or span.name in wanted]
+
+    @property
+    def windows(self) -> list[dict[str, Any]]:
+        """What was passed over after a rollback: `first`, `last` (exclusive), `why`."""
+        return self.checkpoint.get("skips", []) if self.checkpoint else []
+
 
 def read_records(run: str) -> Records:
-    """Read a run's folder. Raises `UserError` where `snowcoder train` has not been."""
+    """Read a run's folder. Raises `UserError` where no stage of a run has been."""
     folder = Path(run)
-    if not (folder / "resolved.yaml").is_file():
+    if not any((folder / name).exists() for name in ("resolved.yaml", EVENTS, "train", "plan", "index")):
         raise UserError(f"{folder} is not a run: it has no resolved.yaml, which `snowcoder train` writes")
-    config = read_config(folder / "resolved.yaml")
+    notes: list[str] = []
+    config = _read_config(folder, notes)
+    plan = _read_plan(folder, config, notes)
     metrics = _read_lines(folder / "metrics.jsonl")
-    checkpoints = folder / "train" / "checkpoints"
-    steps = complete_steps(checkpoints)
+    checkpoint, checkpoint_time = _read_checkpoint(folder / "train" / "checkpoints", notes)
+    times = [record["time"] for record in metrics if "time" in record]
     return Records(
         folder=folder,
         config=config,
-        plan=load_plan(Path(config.plan.dir)),
+        plan=plan,
+        spans=_spans(plan, config),
         steps=[record for record in metrics if record["kind"] == "step"],
         validations=[record for record in metrics if record["kind"] == "validation"],
-        checkpoint=read_record(step_folder(checkpoints, steps[-1])) if steps else None,
+        skipped=[record for record in metrics if record["kind"] == "skipped"],
+        events=read_events(folder),
+        checkpoint=checkpoint,
+        checkpoint_time=checkpoint_time,
+        metrics_time=datetime.fromtimestamp(times[-1], UTC) if times else None,
+        notes=notes,
     )
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    records = []
-    for line in path.read_text().splitlines():
+def _read_config(folder: Path, notes: list[str]) -> Config | None:
+    try:
+        return read_config(folder / "resolved.yaml")
+    except SnowcoderError as error:
+        notes.append(_first_line(error))
+        return None
+
+
+def _read_plan(folder: Path, config: Config | None, notes: list[str]) -> Plan | None:
+    """The plan of the config; of the run's folder if that was moved."""
+    places = [Path(config.plan.dir)] if config else []
+    problem = ""
+    for place in dict.fromkeys([*places, folder / "plan"]):
         try:
-            records.append(json.loads(line))
+            return load_plan(place)
+        except (SnowcoderError, OSError, ValueError) as error:
+            problem = problem or _first_line(error)
+    notes.append(f"no plan: {problem}")
+    return None
+
+
+def _spans(plan: Plan | None, config: Config | None) -> list[Span]:
+    if plan is not None:
+        return [Span(p.name, p.first_step, p.steps, p.global_batch * p.sequence_length) for p in plan.phases]
+    spans: list[Span] = []
+    for name, phase in (config.phases if config else {}).items():
+        tokens = phase.global_batch * phase.sequence_length
+        spans.append(Span(name, spans[-1].end if spans else 0, round(phase.tokens / tokens), tokens))
+    return spans
+
+
+def _read_checkpoint(folder: Path, notes: list[str]) -> tuple[dict[str, Any] | None, datetime | None]:
+    for step in reversed(complete_steps(folder)):
+        path = step_folder(folder, step)
+        try:
+            changed = (path / RECORD).stat().st_mtime
+            return read_record(path), datetime.fromtimestamp(changed, UTC)
+        except (OSError, ValueError):  # being removed, or damaged
+            notes.append(f"{path / RECORD} cannot be read")
+    return None, None
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """Records of metrics.jsonl, without lines cut short: of a run that is being written, was killed, or had no disk."""
+    records: list[dict[str, Any]] = []
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        try:
+            record = json.loads(line)
         except ValueError:
-            break  # the last line of a run that is being written, or was killed
+            continue
+        if isinstance(record, dict) and "kind" in record and "step" in record:
+            records.append(record)
     return records
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

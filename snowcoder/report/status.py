@@ -1,41 +1,204 @@
-"""`snowcoder status RUN`: where a run stands and what it has consumed."""
+"""`snowcoder status RUN [json]`: where a run stands, what happened to it, what it has consumed."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from snowcoder.errors import UserError
 from snowcoder.report.records import Records, read_records
+from snowcoder.report.state import restarts, state_of
+
+_WARNINGS = ("warning", "passed-over")
+_SHOWN = 5  # of each list, the newest
 
 
-def run(folder: str) -> None:
-    print("\n".join(describe(read_records(folder))))
+def run(folder: str, form: str = "text") -> None:
+    if form not in ("text", "json"):
+        raise UserError(f"usage: snowcoder status RUN [json]; {form!r} is no form of it")
+    status = summarize(read_records(folder), datetime.now(UTC))
+    print(json.dumps(status, indent=1, allow_nan=False, default=_plain) if form == "json" else "\n".join(lines(status)))
 
 
-def describe(records: Records) -> list[str]:
-    """The status as lines: progress, last checkpoint, the ledger of its tokens, the sources' cursors."""
-    return [*_progress(records), *_checkpoint(records)]
+def summarize(records: Records, now: datetime) -> dict[str, Any]:
+    """The status as one object; its keys stay. What is not known is null, times are UTC, durations seconds."""
+    state = state_of(records, now)
+    return {
+        "run": str(records.folder),
+        "state": state.name,
+        "since": state.since,
+        "why": state.why,
+        "silent_seconds": state.silent_seconds,
+        "quiet": state.quiet,
+        **_progress(records),
+        "checkpoint": _checkpoint(records),
+        "restarts": restarts(records),
+        "skipped_steps": [{"step": r["step"], "phase": r.get("phase"), "why": r.get("why")} for r in records.skipped],
+        "skipped_windows": records.windows,
+        "rollbacks": _events(records, "rolled-back"),
+        "warnings": _events(records, *_WARNINGS),
+        "ledger": records.checkpoint.get("ledger", {}) if records.checkpoint else {},
+        "cursors": _cursors(records),
+        "notes": records.notes,
+    }
 
 
-def _progress(records: Records) -> list[str]:
-    plan, last = records.plan, records.last
-    if last is None:
-        return [f"{records.folder}: no step finished yet of {plan.total_steps}"]
+def _progress(records: Records) -> dict[str, Any]:
+    last: dict[str, Any] = records.last or {}
     recent = records.steps[-20:]
-    rate = sum(step["tokens"] for step in recent) / sum(step["seconds"] for step in recent)
+    seconds = sum(step["seconds"] for step in recent)
+    rate = sum(step["tokens"] for step in recent) / seconds if seconds else None
+    step = last.get("step", records.checkpoint["step"] if records.checkpoint else 0)
+    return {
+        "phase": last.get("phase"),
+        "step": step,
+        "total_steps": records.total_steps,
+        "loss": _finite(last.get("loss")),
+        "gradient_norm": _finite(last.get("gradient_norm")),
+        "learning_rate": last.get("learning_rate"),
+        "tokens_per_second": rate,
+        "seconds_left": {"phase": _left(records, step, rate, True), "run": _left(records, step, rate, False)},
+    }
+
+
+def _left(records: Records, step: int, rate: float | None, phase_only: bool) -> float | None:
+    spans = records.run_spans
+    if phase_only:
+        # The phase of the last finished step, as the console's line has it.
+        spans = [span for span in spans if span.first_step < max(step, 1) <= span.end]
+    if rate is None or not spans:
+        return None
+    return sum(max(0, span.end - max(step, span.first_step)) * span.tokens_per_step for span in spans) / rate
+
+
+def _checkpoint(records: Records) -> dict[str, Any] | None:
+    record = records.checkpoint
+    if record is None:
+        return None
+    wanted = records.config is not None and records.config.checkpoint.upload is not None
+    uploads = {event.step for event in records.events if event.kind == "uploaded"}
+    uploaded = record["step"] in uploads if wanted or uploads else None
+    return {
+        "step": record["step"],
+        "phase": record.get("phase"),
+        "time": records.checkpoint_time,
+        "uploaded": uploaded,  # null: checkpoint.upload is not set
+    }
+
+
+def _cursors(records: Records) -> dict[str, Any]:
+    phases = records.plan.phases if records.plan else ()
+    epochs = {source.name: source.epoch_tokens for phase in phases for source in phase.sources}
+    cursors = records.checkpoint.get("cursors", {}) if records.checkpoint else {}
+    return {
+        name: {"tokens": tokens, "epoch": tokens / epochs[name] if name in epochs else None}
+        for name, tokens in cursors.items()
+    }
+
+
+def _events(records: Records, *kinds: str) -> list[dict[str, Any]]:
     return [
-        f"{records.folder}: {last['phase']}, step {last['step']} of {plan.total_steps}",
-        f"  loss {last['loss']:.4f}, learning rate {last['learning_rate']:.2e}, {rate:,.0f} tokens/s",
+        {"time": event.time, "kind": event.kind, "step": event.step, "host": event.host, "text": event.text}
+        for event in records.events
+        if event.kind in kinds
     ]
 
 
-def _checkpoint(records: Records) -> list[str]:
-    record = records.checkpoint
+def lines(status: dict[str, Any]) -> list[str]:
+    """The same for a person: state, progress, last checkpoint, what happened, the ledger of its tokens, the cursors."""
+    return [*_state_lines(status), *_progress_lines(status), *_checkpoint_lines(status), *_history_lines(status)]
+
+
+def brief(records: Records) -> list[str]:
+    """State, progress and last checkpoint alone."""
+    status = summarize(records, datetime.now(UTC))
+    return [*_state_lines(status), *_progress_lines(status), *itertools.islice(_checkpoint_lines(status), 1)]
+
+
+def _state_lines(status: dict[str, Any]) -> Iterator[str]:
+    since = f" since {_clock(status['since'])}" if status["since"] else ""
+    yield f"{status['run']}: {status['state']}{since} ({status['why']})"
+    if status["quiet"]:
+        silent = status["silent_seconds"]
+        how_long = "without a time" if silent is None else f"for {_duration(silent)}"
+        yield f"  but nothing was heard of it {how_long}: it was probably killed from outside, or its node lost"
+    for note in status["notes"]:
+        yield f"  note: {note}"
+
+
+def _progress_lines(status: dict[str, Any]) -> Iterator[str]:
+    of = f" of {status['total_steps']}" if status["total_steps"] is not None else ""
+    if status["phase"] is None:
+        yield f"  no step finished yet{of}"
+        return
+    yield f"  {status['phase']}, step {status['step']}{of}"
+    loss, norm = (_number(status[key], form) for key, form in (("loss", ".4f"), ("gradient_norm", ".3f")))
+    rate = _number(status["tokens_per_second"], ",.0f")
+    learning = _number(status["learning_rate"], ".2e")
+    yield f"  loss {loss}, gradient norm {norm}, learning rate {learning}, {rate} tokens/s"
+    left = {name: seconds for name, seconds in status["seconds_left"].items() if seconds is not None}
+    if any(left.values()):
+        times = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in left.items())
+        yield f"  left at this speed: {times}"
+
+
+def _checkpoint_lines(status: dict[str, Any]) -> Iterator[str]:
+    record = status["checkpoint"]
     if record is None:
-        return ["  no checkpoint yet"]
-    lines = [f"  last checkpoint: step {record['step']} ({record['phase']})", "  tokens consumed by then:"]
-    for phase, sources in record["ledger"].items():
+        yield "  no checkpoint yet"
+        return
+    uploaded = {None: "", True: ", uploaded", False: ", not uploaded yet"}[record["uploaded"]]
+    yield f"  last checkpoint: step {record['step']} ({record['phase']}), {_clock(record['time'])}{uploaded}"
+    yield "  tokens consumed by then:"
+    for phase, sources in status["ledger"].items():
         for source, tokens in sources.items():
-            lines.append(f"    {phase:<10}{source:<20}{tokens:>18,}")
-    lines.append("  cursors (tokens of each source's stream):")
-    epochs = {source.name: source.epoch_tokens for phase in records.plan.phases for source in phase.sources}
-    for source, cursor in record["cursors"].items():
-        lines.append(f"    {source:<30}{cursor:>18,}  epoch {cursor / epochs[source]:.2f}")
-    return lines
+            yield f"    {phase:<10}{source:<20}{tokens:>18,}"
+    yield "  cursors (tokens of each source's stream):"
+    for source, cursor in status["cursors"].items():
+        epoch = "" if cursor["epoch"] is None else f"  epoch {cursor['epoch']:.2f}"
+        yield f"    {source:<30}{cursor['tokens']:>18,}{epoch}"
+
+
+def _history_lines(status: dict[str, Any]) -> Iterator[str]:
+    yield from _listed("restarts", status["restarts"], lambda r: f"{_clock(r['time'])}  {_at(r)}{r['why']}")
+    yield from _listed("rollbacks", status["rollbacks"], lambda r: f"{_clock(r['time'])}  {_at(r)}{r['text']}")
+    yield from _listed("skipped steps", status["skipped_steps"], lambda r: f"{_at(r)}{r['why']}")
+    yield from _listed(
+        "windows passed over", status["skipped_windows"], lambda r: f"steps {r['first']} to {r['last']}: {r['why']}"
+    )
+    yield from _listed("warnings", status["warnings"], lambda r: f"{_clock(r['time'])}  {_at(r)}{r['text']}")
+
+
+def _listed(title: str, entries: list[dict[str, Any]], form: Any) -> Iterator[str]:
+    if entries:
+        newest = f", the newest {_SHOWN}" if len(entries) > _SHOWN else ""
+        yield f"  {title}: {len(entries)}{newest}"
+        yield from (f"    {form(entry)}" for entry in entries[-_SHOWN:])
+
+
+def _at(entry: dict[str, Any]) -> str:
+    return "" if entry.get("step") is None else f"step {entry['step']}: "
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _number(value: float | None, form: str) -> str:
+    return "?" if value is None else format(value, form)
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _clock(time: datetime | None) -> str:
+    return "?" if time is None else f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _plain(value: Any) -> str:
+    return _clock(value)

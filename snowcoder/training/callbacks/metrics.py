@@ -1,4 +1,4 @@
-"""metrics.jsonl, TensorBoard and the console's line for each step. Rank 0 writes."""
+"""metrics.jsonl, the trackers and the console's line for each step. Rank 0 writes."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ import torch.distributed as dist
 
 from snowcoder.storage.atomic import write_text
 from snowcoder.training.callbacks.base import Callback
+from snowcoder.training.callbacks.trackers import Sender, check_packages, close_trackers, open_trackers
+from snowcoder.training.events import Events
 from snowcoder.training.run import Run
 from snowcoder.training.step import StepResult
 
 
 class Metrics(Callback):
     def __init__(self, run: Run) -> None:
+        check_packages(run.config)
         self.path = Path(run.config.run.dir) / "metrics.jsonl"
         self.every = run.config.logging.every_steps
         self.recent: deque[tuple[float, int]] = deque(maxlen=20)
         self.file: TextIO | None = None
-        self.board: Any = None
+        self.trackers: list[Sender] = []
 
     def on_start(self, run: Run) -> None:
         if dist.get_rank() == 0:
             keep_until(self.path, run.step)
             self.file = self.path.open("a", buffering=1)
-            self.board = _tensorboard(run) if run.config.logging.tensorboard else None
+            self.trackers = open_trackers(run.config, run.folder, run.step, Events(run.config))
 
     def on_step(self, run: Run, result: StepResult) -> None:
         self.recent.append((result.seconds, result.tokens))
@@ -43,20 +46,30 @@ class Metrics(Callback):
     def on_end(self, run: Run) -> None:
         if self.file is not None:
             self.file.close()
-        if self.board is not None:
-            self.board.close()
+            self.file = None
+        close_trackers(self.trackers)
+
+    def rewind(self, step: int) -> None:
+        """The run went back to `step`: what was recorded after it will come again (rank 0; elsewhere nothing)."""
+        if self.file is None:
+            return
+        self.file.close()
+        keep_until(self.path, step)
+        self.file = self.path.open("a", buffering=1)
+        for tracker in self.trackers:
+            tracker.rewind(step)
 
     def write(self, record: dict[str, Any]) -> None:
-        """One record to metrics.jsonl and TensorBoard (rank 0; elsewhere nothing)."""
+        """One record to metrics.jsonl and the trackers (rank 0; elsewhere nothing)."""
         if self.file is None:
             return
         self.file.write(json.dumps(record) + "\n")
         if record["kind"] == "validation":
             losses = ", ".join(f"{name} {loss:.4f}" for name, loss in record["losses"].items())
             print(f"{record['phase']} step {record['step']}  held-out loss: {losses or 'no held-out data'}", flush=True)
-        if self.board is not None:
-            for name, value in _scalars(record):
-                self.board.add_scalar(name, value, record["step"])
+        if scalars := _scalars(record):
+            for tracker in self.trackers:
+                tracker.log(scalars, record["step"])
 
     def _line(self, run: Run, result: StepResult) -> str:
         seconds, tokens = sum(s for s, _ in self.recent), sum(t for _, t in self.recent)
@@ -99,13 +112,9 @@ def _clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def _scalars(record: dict[str, Any]) -> list[tuple[str, float]]:
+def _scalars(record: dict[str, Any]) -> dict[str, float]:
     if record["kind"] == "validation":
-        return [(f"held_out/{name}", loss) for name, loss in record["losses"].items()]
-    return [(name, record[name]) for name in ("loss", "gradient_norm", "learning_rate", "tokens_per_second")]
-
-
-def _tensorboard(run: Run) -> Any:
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(run.folder / "tensorboard"), purge_step=run.step + 1)
+        return {f"held_out/{name}": loss for name, loss in record["losses"].items()}
+    if record["kind"] == "step":
+        return {name: record[name] for name in ("loss", "gradient_norm", "learning_rate", "tokens_per_second")}
+    return {}
