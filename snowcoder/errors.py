@@ -1,4 +1,4 @@
-"""The two kinds of failure a reader can act on. Anything else that escapes is a bug in snowcoder."""
+"""The kinds of failure a reader can act on. Anything else that escapes is a bug in snowcoder."""
 
 
 class SnowcoderError(Exception):
@@ -17,3 +17,17 @@ class OperationError(SnowcoderError):
     """The world failed (network, disk, a process): names the host, rank, shard or step."""
 
     exit_code = 1
+
+
+class BadNode(OperationError):
+    """A host that a run had better not use again."""
+
+    def __init__(self, text: str, hosts: list[str]) -> None:
+        super().__init__(text)
+        self.hosts = hosts
+
+
+class Stopped(SnowcoderError):
+    """Not a failure: a signal asked the run to stop, and it did, with nothing lost. sysexits.h calls it EX_TEMPFAIL."""
+
+    exit_code = 75

@@ -130,6 +130,8 @@ def describe(run: Run) -> dict[str, Any]:
         "cursors": plan.cursors(step),
         "plan": plan.digest,
         "imported": run.imported,
+        "skips": [skip.model_dump() for skip in run.skips.all if skip.first < step],
+        "recent_losses": run.losses,
         **describe_model(run.config),
     }
 

@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import subprocess
-import threading
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +33,7 @@ KINDS = {
     "ended": "the last step of the run's phases is done",
 }
 _LINE = re.compile(r"(\S+)  (\S+) +step (\d+|-) +(\S+) +(.*)")
-_HOOK_SECONDS = 30
+_HOOK_SECONDS = 10
 
 
 class Event(NamedTuple):
@@ -50,35 +50,31 @@ class Events:
     def __init__(self, config: Config) -> None:
         self.folder = Path(config.run.dir)
         self.notify = config.notify
-        self._hooks: list[threading.Thread] = []
 
     def add(self, kind: str, text: str, step: int | None = None) -> None:
         """Record one event; a line in a single write, so that writers do not mix."""
         assert kind in KINDS, kind
         self._write(kind, text, step)
         if self.notify.command and kind in self.notify.events:
-            hook = threading.Thread(target=self._call_hook, args=(kind, text, step))
-            hook.start()
-            self._hooks.append(hook)
-
-    def wait_for_hooks(self) -> None:
-        for hook in self._hooks:
-            hook.join()
+            self._call_hook(self.notify.command, kind, text, step)
 
     def _write(self, kind: str, text: str, step: int | None) -> None:
         event = Event(datetime.now(UTC), kind, step, socket.gethostname(), " ".join(text.split()))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / NAME).open("a") as file:
-            file.write(format_event(event) + "\n")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / NAME).open("a") as file:
+                file.write(format_event(event) + "\n")
+        except OSError as error:  # a full disk must not stop a run that can go on
+            print(f"cannot write {self.folder / NAME} ({error.strerror}): {event.kind}, {event.text}", file=sys.stderr)
 
-    def _call_hook(self, kind: str, text: str, step: int | None) -> None:
+    def _call_hook(self, command: str, kind: str, text: str, step: int | None) -> None:
         """A hook that fails is a warning: no run stops for want of a message."""
         about = {"EVENT": kind, "TEXT": text, "STEP": "" if step is None else str(step), "RUN": str(self.folder)}
         environment = {**os.environ, **{f"SNOWCODER_{name}": value for name, value in about.items()}}
         try:
-            done = subprocess.run(
-                self.notify.command or "", shell=True, env=environment, timeout=_HOOK_SECONDS, capture_output=True
-            )
+            # Its output is not kept: a pipe would be waited for as long as anything that it started holds it.
+            null = subprocess.DEVNULL
+            done = subprocess.run(command, shell=True, env=environment, timeout=_HOOK_SECONDS, stdout=null, stderr=null)
             problem = f"exit status {done.returncode}" if done.returncode else None
         except subprocess.TimeoutExpired:
             problem = f"no end after {_HOOK_SECONDS} s"

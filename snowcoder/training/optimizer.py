@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
 import torch
 from megatron.core.distributed import DistributedDataParallel, finalize_model_grads
 from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
+from megatron.core.optimizer.clip_grads import clip_grad_by_total_norm_fp32
 from megatron.core.transformer import TransformerConfig
 
 from snowcoder.config.schema import Config
+from snowcoder.training.parallel import agree
 
 
 def build_optimizer(
@@ -44,6 +46,23 @@ def build_optimizer(
     return optimizer
 
 
+@torch.no_grad()
+def update(optimizer: MegatronOptimizer, loss: float, clip: float) -> tuple[bool, float]:
+    """Clip the gradients to a norm of `clip` and step; returns whether it did, and their norm before.
+
+    This is megatron-core's ChainedOptimizer.step, but the weights stay as they are if on any rank the loss or the
+    norm is not finite.
+    """
+    optimizer.prepare_grads()
+    norm = float(optimizer.get_grad_norm())
+    if not agree(math.isfinite(loss) and math.isfinite(norm)):
+        return False, norm
+    for part in _parts(optimizer):
+        clip_grad_by_total_norm_fp32(part.get_parameters(), clip, norm)
+    optimizer.step_with_ready_grads()
+    return True, norm
+
+
 def set_learning_rate(optimizer: MegatronOptimizer, rate: float, weight_decay: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -52,15 +71,14 @@ def set_learning_rate(optimizer: MegatronOptimizer, rate: float, weight_decay: f
 
 def reset_state(optimizer: MegatronOptimizer) -> None:
     """Forget Adam's moments and step count, as if no update had been made."""
-    for inner in _torch_optimizers(optimizer):
-        for group in inner.param_groups:
+    for part in _parts(optimizer):
+        for group in part.optimizer.param_groups:
             group["step"] = 0
-        for state in inner.state.values():
+        for state in part.optimizer.state.values():
             for value in state.values():
                 if torch.is_tensor(value):
                     value.zero_()
 
 
-def _torch_optimizers(optimizer: Any) -> Iterator[torch.optim.Optimizer]:
-    for part in getattr(optimizer, "chained_optimizers", [optimizer]):
-        yield part.optimizer
+def _parts(optimizer: Any) -> list[Any]:
+    return getattr(optimizer, "chained_optimizers", [optimizer])

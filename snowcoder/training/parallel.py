@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +16,8 @@ from snowcoder.config.schema import Config
 from snowcoder.model.mapping import Part
 from snowcoder.training import platform
 
+T = TypeVar("T")
+
 
 @contextmanager
 def process_groups(config: Config) -> Iterator[None]:
@@ -23,12 +26,10 @@ def process_groups(config: Config) -> Iterator[None]:
     timeout = timedelta(minutes=config.launch.timeout_minutes)
     dist.init_process_group(platform.backend(), timeout=timeout)
     divide_ranks(config)
-    try:
-        yield
-        dist.barrier()
-    finally:
-        parallel_state.destroy_model_parallel()
-        dist.destroy_process_group()
+    yield  # after an error the process just ends: to leave the groups in order takes all ranks
+    dist.barrier()
+    parallel_state.destroy_model_parallel()
+    dist.destroy_process_group()
 
 
 def divide_ranks(config: Config) -> None:
@@ -57,6 +58,20 @@ def _use_device(config: Config) -> None:
 def tensor_part() -> Part:
     """Which part of each parameter this rank holds."""
     return Part(parallel_state.get_tensor_model_parallel_rank(), parallel_state.get_tensor_model_parallel_world_size())
+
+
+def agree(value: bool) -> bool:
+    """Whether `value` holds on every rank."""
+    flag = torch.tensor(int(value), device=platform.device())
+    dist.all_reduce(flag, dist.ReduceOp.MIN)
+    return bool(flag.item())
+
+
+def on_rank_0(look: Callable[[], T]) -> T:
+    """Rank 0's answer, on every rank: a shared file system may show files to them at different times."""
+    answer: list[Any] = [look() if dist.get_rank() == 0 else None]
+    dist.broadcast_object_list(answer, src=0)
+    return answer[0]
 
 
 def counts_loss() -> bool:

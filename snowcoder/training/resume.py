@@ -11,24 +11,35 @@ from snowcoder.errors import UserError
 from snowcoder.mixture.plan import Plan
 from snowcoder.training.checkpoint import load_checkpoint, load_weights
 from snowcoder.training.completion import newest_valid, read_record
+from snowcoder.training.decisions import adopt_skips, read_skips
+from snowcoder.training.optimizer import reset_state
 from snowcoder.training.run import Run
 
 
 def resume(run: Run, checkpoints: Path) -> str:
     """Load the newest valid checkpoint into `run`. Returns what was done, for the log."""
+    read_skips(run, checkpoints)
     found, passed_over = _agree(checkpoints)
     record = read_record(found) if found else None
     check_start(run, record)
     notes = [f"passed over {text}" for text in passed_over]
+    adopt_skips(run, record)
     if found is None or record is None:
         return "; ".join([*notes, "starting from initial weights"])
-    run.step, run.imported = record["step"], record.get("imported")
-    if run.step == 0:  # imported weights, without optimizer state
-        load_weights(run.model.bare_chunks, found)
-        run.model.optimizer.reload_model_params()
-    else:
-        load_checkpoint(run.model, found)
+    go_to(run, found)
     return "; ".join([*notes, f"resumed from {found} (step {run.step}, {record['phase']})"])
+
+
+def go_to(run: Run, checkpoint: Path) -> None:
+    """Put `run` to where a valid checkpoint is."""
+    record = read_record(checkpoint)
+    run.step, run.imported, run.losses = record["step"], record.get("imported"), record.get("recent_losses", [])
+    if run.step == 0:  # imported weights, without optimizer state
+        load_weights(run.model.bare_chunks, checkpoint)
+        run.model.optimizer.reload_model_params()
+        reset_state(run.model.optimizer)
+    else:
+        load_checkpoint(run.model, checkpoint)
 
 
 def check_start(run: Run, record: dict[str, Any] | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ from snowcoder.mixture.samples import SampleReader
 from snowcoder.model.initialize import draw
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
-from snowcoder.training.optimizer import build_optimizer
+from snowcoder.training.optimizer import build_optimizer, reset_state
 from snowcoder.training.parallel import tensor_part
+from snowcoder.training.skips import NAME as SKIPS
+from snowcoder.training.skips import Skips
 
 
 @dataclass
@@ -32,6 +34,12 @@ class Model:
     chunks: list[DistributedDataParallel]
     optimizer: MegatronOptimizer
 
+    def gather(self) -> None:
+        """Wait for parameters that the last update left to be gathered during the next forward pass."""
+        for chunk in self.chunks:
+            if chunk.ddp_config.overlap_param_gather:
+                chunk.start_param_sync(force_sync=True)
+
     @property
     def bare_chunks(self) -> list[GPTModel]:
         """The GPTModels inside the wrappers."""
@@ -40,18 +48,21 @@ class Model:
 
 @dataclass
 class Run:
-    """The state of training. `step` counts finished updates; all else follows from it and the plan."""
+    """The state of training. `step` counts finished updates; all else follows from it, the plan and the skips."""
 
     config: Config
     plan: Plan
     reader: SampleReader
     model: Model
+    skips: Skips
     step: int = 0
+    losses: list[float] = field(default_factory=list)  # the phase's latest, at most guard.window; the same on all ranks
+    stop: str | None = None  # why to stop at this step boundary, if so
     imported: str | None = None  # digest of the weights it began from, if they were not drawn
 
     @property
     def folder(self) -> Path:
-        return Path(self.config.run.dir) / "train"
+        return train_folder(self.config)
 
     @property
     def phases(self) -> list[PhasePlan]:
@@ -69,18 +80,36 @@ def build_run(config: Config) -> Run:
     """Open plan and index, build the model with its initial weights. Loads no checkpoint."""
     plan = load_plan(Path(config.plan.dir))
     reader = SampleReader(plan, Path(config.plan.dir), Path(config.index.dir))
-    return Run(config, plan, reader, build_model(config))
+    skips = Skips(train_folder(config) / SKIPS, plan)
+    return Run(config, plan, reader, build_model(config), skips)
+
+
+def train_folder(config: Config) -> Path:
+    return Path(config.run.dir) / "train"
 
 
 def build_model(config: Config, get: Callable[[str], torch.Tensor] | None = None) -> Model:
     """The model, filled from whole Hugging Face tensors by name; without `get`, with initial weights."""
     transformer = transformer_config(config)
     chunks = build_chunks(config, transformer)
-    fill = get or (lambda name: draw(name, config.model, config.run.seed))
-    for chunk in chunks:
-        load_hugging_face(chunk, config.model, tensor_part(), fill)
+    _fill(config, chunks, get)
     wrapped = _wrap(config, transformer, chunks)
     return Model(transformer, wrapped, build_optimizer(config, transformer, wrapped))
+
+
+def start_anew(run: Run) -> None:
+    """Put `run` back to its initial weights, before the first step."""
+    _fill(run.config, run.model.bare_chunks)
+    run.model.optimizer.reload_model_params()
+    reset_state(run.model.optimizer)
+    run.step, run.losses = 0, []
+
+
+def _fill(config: Config, chunks: list[GPTModel], get: Callable[[str], torch.Tensor] | None = None) -> None:
+    for chunk in chunks:
+        load_hugging_face(
+            chunk, config.model, tensor_part(), get or (lambda name: draw(name, config.model, config.run.seed))
+        )
 
 
 def _wrap(config: Config, transformer: TransformerConfig, chunks: list[GPTModel]) -> list[DistributedDataParallel]:
@@ -90,7 +119,7 @@ def _wrap(config: Config, transformer: TransformerConfig, chunks: list[GPTModel]
         use_distributed_optimizer=parallel.distributed_optimizer,
         overlap_grad_reduce=parallel.overlap,
         overlap_param_gather=parallel.overlap,
-        check_for_nan_in_grad=True,
+        check_for_nan_in_grad=False,  # it ends the process; `optimizer.update` looks for itself
     )
     modules: list[Any] = chunks
     if config.precision.dtype == "bf16":

@@ -12,15 +12,16 @@ import torch.distributed as dist
 from megatron.core import parallel_state
 from megatron.core.pipeline_parallel import get_forward_backward_func
 
-from snowcoder.errors import OperationError
 from snowcoder.mixture.plan import PhasePlan
 from snowcoder.mixture.samples import Samples
 from snowcoder.training import platform
 from snowcoder.training.batches import MicroBatch, micro_batches, slots_of_rank
-from snowcoder.training.optimizer import set_learning_rate
+from snowcoder.training.optimizer import set_learning_rate, update
 from snowcoder.training.parallel import counts_loss
+from snowcoder.training.pulse import doing
 from snowcoder.training.run import Run
 from snowcoder.training.schedule import learning_rate
+from snowcoder.training.skips import Skip
 
 
 class StepResult(NamedTuple):
@@ -35,21 +36,30 @@ class StepResult(NamedTuple):
     seconds: float
 
 
-def train_step(run: Run, phase: PhasePlan) -> StepResult:
-    """Update the weights with the batch that the plan gives to `run.step`."""
+def train_step(run: Run, phase: PhasePlan) -> StepResult | Skip:
+    """Update the weights with the batch that the plan gives to `run.step`, or pass over it and say why."""
+    run.step += 1
+    return run.skips.at(run.step - 1) or _update(run, phase, run.step - 1)
+
+
+def _update(run: Run, phase: PhasePlan, step: int) -> StepResult | Skip:
     started = time.perf_counter()
-    rate = learning_rate(phase.learning_rate, run.step - phase.first_step, phase.steps)
+    rate = learning_rate(phase.learning_rate, step - phase.first_step, phase.steps)
     set_learning_rate(run.model.optimizer, rate, run.config.optimizer.weight_decay)
     for chunk in run.model.chunks:
         chunk.zero_grad_buffer()
     run.model.optimizer.zero_grad()
-    loss = _forward_backward(run, run.reader.batch(run.step, rank_slots(run, phase.global_batch)), forward_only=False)
-    updated, norm, _ = run.model.optimizer.step()
+    doing("reading samples", step)
+    samples = run.reader.batch(step, rank_slots(run, phase.global_batch))
+    doing("forward and backward", step)
+    loss = _forward_backward(run, samples, forward_only=False)
+    doing("update", step)
+    updated, norm = update(run.model.optimizer, loss, run.config.optimizer.clip)
+    doing("after the update", step)
     if not updated:
-        raise OperationError(f"step {run.step} of {phase.name}: the optimizer found non-finite gradients")
-    run.step += 1
+        return run.skips.new(step, step + 1, f"not finite: loss {loss:g}, gradient norm {norm:g}")
     tokens = phase.global_batch * phase.sequence_length
-    return StepResult(run.step, phase.name, loss, float(norm), rate, tokens, time.perf_counter() - started)
+    return StepResult(step + 1, phase.name, loss, norm, rate, tokens, time.perf_counter() - started)
 
 
 @torch.no_grad()

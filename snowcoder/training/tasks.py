@@ -5,34 +5,49 @@ from __future__ import annotations
 import torch.distributed as dist
 
 from snowcoder.config.schema import Config
+from snowcoder.errors import Stopped
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.checkpointing import Checkpointing
+from snowcoder.training.callbacks.guard import Guard
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.callbacks.profiler import Profiler
+from snowcoder.training.callbacks.stopping import Stopping
 from snowcoder.training.callbacks.validation import Validation
 from snowcoder.training.checkpoint import Checkpoints
+from snowcoder.training.events import Events
 from snowcoder.training.loop import train as train_loop
+from snowcoder.training.node_check import check_nodes
+from snowcoder.training.pulse import doing
 from snowcoder.training.resume import resume
 from snowcoder.training.run import Run, build_run
 
 
 def train(config: Config) -> None:
-    """Resume or start, then execute the run's phases."""
+    """Resume or start, then execute the run's phases. Raises `Stopped` if a signal ended it before that."""
+    if config.launch.node_check:
+        check_nodes(config)
+    doing("loading")
     run = build_run(config)
     checkpoints = Checkpoints(run.folder / "checkpoints", config.checkpoint)
-    note = resume(run, checkpoints.folder)
-    if dist.get_rank() == 0:
-        print(note, flush=True)
+    _tell(resume(run, checkpoints.folder))
     if run.step >= run.last_step:
-        if dist.get_rank() == 0:
-            print(f"{run.phases[-1].name} has ended at step {run.last_step}: nothing to do", flush=True)
+        _tell(f"{run.phases[-1].name} has ended at step {run.last_step}: nothing to do")
         return
     train_loop(run, callbacks_of(run, checkpoints))
+    if run.step < run.last_step:
+        raise Stopped(f"stopped by {run.stop} at step {run.step}, which is saved")
+    if dist.get_rank() == 0:
+        Events(config).add("ended", f"{run.phases[-1].name} is done", run.step)
 
 
 def callbacks_of(run: Run, checkpoints: Checkpoints) -> list[Callback]:
-    """In the order in which they are called; checkpoints last, so that a record is written before its save."""
+    """In the order in which they are called: a bad step reaches no other, and a record is written before its save."""
     metrics = Metrics(run)
     steps = run.config.logging.profile_steps
     profiler: list[Callback] = [Profiler(*steps)] if steps else []
-    return [metrics, Validation(metrics), *profiler, Checkpointing(checkpoints)]
+    return [Guard(run), metrics, Validation(metrics), *profiler, Checkpointing(checkpoints), Stopping()]
+
+
+def _tell(text: str) -> None:
+    if dist.get_rank() == 0:
+        print(text, flush=True)

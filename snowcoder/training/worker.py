@@ -5,19 +5,23 @@ Nothing is imported at the top: saving a checkpoint re-imports this module in a 
 
 
 def main() -> None:
+    import os
     import sys
 
-    from snowcoder.errors import SnowcoderError
+    from snowcoder.training import signals
+    from snowcoder.training.ending import end_rank
     from snowcoder.training.environment import die_with_parent, name_rank
+    from snowcoder.training.pulse import Pulse
 
+    signals.hold()
     die_with_parent()
+    os.register_at_fork(after_in_child=die_with_parent)  # no writer of a checkpoint outlives its rank
     rank = name_rank()
+    pulse = Pulse(rank)
     try:
         _work(*sys.argv[1:])
-    except SnowcoderError as error:
-        if rank == 0 or error.exit_code == 1:
-            print(f"snowcoder: rank {rank}: {error}", file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
+    except Exception as error:
+        end_rank(rank, pulse, error)
 
 
 def _work(task: str, resolved: str, *arguments: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snowcoder.training.run import Run
+from snowcoder.training.skips import Skip
 from snowcoder.training.step import StepResult
 
 
@@ -13,5 +14,11 @@ class Callback:
     def on_step(self, run: Run, result: StepResult) -> None:
         """After each update; `run.step` counts it already."""
 
+    def on_skip(self, run: Run, skip: Skip) -> None:
+        """After a step that was passed over; `run.step` counts it already."""
+
+    def on_rollback(self, run: Run) -> None:
+        """After the run went back to `run.step`."""
+
     def on_end(self, run: Run) -> None:
-        """After the last update."""
+        """After the last update, or when the run stops."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import torch.distributed as dist
+
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.checkpoint import Checkpoints
+from snowcoder.training.decisions import remove_disowned
 from snowcoder.training.run import Run
+from snowcoder.training.skips import Skip
 from snowcoder.training.step import StepResult
 
 
@@ -13,11 +17,23 @@ class Checkpointing(Callback):
         self.checkpoints = checkpoints
 
     def on_step(self, run: Run, result: StepResult) -> None:
-        self.checkpoints.poll()
-        phase = run.plan.phase_at(run.step - 1)
-        if run.step % run.config.checkpoint.every_steps == 0 or run.step == phase.first_step + phase.steps:
-            self.checkpoints.save(run)
+        self._save_if_due(run)
+
+    def on_skip(self, run: Run, skip: Skip) -> None:
+        self._save_if_due(run)
+
+    def on_rollback(self, run: Run) -> None:
+        self.checkpoints.wait()  # a save in flight may be of the window that is now skipped
+        if dist.get_rank() == 0:
+            remove_disowned(run, self.checkpoints.folder)
+        dist.barrier()
 
     def on_end(self, run: Run) -> None:
         self.checkpoints.save(run)
         self.checkpoints.wait()
+
+    def _save_if_due(self, run: Run) -> None:
+        self.checkpoints.poll()
+        phase = run.plan.phase_at(run.step - 1)
+        if run.step % run.config.checkpoint.every_steps == 0 or run.step == phase.first_step + phase.steps:
+            self.checkpoints.save(run)

@@ -1,0 +1,35 @@
+"""Stops the run at a step boundary when any rank has been told to by a signal."""
+
+from __future__ import annotations
+
+import signal
+
+import torch
+import torch.distributed as dist
+
+from snowcoder.training import platform, signals
+from snowcoder.training.callbacks.base import Callback
+from snowcoder.training.events import Events
+from snowcoder.training.run import Run
+from snowcoder.training.skips import Skip
+from snowcoder.training.step import StepResult
+
+
+class Stopping(Callback):
+    """Signals reach ranks at different times: they agree by an all-reduce a step, tiny beside the step's own."""
+
+    def on_step(self, run: Run, result: StepResult) -> None:
+        self._look(run)
+
+    def on_skip(self, run: Run, skip: Skip) -> None:
+        self._look(run)
+
+    def _look(self, run: Run) -> None:
+        number = torch.tensor(int(signals.received() or 0), device=platform.device())
+        dist.all_reduce(number, dist.ReduceOp.MAX)
+        if found := int(number.item()):
+            run.stop = signal.Signals(found).name
+
+    def on_end(self, run: Run) -> None:
+        if run.stop and run.step < run.last_step and dist.get_rank() == 0:
+            Events(run.config).add("stopped", f"by {run.stop}, after saving at step {run.step}", run.step)

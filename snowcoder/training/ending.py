@@ -1,0 +1,38 @@
+"""How a rank ends when it does not come to the end of its task."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from snowcoder.errors import BadNode, SnowcoderError
+from snowcoder.training import pulse
+
+
+def end_rank(rank: int, beat: pulse.Pulse, error: Exception) -> None:
+    """Tell the launcher and the log why, and exit at once, without waiting for other ranks or for a save in flight."""
+    text, code = _explain(error)
+    beat.last_words(text, error.hosts if isinstance(error, BadNode) else [])
+    if rank == 0 or code == 1:  # all ranks see a user's mistake, and a signal: one of them tells
+        print(f"snowcoder: rank {rank}: {text}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, SnowcoderError):
+        return str(error), error.exit_code
+    if _is_lost_contact(error):
+        return f"lost contact with another rank in {pulse.here()} ({str(error).splitlines()[0]})", 1
+    traceback.print_exception(error)
+    return f"{type(error).__name__} in {pulse.here()}: {error}", 1
+
+
+def _is_lost_contact(error: Exception) -> bool:
+    """Whether a collective failed because another rank is gone."""
+    import torch.distributed as dist
+
+    # NCCL's errors have a type; gloo's are RuntimeErrors that begin with a place in its source.
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "/gloo/" in str(error)[:200])

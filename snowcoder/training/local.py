@@ -1,0 +1,68 @@
+"""Ranks as processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+
+from snowcoder.config.schema import Config
+from snowcoder.training.events import Events
+from snowcoder.training.pulse import ADDRESS, Listener
+from snowcoder.training.watch import Ended, Fault, watch
+
+
+def run_ranks(command: list[str], config: Config) -> None:
+    """Run `command` once a rank, and return when all have ended well."""
+    listener = Listener("127.0.0.1", bind="127.0.0.1")
+    ranks = LocalRanks(command, config, {ADDRESS: listener.address})
+    try:
+        watch(ranks, listener, config.launch)
+    except Fault as fault:
+        Events(config).add("failed", str(fault))
+        raise
+    finally:
+        ranks.kill()
+
+
+class LocalRanks:
+    def __init__(self, command: list[str], config: Config, more: dict[str, str]) -> None:
+        size = config.parallel.world_size
+        common = {
+            **os.environ,
+            **more,
+            "WORLD_SIZE": str(size),
+            "LOCAL_WORLD_SIZE": str(size),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(_free_port()),
+            "OMP_NUM_THREADS": str(config.launch.threads or max(1, len(os.sched_getaffinity(0)) // size)),
+        }
+        # A session of their own: Ctrl-C is for this process, which passes it on.
+        self.processes = [
+            subprocess.Popen(command, env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}, process_group=0)
+            for rank in range(size)
+        ]
+
+    def poll(self) -> Ended | None:
+        """As soon as one rank fails, for the others would wait for it; else when all are done."""
+        codes = [process.poll() for process in self.processes]
+        for rank, code in enumerate(codes):
+            if code:
+                return Ended(code, f"rank {rank} on {socket.gethostname()}")
+        return Ended(0, "") if all(code == 0 for code in codes) else None
+
+    def forward(self, number: signal.Signals) -> None:
+        for process in self.processes:
+            process.send_signal(number)
+
+    def kill(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,137 @@
+"""Ranks as tasks of a Slurm job, and what becomes of the job when they stop or fail."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from snowcoder.config.schema import Config
+from snowcoder.errors import OperationError, Stopped, UserError
+from snowcoder.training.events import Events, read_events
+from snowcoder.training.pulse import ADDRESS, Listener
+from snowcoder.training.watch import Ended, Fault, watch
+
+_GRACE_SECONDS = 10  # for the ranks that are left when the first one has ended
+
+
+def run_ranks(command: list[str], config: Config) -> None:
+    """Run `command` once a task of this job. A fault, or a stop before the end, gives the job back to Slurm."""
+    check_job(config)
+    job, hosts = os.environ["SLURM_JOB_ID"], scontrol("show", "hostnames").split()
+    listener = Listener(hosts[0], bind="")
+    ranks = SlurmRanks(command, hosts[0], int(job), {ADDRESS: listener.address})
+    events = Events(config)
+    try:
+        watch(ranks, listener, config.launch)
+    except Stopped:
+        _go_on_later(job, events)
+    except Fault as fault:
+        _try_again(job, config, events, fault)
+
+
+def check_job(config: Config) -> None:
+    """Raise `UserError` unless this is a job of as many tasks as the config has ranks."""
+    tasks = os.environ.get("SLURM_NTASKS")
+    if tasks is None:
+        raise UserError("launch=slurm works inside a Slurm job: use `sbatch slurm/phase1.sh`")
+    if int(tasks) != config.parallel.world_size:
+        raise UserError(
+            f"the job has {tasks} tasks, but tensor x pipeline x context x data of `parallel` is "
+            f"{config.parallel.world_size}: set parallel.data, or sbatch --nodes and --ntasks-per-node"
+        )
+
+
+class SlurmRanks:
+    def __init__(self, command: list[str], master: str, job: int, more: dict[str, str]) -> None:
+        environment = {**os.environ, **more, "MASTER_ADDR": master, "MASTER_PORT": str(20000 + job % 20000)}
+        # All ranks refuse a user's mistake for themselves; killed after the first, they would hide its exit code.
+        srun = ["srun", "--kill-on-bad-exit=0", f"--wait={_GRACE_SECONDS}"]
+        self.process = subprocess.Popen([*srun, *command], env=environment)
+
+    def poll(self) -> Ended | None:
+        code = self.process.poll()
+        if code is None:
+            return None
+        return Ended(128 - code if code > 128 else code, "")  # srun's way to say that a signal killed a task
+
+    def forward(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)  # srun sends it to all tasks
+
+
+def _go_on_later(job: str, events: Events) -> None:
+    """After a stop: back to the queue, unless Slurm is already ending the job."""
+    if _state(job) == "RUNNING":
+        _requeue(job, events, "stopped before the end of its phases")
+    print("snowcoder: stopped by a signal, after saving", file=sys.stderr, flush=True)
+
+
+def _try_again(job: str, config: Config, events: Events, fault: Fault) -> None:
+    events.add("failed", str(fault))
+    times = _failures_in_a_row(Path(config.run.dir))
+    if times > config.launch.retries:
+        text = f"{times} faults since the last checkpoint (launch.retries={config.launch.retries})"
+        events.add("gave-up", f"{text}; the last one: {fault}")
+        raise OperationError(
+            f"{fault}\n{text}: not tried again. The same sbatch goes on from the newest valid checkpoint"
+        )
+    print(f"snowcoder: {fault}", file=sys.stderr, flush=True)
+    if _state(job) == "RUNNING":
+        _requeue(job, events, f"after a fault, {times} since the last checkpoint", fault.hosts)
+
+
+def _failures_in_a_row(run: Path) -> int:
+    """Faults since the run last got anywhere."""
+    times = 0
+    for event in read_events(run):
+        if event.kind in ("checkpoint", "ended", "gave-up"):
+            times = 0
+        times += event.kind == "failed"
+    return times
+
+
+def _requeue(job: str, events: Events, why: str, bad: set[str] | None = None) -> None:
+    scontrol("requeue", job)
+    avoided = _avoid(job, bad or set())
+    if bad:
+        names = ", ".join(sorted(bad))
+        why += f", without {names}" if avoided else f"; no other nodes are free to go on without {names}"
+    events.add("requeued", f"job {job}, {why}")
+
+
+def _avoid(job: str, bad: set[str]) -> bool:
+    """Keep the job from `bad` nodes if the others of its partition can hold it. Only a pending job can be told."""
+    about = dict(word.split("=", 1) for word in scontrol("show", "job", job).split() if "=" in word)
+    excluded = bad | set(_names(about.get("ExcNodeList", "(null)")))
+    states = subprocess.run(
+        ["sinfo", "--noheader", "--Node", f"--partition={about['Partition']}", "--format=%N %T"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    ours = set(scontrol("show", "hostnames").split())
+    usable = {name for name, state in zip(states[::2], states[1::2], strict=True) if state == "idle" or name in ours}
+    if not bad or len(usable - excluded) < len(ours):
+        return False
+    scontrol("update", f"JobId={job}", f"ExcNodeList={','.join(sorted(excluded))}")
+    return True
+
+
+def _names(nodes: str) -> list[str]:
+    return [] if nodes == "(null)" else scontrol("show", "hostnames", nodes).split()
+
+
+def _state(job: str) -> str:
+    found = re.search(r"JobState=(\S+)", scontrol("show", "job", job))
+    return found[1] if found else "unknown"
+
+
+def scontrol(*words: str) -> str:
+    """Output of scontrol; its failure is an `OperationError`."""
+    done = subprocess.run(["scontrol", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OperationError(f"scontrol {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout

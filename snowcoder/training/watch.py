@@ -1,0 +1,89 @@
+"""Watches ranks until they end, and says who failed, where, and in what."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from typing import NamedTuple, Protocol
+
+from snowcoder.config.schema import LaunchConfig
+from snowcoder.errors import OperationError, Stopped, UserError
+from snowcoder.training import signals
+from snowcoder.training.pulse import Beat, Listener, tell
+
+_LOOK_SECONDS = 0.2
+_STALLED = 1.5  # times the time limit of a collective, which is expected to raise first
+
+
+class Ended(NamedTuple):
+    """The ranks have ended, or one of them has, of which `who` is the name if it is known."""
+
+    code: int  # as subprocess has it: negative for a signal
+    who: str
+
+
+class Ranks(Protocol):
+    def poll(self) -> Ended | None: ...
+
+    def forward(self, number: signal.Signals) -> None: ...
+
+
+class Fault(OperationError):
+    """Ranks failed; `hosts` are those that a restart had better avoid."""
+
+    def __init__(self, text: str, hosts: set[str] | None = None) -> None:
+        super().__init__(text)
+        self.hosts = hosts or set()
+
+
+def watch(ranks: Ranks, listener: Listener, config: LaunchConfig) -> None:
+    """Return when all ranks are done, passing on to them the signals that ask to stop.
+
+    Raises `Fault`; `UserError` if they refused to start; `Stopped` if they did as a signal said.
+    """
+    told: list[signal.Signals] = []
+    with signals.held():
+        while (ended := ranks.poll()) is None:
+            listener.listen()
+            _check_signs_of_life(listener, config)
+            if number := signals.received(_LOOK_SECONDS):
+                _pass_on(ranks, number, told)
+        listener.listen()
+    _conclude(ended, listener)
+
+
+def _check_signs_of_life(listener: Listener, config: LaunchConfig) -> None:
+    silent = listener.silent(config.silent_seconds)
+    if silent:
+        raise Fault(f"no sign of life: {tell(silent)}", _hosts(silent))
+    still = time.monotonic() - listener.progress
+    if still > _STALLED * config.timeout_minutes * 60:
+        behind = listener.behind() or listener.beats
+        raise Fault(f"no rank has moved for {still / 60:.0f} min: {tell(behind) or 'none was ever heard of'}")
+
+
+def _pass_on(ranks: Ranks, number: signal.Signals, told: list[signal.Signals]) -> None:
+    if number in told and number == signal.SIGINT:
+        raise KeyboardInterrupt  # Ctrl-C for the second time: at once
+    told.append(number)
+    print(f"snowcoder: {number.name}: the ranks save at the end of this step, and stop", file=sys.stderr, flush=True)
+    ranks.forward(number)
+
+
+def _conclude(ended: Ended, listener: Listener) -> None:
+    if ended.code == 0:
+        return
+    if ended.code == UserError.exit_code:
+        raise UserError(f"{ended.who or 'the ranks'} refused to start, see the message above")
+    if ended.code == Stopped.exit_code:
+        raise Stopped("stopped by a signal, after saving. The same command goes on from there")
+    gone = listener.gone()
+    how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"failed with exit status {ended.code}"
+    words = [beat.last_words for beat in gone.values() if beat.last_words]
+    told = "; ".join(filter(None, [f"{ended.who or 'a rank'} {how}", tell(gone), *words]))
+    raise Fault(told, {host for beat in listener.beats.values() for host in beat.bad_hosts})
+
+
+def _hosts(ranks: dict[int, Beat]) -> set[str]:
+    return {beat.host for beat in ranks.values()}
