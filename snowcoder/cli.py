@@ -31,7 +31,8 @@ VERBS = {
     "train": Verb("snowcoder.training.launch:run", "", "train the phases of `phase=`"),
     "export": Verb("snowcoder.export.to_hf:run", "", "write the checkpoint in Hugging Face format"),
     "import": Verb("snowcoder.export.from_hf:run", "FOLDER", "start a run from a Hugging Face Llama"),
-    "status": Verb("snowcoder.report.status:run", "RUN", "where a run stands", composes=False),
+    "status": Verb("snowcoder.report.status:run", "RUN [json]", "where a run stands", composes=False),
+    "doctor": Verb("snowcoder.doctor.run:run", "", "check all that a run needs, before nodes are asked for"),
     "report": Verb("snowcoder.report.html:run", "RUN", "write RUN/report.html", composes=False),
     "demo": Verb("snowcoder.demo.run:run", "", "all stages on this machine", composes=False),
 }

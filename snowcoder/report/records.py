@@ -45,6 +45,7 @@ class Records:
     validations: list[dict[str, Any]]
     skipped: list[dict[str, Any]]  # one a step that was passed over
     events: list[Event]
+    windows: list[dict[str, Any]]  # steps passed over by decision: `first`, `last` (exclusive), `why`
     checkpoint: dict[str, Any] | None  # the newest completion record that can be read
     checkpoint_time: datetime | None
     metrics_time: datetime | None  # of the last record
@@ -63,11 +64,6 @@ class Records:
         """The phases that the run executes."""
         wanted = self.config.run.phases if self.config else []
         return [span for span in self.spans if not wanted or span.name in wanted]
-
-    @property
-    def windows(self) -> list[dict[str, Any]]:
-        """What was passed over after a rollback: `first`, `last` (exclusive), `why`."""
-        return self.checkpoint.get("skips", []) if self.checkpoint else []
 
 
 def read_records(run: str) -> Records:
@@ -90,6 +86,7 @@ def read_records(run: str) -> Records:
         validations=[record for record in metrics if record["kind"] == "validation"],
         skipped=[record for record in metrics if record["kind"] == "skipped"],
         events=read_events(folder),
+        windows=_windows(folder / "train" / "skips.json", checkpoint, notes),
         checkpoint=checkpoint,
         checkpoint_time=checkpoint_time,
         metrics_time=datetime.fromtimestamp(times[-1], UTC) if times else None,
@@ -137,6 +134,19 @@ def _read_checkpoint(folder: Path, notes: list[str]) -> tuple[dict[str, Any] | N
         except (OSError, ValueError):  # being removed, or damaged
             notes.append(f"{path / RECORD} cannot be read")
     return None, None
+
+
+def _windows(ledger: Path, checkpoint: dict[str, Any] | None, notes: list[str]) -> list[dict[str, Any]]:
+    """What the run decided to pass over: its ledger, and what the checkpoint knows of it."""
+    known = list(checkpoint.get("skips", [])) if checkpoint else []
+    try:
+        known += json.loads(ledger.read_text())
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        notes.append(f"{ledger} cannot be read")
+    unique = {(skip["first"], skip["last"]): {key: skip[key] for key in ("first", "last", "why")} for skip in known}
+    return [unique[key] for key in sorted(unique)]
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

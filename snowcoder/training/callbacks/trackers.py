@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import threading
 import time
 import uuid
@@ -48,6 +47,14 @@ def missing_packages(config: Config) -> list[str]:
 def check_packages(config: Config) -> None:
     if missing := missing_packages(config):
         raise UserError("; ".join(missing))
+
+
+def wandb_login(verify: bool) -> bool:
+    """Whether W&B has a key, or needs none. `verify`: raises where its server does not take the key."""
+    wandb: Any = importlib.import_module("wandb")
+    if wandb.setup().settings.mode not in ("online", "shared"):
+        return True
+    return wandb.login(prompt=False, verify=verify)
 
 
 def open_trackers(config: Config, folder: Path, step: int, events: Events) -> list[Sender]:
@@ -184,7 +191,8 @@ class WandB:
 
     def __init__(self, config: Config, folder: Path) -> None:
         wandb: Any = importlib.import_module("wandb")
-        _refuse_prompt(wandb)
+        if not wandb_login(verify=False):  # a rank must not wait for somebody to type one
+            raise UserError("there is no key: `wandb login`, WANDB_API_KEY, or WANDB_MODE=offline")
         project = config.logging.wandb or ""
         number = _remembered(folder / "wandb.run", project) or uuid.uuid4().hex[:8]
         self.run = wandb.init(
@@ -258,12 +266,6 @@ def _has(module: str) -> bool:
     """A folder of that name, as W&B leaves one in the working directory, is no package."""
     spec = importlib.util.find_spec(module)
     return spec is not None and spec.origin is not None
-
-
-def _refuse_prompt(wandb: Any) -> None:
-    """A rank must not wait for somebody to type a key."""
-    if os.environ.get("WANDB_MODE", "online") in ("online", "shared") and not wandb.api.api_key:
-        raise UserError("there is no key: `wandb login`, WANDB_API_KEY, or WANDB_MODE=offline")
 
 
 def _remembered(path: Path, project: str) -> str | None:

@@ -1,0 +1,74 @@
+"""The config against tokenizer, index, plan and the newest checkpoint."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from snowcoder.config.schema import Config
+from snowcoder.doctor.finding import Finding, sources_of
+from snowcoder.errors import UserError
+from snowcoder.lineage.manifest import find_manifest
+from snowcoder.mixture.plan import load_plan
+from snowcoder.tokenization.load import load_tokenizer
+from snowcoder.training.completion import newest_valid, read_record
+from snowcoder.training.inputs import check_inputs
+
+
+def check(config: Config) -> Iterator[Finding]:
+    try:
+        tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    except UserError as error:
+        yield Finding("problem", "tokenizer", str(error))
+        return  # nothing can fit a tokenizer that is not there
+    yield Finding("ok", "tokenizer", f"{tokenizer.folder} has {tokenizer.vocab_size} entries")
+    problems = _problems(config)
+    for text in problems:
+        yield Finding("problem", "inputs", text)
+    if not problems:
+        plan = load_plan(Path(config.plan.dir))
+        yield Finding("ok", "inputs", f"the index of {', '.join(sources_of(config))} fits tokenizer and model")
+        yield Finding("ok", "plan", f"{config.plan.dir} is of this config: {plan.total_steps:,} steps")
+
+
+def _problems(config: Config) -> list[str]:
+    """What `snowcoder train` would refuse, one sentence each."""
+    try:
+        check_inputs(config)
+    except UserError as error:
+        first, *rest = str(error).splitlines()
+        return [re.sub(r"^\s*\d+\. ", "", line) for line in rest] or [first]
+    return []
+
+
+def check_checkpoint(config: Config) -> Iterator[Finding]:
+    """The newest valid checkpoint, by the digests of its files, and whether the run can go on from it."""
+    folder = Path(config.run.dir) / "train" / "checkpoints"
+    found, passed_over = newest_valid(folder)
+    for text in passed_over:
+        yield Finding("warning", "checkpoint", f"{folder}/{text}; it would be passed over")
+    record = read_record(found) if found else None
+    if find_manifest(Path(config.plan.dir)) is None:
+        if record:
+            yield Finding("warning", "checkpoint", f"{found} is whole; whether it fits is known once there is a plan")
+        return
+    try:
+        _check_start(config, record)
+    except UserError as error:
+        yield Finding("problem", "checkpoint", str(error))
+        return
+    from_where = f"{found} is whole and fits" if record else "none yet: training starts from initial weights"
+    yield Finding("ok", "checkpoint", from_where)
+
+
+def _check_start(config: Config, record: dict[str, Any] | None) -> None:
+    """The ranks' own check. It looks at config, plan and folder alone, so that no model has to be built."""
+    with warnings.catch_warnings(action="ignore"):  # what megatron-core says of packages for CUDA
+        from snowcoder.training.resume import check_start
+        from snowcoder.training.run import Run
+    run = Run.__new__(Run)
+    run.config, run.plan = config, load_plan(Path(config.plan.dir))
+    check_start(run, record)

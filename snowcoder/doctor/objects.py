@@ -1,0 +1,73 @@
+"""Reach and rights: the shards of each source, and the place where checkpoints are uploaded."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from snowcoder.config.schema import Config, StorageConfig
+from snowcoder.doctor.finding import Finding, sources_of
+from snowcoder.errors import OperationError, SnowcoderError
+from snowcoder.lineage.manifest import find_manifest
+from snowcoder.storage.s3 import S3Store
+from snowcoder.storage.shards import list_shards
+from snowcoder.storage.store import ObjectInfo, Store, open_store
+
+# How a shard begins, by the end of its name.
+_MAGIC = {".parquet": b"PAR1", ".zst": b"\x28\xb5\x2f\xfd", ".gz": b"\x1f\x8b"}
+_ATTEMPTS = 2  # a person waits
+
+
+def check_shards(config: Config) -> Iterator[Finding]:
+    for name in sources_of(config):
+        url = config.index.sources[name].shards
+        try:
+            yield Finding("ok", "shards", f"{name}: {_look(url, impatient(config.storage))}")
+        except SnowcoderError as error:
+            indexed = find_manifest(Path(config.index.dir) / name) is not None
+            unneeded = " (its index is there, so that training does not read them)" if indexed else ""
+            yield Finding("warning" if indexed else "problem", "shards", f"{name}: {error}{unneeded}")
+
+
+def check_upload(config: Config) -> Iterator[Finding]:
+    """Put, get and delete a small object where checkpoints go."""
+    if config.checkpoint.upload is None:
+        return
+    store = S3Store(config.checkpoint.upload, impatient(config.storage))
+    key, data = f"snowcoder-doctor-{uuid.uuid4().hex}", b"written by `snowcoder doctor`; may be deleted"
+    store.write(key, data)
+    if store.read(key) != data:
+        raise OperationError(f"{store.url}/{key} does not hold what was just written there")
+    try:
+        store._call("delete", key, lambda: store.client.delete_object(Bucket=store.bucket, Key=store.prefix + key))
+    except SnowcoderError as error:
+        yield Finding("warning", "upload", f"{error}; a small object stays there")
+        return
+    yield Finding("ok", "upload", f"{store.url}: an object was written, read and deleted")
+
+
+def impatient(storage: StorageConfig) -> StorageConfig:
+    return storage.model_copy(update={"attempts": min(_ATTEMPTS, storage.attempts)})
+
+
+def _look(url: str, storage: StorageConfig) -> str:
+    store = open_store(url, storage)
+    shards = list_shards(store)
+    first = shards[0]
+    start = _first_bytes(store, first)
+    magic = next(magic for suffix, magic in _MAGIC.items() if first.key.endswith(suffix))
+    if not start.startswith(magic):
+        raise OperationError(f"{url}/{first.key} does not begin as its name says; is it corrupt?")
+    size = sum(shard.bytes for shard in shards) / 2**30
+    return f"{len(shards)} shard(s) of {size:,.2f} GiB in {url}, listed and read from"
+
+
+def _first_bytes(store: Store, info: ObjectInfo) -> bytes:
+    if isinstance(store, S3Store):
+        return store._call("read", info.key, lambda: bytes(next(store._chunks(info, 0, min(16, info.bytes)), b"")))
+    try:
+        with (Path(store.url) / info.key).open("rb") as file:
+            return file.read(16)
+    except OSError as error:
+        raise OperationError(f"cannot read {store.url}/{info.key}: {error.strerror}") from None

@@ -1,0 +1,69 @@
+"""Python and packages against the ranges that snowcoder was installed for, and what CUDA needs."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+
+import torch
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from snowcoder.config.schema import Config
+from snowcoder.doctor.finding import Finding, Level
+
+_SHOWN = ("torch", "megatron-core", "transformer-engine")
+
+
+def check(config: Config) -> Iterator[Finding]:
+    wrong = [*_python(), *_packages()]
+    yield from (Finding("problem", "versions", text) for text in wrong)
+    if not wrong:
+        shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := installed(name)))
+        yield Finding("ok", "versions", f"Python {platform.python_version()}, {shown}: all in the ranges of snowcoder")
+    yield from _cuda(config)
+
+
+def _python() -> Iterator[str]:
+    wanted = metadata.metadata("snowcoder")["Requires-Python"]
+    if not SpecifierSet(wanted or "").contains(platform.python_version(), prereleases=True):
+        yield f"Python {platform.python_version()}: needs {wanted}"
+
+
+def _packages() -> Iterator[str]:
+    """Packages that are missing or out of range; of extras, those that are there."""
+    for text in metadata.requires("snowcoder") or []:
+        requirement = Requirement(text)
+        version = installed(requirement.name)
+        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if version is None and needed:
+            yield f"{requirement.name} is not installed: `pip install '{requirement.name}{requirement.specifier}'`"
+        elif version is not None and not requirement.specifier.contains(version, prereleases=True):
+            yield f"{requirement.name} {version}: snowcoder needs {requirement.specifier}"
+
+
+def installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cuda(config: Config) -> Iterator[Finding]:
+    engine = installed("transformer-engine") is not None
+    for key, wanted in {
+        f"precision.fp8={config.precision.fp8}": config.precision.fp8 != "none",
+        f"parallel.context={config.parallel.context}": config.parallel.context > 1,
+    }.items():
+        if wanted and not engine:
+            yield Finding("problem", "cuda", f"{key} needs Transformer Engine: `pip install 'snowcoder[cuda]'`")
+    if torch.version.cuda is None:
+        # On a cluster it is hardly what is meant, but a way to try things out.
+        level: Level = "warning" if config.launch.kind == "slurm" else "ok"
+        yield Finding(level, "cuda", "torch is a build without CUDA: ranks train on the CPU")
+        return
+    nccl = ".".join(map(str, torch.cuda.nccl.version())) if torch.distributed.is_nccl_available() else "none"
+    here = f"{torch.cuda.device_count()} GPU(s)" if torch.cuda.is_available() else "no GPU"
+    missing = "" if engine else "; without Transformer Engine attention is torch's"
+    yield Finding("ok", "cuda", f"CUDA {torch.version.cuda}, NCCL {nccl}, {here} on this machine{missing}")
