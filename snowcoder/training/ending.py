@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -26,6 +27,9 @@ def _explain(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if _is_lost_contact(error):
         return f"lost contact with another rank in {pulse.here()} ({str(error).splitlines()[0]})", 1
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        what = f" writing {error.filename}" if error.filename else ""
+        return f"no space left on the device{what} in {pulse.here()}; make room, then the same command goes on", 1
     traceback.print_exception(error)
     return f"{type(error).__name__} in {pulse.here()}: {error}", 1
 

@@ -16,6 +16,7 @@ from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.trackers import Sender, check_packages, close_trackers, open_trackers
 from snowcoder.training.events import Events
 from snowcoder.training.run import Run
+from snowcoder.training.skips import Skip
 from snowcoder.training.step import StepResult
 
 
@@ -43,6 +44,13 @@ class Metrics(Callback):
         if run.step % self.every == 0 or run.step == run.last_step:
             print(self._line(run, result), flush=True)
 
+    def on_skip(self, run: Run, skip: Skip) -> None:
+        phase = run.plan.phase_at(run.step - 1).name
+        self.write({"kind": "skipped", "step": run.step, "phase": phase, "why": skip.why, "time": time.time()})
+
+    def on_rollback(self, run: Run) -> None:
+        self.rewind(run.step)
+
     def on_end(self, run: Run) -> None:
         if self.file is not None:
             self.file.close()
@@ -64,6 +72,8 @@ class Metrics(Callback):
         if self.file is None:
             return
         self.file.write(json.dumps(record) + "\n")
+        if record["kind"] == "skipped":
+            print(f"{record['phase']} step {record['step']}  passed over: {record['why']}", flush=True)
         if record["kind"] == "validation":
             losses = ", ".join(f"{name} {loss:.4f}" for name, loss in record["losses"].items())
             print(f"{record['phase']} step {record['step']}  held-out loss: {losses or 'no held-out data'}", flush=True)
