@@ -9,7 +9,7 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    problems = [*_model(config), *_parallel(config), *_precision(config), *_run(config)]
+    problems = [*_model(config), *_parallel(config), *_precision(config), *_run(config), *_part(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
     return problems
@@ -67,6 +67,12 @@ def _run(config: Config) -> Iterator[str]:
     positions = [known.index(name) for name in config.run.phases if name in known]
     if positions and positions != list(range(positions[0], positions[0] + len(positions))):
         yield f"run.phases={config.run.phases}: must be neighbours in the order {', '.join(known)}"
+
+
+def _part(config: Config) -> Iterator[str]:
+    number, count = map(int, config.index.part.split("/"))
+    if number > count:
+        yield f"index.part={config.index.part}: allowed are 1/{count} to {count}/{count}"
 
 
 def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from snowcoder.config.schema import Config
 from snowcoder.index.ledger import made_with, source_manifest, total
+from snowcoder.index.lock import ALL, Busy, Held, Part, build_lock, is_lock
 from snowcoder.index.pool import index_shards, warm_up
 from snowcoder.index.record import ShardRecord, find_record, record_path
 from snowcoder.index.sample import sample_texts
@@ -15,6 +17,7 @@ from snowcoder.index.shard import Job, Task
 from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.manifest import NAME, find_manifest
 from snowcoder.progress import bar
+from snowcoder.storage.atomic import writing_to
 from snowcoder.tokenization.encoders import Encoder, fastest_encoder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
@@ -22,29 +25,57 @@ from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 def run(config: Config, *names: str) -> None:
     """Build what is missing of the named sources, or of every one in `index.sources`."""
     warm_up()
-    tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    tokenizer, part = load_tokenizer(Path(config.tokenizer.dir)), Part.parse(config.index.part)
     for source in find_sources(config, names):
-        _build(config, tokenizer, source)
+        if _is_current(config, tokenizer, source):
+            print(f"index of {source.name}: {source.folder} is up to date")
+        elif part.is_all:
+            _build(config, tokenizer, source)
+        else:
+            _build_part(config, tokenizer, source, part)
 
 
 def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
-    found = [_finished(config, tokenizer, source, task) for task in source.tasks]
-    done = [record for record in found if record]
-    todo = [task for task, record in zip(source.tasks, found, strict=True) if record is None]
-    if not todo and _is_current(config, tokenizer, source, done):
-        print(f"index of {source.name}: {source.folder} is up to date")
+    """Index what is missing, then write the manifest."""
+    with writing_to(source.folder), build_lock(source.folder, ALL) as locks:
+        done = _index(config, tokenizer, source, source.tasks, locks)
+        source_manifest(config.index, tokenizer, [done[task.name] for task in source.tasks]).write(source.folder)
+    print(f"index of {source.name}: {len(done)} shards in {source.folder}")
+
+
+def _build_part(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
+    """Index what is missing of a part; the last part to end, if it can tell, writes the manifest."""
+    mine = source.tasks[part.number - 1 :: part.of]
+    with writing_to(source.folder), build_lock(source.folder, part) as locks:
+        _index(config, tokenizer, source, mine, locks)
+        missing = len(source.tasks) - len(_finished(config, tokenizer, source, source.tasks))
+    if missing:
+        print(f"index of {source.name}: part {config.index.part} is done; {missing} shards of other parts are not")
         return
-    (source.folder / NAME).unlink(missing_ok=True)
-    _remove_strays(source.folder, done)
-    done += _index(config, tokenizer, source, todo) if todo else []
-    by_name = {record.name: record for record in done}
-    records = [by_name[task.name] for task in source.tasks]
-    source_manifest(config.index, tokenizer, records).write(source.folder)
+    with suppress(Busy):  # by parts that are about to end: `index build` does it after them
+        _build(config, tokenizer, source)
 
 
-def _index(config: Config, tokenizer: Tokenizer, source: Source, todo: list[Task]) -> list[ShardRecord]:
+def _index(
+    config: Config, tokenizer: Tokenizer, source: Source, tasks: list[Task], locks: list[Held]
+) -> dict[str, ShardRecord]:
+    """Records of all `tasks` by name, after indexing those that are not finished."""
+    done = _finished(config, tokenizer, source, tasks)
+    todo = [task for task in tasks if task.name not in done]
+    if todo:
+        (source.folder / NAME).unlink(missing_ok=True)
+    _remove_strays(source, tasks, done)
+    if todo:
+        done |= {record.name: record for record in _index_shards(config, tokenizer, source, todo, locks)}
+    return done
+
+
+def _index_shards(
+    config: Config, tokenizer: Tokenizer, source: Source, todo: list[Task], locks: list[Held]
+) -> list[ShardRecord]:
     begun, records = time.monotonic(), []
-    encoder = fastest_encoder(tokenizer, sample_texts(source.store, todo, config.index))
+    # A sample of all shards, not of these: every part and every resumed build must choose the same encoder.
+    encoder = fastest_encoder(tokenizer, sample_texts(source.store, source.tasks, config.index))
     job = Job(
         folder=source.folder,
         shards=config.index.sources[source.name].shards,
@@ -53,6 +84,7 @@ def _index(config: Config, tokenizer: Tokenizer, source: Source, todo: list[Task
         made_with=made_with(config.index, tokenizer),
         index=config.index,
         storage=config.storage,
+        locks=locks,
     )
     workers = config.index.workers or len(os.sched_getaffinity(0))
     with bar(f"index of {source.name}", sum(task.info.bytes for task in todo), "B") as progress:
@@ -80,25 +112,41 @@ def _print_summary(source: Source, records: list[ShardRecord], encoder: Encoder,
             print(f"  skipped {record.skipped}")
 
 
-def _finished(config: Config, tokenizer: Tokenizer, source: Source, task: Task) -> ShardRecord | None:
-    """The record of a shard that need not be indexed again."""
-    record = find_record(source.folder, task.name)
-    if record is None or not record.is_of(task.info, made_with(config.index, tokenizer)):
-        return None
-    if record.skipped and config.index.on_corrupt_shard == "error":
-        return None
-    return record if record.files_in_place(source.folder) else None
+def _finished(config: Config, tokenizer: Tokenizer, source: Source, tasks: list[Task]) -> dict[str, ShardRecord]:
+    """The records, by name, of the shards that need not be indexed again."""
+    identity, found = made_with(config.index, tokenizer), {}
+    for task in tasks:
+        record = find_record(source.folder, task.name)
+        if record is None or not record.is_of(task.info, identity):
+            continue
+        if record.skipped and config.index.on_corrupt_shard == "error":
+            continue
+        if record.files_in_place(source.folder):
+            found[task.name] = record
+    return found
 
 
-def _is_current(config: Config, tokenizer: Tokenizer, source: Source, records: list[ShardRecord]) -> bool:
-    manifest, now = find_manifest(source.folder), source_manifest(config.index, tokenizer, records)
-    return manifest is not None and manifest.made_from(now.inputs, now.config)
+def _is_current(config: Config, tokenizer: Tokenizer, source: Source) -> bool:
+    manifest = find_manifest(source.folder)
+    if manifest is None:
+        return False
+    done = _finished(config, tokenizer, source, source.tasks)
+    if len(done) < len(source.tasks):
+        return False
+    now = source_manifest(config.index, tokenizer, [done[task.name] for task in source.tasks])
+    return manifest.made_from(now.inputs, now.config)
 
 
-def _remove_strays(folder: Path, done: list[ShardRecord]) -> None:
-    """Remove what a killed run or another list of shards left behind."""
-    keep = {folder / output.name for record in done for output in record.outputs}
-    keep |= {record_path(folder, record.name) for record in done}
-    for path in folder.rglob("*"):
-        if path.is_file() and path not in keep:
+def _remove_strays(source: Source, tasks: list[Task], done: dict[str, ShardRecord]) -> None:
+    """Remove what a killed run or another list of shards left behind; a part leaves the others' shards alone."""
+    keep = {source.folder / output.name for record in done.values() for output in record.outputs}
+    keep |= {record_path(source.folder, name) for name in done}
+    mine = None if len(tasks) == len(source.tasks) else {task.name for task in tasks}
+    for path in source.folder.rglob("*"):
+        if path.is_file() and not is_lock(path) and path not in keep and (mine is None or _shard_of(path) in mine):
             path.unlink()
+
+
+def _shard_of(path: Path) -> str:
+    """The shard that a file of the index is of, also one that was not finished."""
+    return path.name.removeprefix(".").split(".")[0]

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ def _serve(connection: Connection, job: Job, folder: str, environment: dict[str,
     os.chdir(folder)  # where relative paths of the config begin; the server may be from elsewhere,
     os.environ.update(environment)  # and from before the caller set its credentials
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what becomes of Ctrl-C
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         indexer = None
         while (task := connection.recv()) is not None:
@@ -105,3 +107,11 @@ def _serve(connection: Connection, job: Job, folder: str, environment: dict[str,
                 connection.send(OperationError(f"{task.info.key}:\n{traceback.format_exc()}"))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed stops at once: it holds the locks that the next build waits for."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

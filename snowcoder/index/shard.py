@@ -15,9 +15,11 @@ from snowcoder.config.schema import IndexConfig, StorageConfig
 from snowcoder.errors import OperationError
 from snowcoder.index.documents import by_split
 from snowcoder.index.format import token_dtype
+from snowcoder.index.lock import Held
 from snowcoder.index.record import ShardRecord, record_path
 from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import describe
+from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.shards import CorruptShard, read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
 from snowcoder.tokenization.encoders import Encoder, build_encoder
@@ -35,6 +37,7 @@ class Job:
     made_with: str
     index: IndexConfig
     storage: StorageConfig
+    locks: list[Held] = field(default_factory=list)  # of the build, which a worker keeps until it ends
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,8 @@ class ShardIndexer:
 
     def __call__(self, task: Task) -> ShardRecord:
         """Index one shard. Raises OperationError for a shard that is corrupt or not as promised."""
-        record_path(self.job.folder, task.name).unlink(missing_ok=True)
-        with self.store.local(task.info) as local:
+        with self.store.local(task.info) as local, writing_to(self.job.folder):
+            record_path(self.job.folder, task.name).unlink(missing_ok=True)
             if task.expected_digest not in (None, local.digest):
                 raise OperationError(
                     f"{task.info.key}: its digest is {local.digest}, the manifest.json beside it "
@@ -90,7 +93,7 @@ class ShardIndexer:
                     raise
                 counts, skipped = Counts(), str(error)
             record = self._record(task, local.digest, counts, skipped)
-        record.write(self.job.folder)
+            record.write(self.job.folder)
         return record
 
     def _write(self, task: Task, path: Path, counts: Counts) -> None:

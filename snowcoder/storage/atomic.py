@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from snowcoder.errors import OperationError
 
 
 @contextmanager
@@ -49,6 +53,21 @@ def publish_folder(partial: Path, target: Path) -> None:
     partial.rename(target)
     _fsync(target.parent)
     shutil.rmtree(before, ignore_errors=True)
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """What goes wrong with files on the way becomes one message that says where, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room there" if full else "see to it"
+        raise OperationError(
+            f"{socket.gethostname()}: cannot write in {folder}: {reason}. What is finished stays; "
+            f"{remedy} and run the same command again"
+        ) from None
 
 
 def _fsync(path: Path) -> None:
