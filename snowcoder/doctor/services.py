@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding
-from snowcoder.training.callbacks.trackers import wandb_login, missing_packages
+from snowcoder.training.callbacks.trackers import missing_packages, wandb_login
 from snowcoder.training.events import KINDS
 
 _SECONDS = "10"

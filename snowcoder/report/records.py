@@ -85,7 +85,7 @@ def read_records(run: str) -> Records:
         steps=[record for record in metrics if record["kind"] == "step"],
         validations=[record for record in metrics if record["kind"] == "validation"],
         skipped=[record for record in metrics if record["kind"] == "skipped"],
-        events=read_events(folder),
+        events=_read_events(folder, notes),
         windows=_windows(folder / "train" / "skips.json", checkpoint, notes),
         checkpoint=checkpoint,
         checkpoint_time=checkpoint_time,
@@ -134,6 +134,14 @@ def _read_checkpoint(folder: Path, notes: list[str]) -> tuple[dict[str, Any] | N
         except (OSError, ValueError):  # being removed, or damaged
             notes.append(f"{path / RECORD} cannot be read")
     return None, None
+
+
+def _read_events(folder: Path, notes: list[str]) -> list[Event]:
+    try:
+        return read_events(folder)
+    except (OSError, ValueError):  # bytes or a time that are none
+        notes.append(f"{folder / EVENTS} cannot be read")
+        return []
 
 
 def _windows(ledger: Path, checkpoint: dict[str, Any] | None, notes: list[str]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -211,7 +212,13 @@ class WandB:
         self.run.define_metric("*", step_metric="step")
 
     def log(self, scalars: dict[str, float], step: int) -> None:
-        self.run.log({**scalars, "step": step})
+        try:
+            self.run.log({**scalars, "step": step})
+        except Exception:
+            # Its service is gone, and it would ask for the same one ever after.
+            with suppress(Exception):
+                importlib.import_module("wandb").teardown()
+            raise
 
     def rewind(self, step: int) -> None:
         """Both passes stay in the history."""
