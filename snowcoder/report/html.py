@@ -122,7 +122,7 @@ def _plot_marks(axes: Any, marks: _Marks) -> None:
     for number, step in enumerate(marks.restarts):
         axes.axvline(step, color="k", linestyle="--", linewidth=0.8, label="_" * bool(number) + "restart")
     for number, (first, last) in enumerate(marks.windows):
-        axes.axvspan(first, last, color="red", alpha=0.2, label="_" * bool(number) + "window passed over")
+        axes.axvspan(first + 0.5, last + 0.5, color="red", alpha=0.2, label="_" * bool(number) + "passed over")
     for number, step in enumerate(marks.skipped):
         axes.axvline(step, color="red", linewidth=0.8, alpha=0.6, label="_" * bool(number) + "skipped step")
 

@@ -166,10 +166,10 @@ def _checkpoint_lines(status: dict[str, Any]) -> Iterator[str]:
 def _history_lines(status: dict[str, Any]) -> Iterator[str]:
     yield from _listed("restarts", status["restarts"], lambda r: f"{_clock(r['time'])}  {_at(r)}{r['why']}")
     yield from _listed("rollbacks", status["rollbacks"], lambda r: f"{_clock(r['time'])}  {_at(r)}{r['text']}")
-    yield from _listed("skipped steps", status["skipped_steps"], lambda r: f"{_at(r)}{r['why']}")
-    yield from _listed(
-        "windows passed over", status["skipped_windows"], lambda r: f"steps {r['first']} to {r['last']}: {r['why']}"
-    )
+    if status["skipped_windows"]:  # the same steps, by decision
+        yield from _listed("passed over", status["skipped_windows"], lambda r: f"{_window(r)}: {r['why']}")
+    else:
+        yield from _listed("passed over", status["skipped_steps"], lambda r: f"{_at(r)}{r['why']}")
     yield from _listed("warnings", status["warnings"], lambda r: f"{_clock(r['time'])}  {_at(r)}{r['text']}")
 
 
@@ -178,6 +178,12 @@ def _listed(title: str, entries: list[dict[str, Any]], form: Any) -> Iterator[st
         newest = f", the newest {_SHOWN}" if len(entries) > _SHOWN else ""
         yield f"  {title}: {len(entries)}{newest}"
         yield from (f"    {form(entry)}" for entry in entries[-_SHOWN:])
+
+
+def _window(window: dict[str, Any]) -> str:
+    """Steps as metrics.jsonl counts them, from 1."""
+    first, last = window["first"] + 1, window["last"]
+    return f"step {last}" if first == last else f"steps {first} to {last}"
 
 
 def _at(entry: dict[str, Any]) -> str:
