@@ -1,0 +1,368 @@
+"""`snowcoder doctor`: each check finds what it is there for, and a sound run has no problem."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import boto3
+import pytest
+
+from snowcoder.config.compose import load_config
+from snowcoder.config.schema import Config, StorageConfig
+from snowcoder.doctor import clocks, disk, inputs, objects, services, topology, versions
+from snowcoder.doctor.finding import Check
+from snowcoder.doctor.run import examine
+from snowcoder.training.completion import complete_steps, read_record, step_folder
+from tests.tiny import snowcoder, tiny_overrides
+
+PHASES = [
+    "phases.phase1.tokens=1024",
+    "phases.phase1.global_batch=8",
+    "phases.phase1.learning_rate.warmup_steps=1",
+    "phases.phase2.tokens=2048",
+    "phases.phase2.global_batch=8",
+    "phases.phase3.tokens=2048",
+    "phases.phase3.global_batch=8",
+    "parallel=single",
+]
+
+
+BIG = [f"phases.phase{n}.{key}" for n in (1, 2, 3) for key in ("global_batch=4096", "tokens=1e7")]
+
+
+class Trained:
+    """A run whose first phase, two steps long, is trained."""
+
+    def __init__(self, folder: Path, workspace: Path) -> None:
+        shared = [f"tokenizer.dir={workspace}/tokenizer", f"index.dir={workspace}/index", "index.held_out=0.1"]
+        self.folder = folder
+        self.overrides = tiny_overrides(folder, f"storage.root={workspace}/shards", *shared, *PHASES)
+        snowcoder("plan", *self.overrides)
+        snowcoder("train", *self.overrides, "phase=phase1")
+
+    def config(self, *more: str) -> Config:
+        return load_config([*self.overrides, *more])
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Trained:
+    return Trained(tmp_path_factory.mktemp("trained"), workspace)
+
+
+def config_of(folder: Path, *more: str) -> Config:
+    return load_config(tiny_overrides(folder, *PHASES, *more))
+
+
+def found(check: Check, config: Config) -> list[tuple[str, str]]:
+    return [(finding.level, finding.text) for finding in check(config)]
+
+
+def only(check: Check, config: Config) -> tuple[str, str]:
+    (one,) = found(check, config)
+    return one
+
+
+def test_a_sound_run_has_no_problem_and_nothing_is_changed(trained: Trained) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*") if path.is_file()}
+    done = snowcoder("doctor", *trained.overrides)
+    lines = done.stdout.splitlines()
+    assert {line.split()[1] for line in lines[:-1]} >= {
+        *("tokenizer", "inputs", "plan", "checkpoint", "topology", "disk", "shards", "clock", "versions", "cuda")
+    }
+    assert {line.split()[0] for line in lines[:-1]} == {"ok"}
+    assert lines[-1] == "no problem, 0 warning(s)"
+    assert done.stderr == ""
+    assert {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*") if path.is_file()} == before
+
+
+def test_every_problem_is_told_and_the_command_fails(tmp_path: Path) -> None:
+    done = snowcoder("doctor", *tiny_overrides(tmp_path / "run"), "notify.command=no-such-program", check=False)
+    assert done.returncode == 2
+    problems = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("problem")]
+    assert problems == ["tokenizer", "shards", "shards", "shards", "shards", "notify"]
+    assert "6 problem(s), 0 warning(s); the lines above say what to do" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_check_that_the_system_refuses_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / "train").write_text("not a folder")
+    (tmp_path / "train").chmod(0)
+    (tmp_path / "plan").symlink_to("plan")  # a loop
+    findings = list(examine(config_of(tmp_path)))
+    assert ("problem", "checkpoint") in [(finding.level, finding.subject) for finding in findings]
+    assert findings[-1].subject in ("cuda", "notify")
+
+
+def test_inputs_that_do_not_fit_are_one_line_each(trained: Trained) -> None:
+    config = trained.config("model.vocab_size=600", "tokenizer.vocab_size=600", "index.dir=nowhere")
+    levels, texts = zip(*found(inputs.check, config), strict=True)
+    assert levels == ("ok", *["problem"] * 5)
+    assert texts[1].startswith("model.vocab_size=600: the tokenizer in ")
+    assert [text.split(" is not indexed in nowhere/")[0] for text in texts[2:]] == [
+        "source raw",
+        "source selected",
+        "source synthetic_python",
+        "source synthetic_other",
+    ]
+
+
+def test_a_plan_of_another_config(trained: Trained) -> None:
+    level, text = found(inputs.check, trained.config("run.seed=7"))[-1]
+    assert level == "problem"
+    assert "is of another config: run `snowcoder plan` with the same arguments" in text
+
+
+def test_checkpoints_whole_damaged_and_of_another_model(trained: Trained, tmp_path: Path) -> None:
+    here = tmp_path / "run"
+    shutil.copytree(trained.folder / "train", here / "train")
+    shutil.copytree(trained.folder / "plan", here / "plan")
+    config = trained.config(f"run.dir={here}")
+    newest = step_folder(here / "train" / "checkpoints", 2)
+    assert only(inputs.check_checkpoint, config) == ("ok", f"{newest} is whole and fits")
+    level, text = only(inputs.check_checkpoint, trained.config(f"run.dir={here}", "model.rope_theta=5e5"))
+    assert level == "problem"
+    assert "is of another model: model.rope_theta: 10000.0 there, 500000.0 here" in text
+    next(newest.glob("__0_*")).write_bytes(b"cut")
+    (passed_over, none) = found(inputs.check_checkpoint, config)
+    assert passed_over[0] == "warning"
+    assert "has 3 bytes instead of" in passed_over[1]
+    assert none == ("ok", "none yet: training starts from initial weights")
+    level, text = found(inputs.check_checkpoint, trained.config(f"run.dir={here}", "phase=phase2"))[-1]
+    assert level == "problem"
+    assert "finish `phase=phase1` first" in text
+
+
+def test_the_size_of_a_checkpoint_is_the_one_on_disk(trained: Trained) -> None:
+    folder = trained.folder / "train" / "checkpoints"
+    record = read_record(step_folder(folder, complete_steps(folder)[-1]))
+    size = sum(file["bytes"] for file in record["files"])
+    assert disk.checkpoint_bytes(trained.config()) == pytest.approx(size, rel=0.15)
+
+
+def test_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    level, text = only(disk.check, config_of(tmp_path / "not" / "yet", "model.layers=200000"))
+    assert level == "problem"
+    assert "6 checkpoints" in text  # 2 kept, 3 ends of phases, and the one being written
+    assert f"free in {tmp_path}" in text
+    config = config_of(tmp_path, "phase=phase1", "checkpoint.keep=7")
+    need = 9 * disk.checkpoint_bytes(config)
+    usage = shutil.disk_usage(tmp_path)
+    for free, expected in [(need - 1, "problem"), (need + 1, "warning"), (2 * need, "ok")]:
+        monkeypatch.setattr(disk.shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        assert only(disk.check, config)[0] == expected
+    (tmp_path / "train" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "train" / "checkpoints" / "data").write_bytes(b"x" * 1000)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage._replace(free=need - 900))
+    assert only(disk.check, config)[0] == "warning"  # what is there already needs no space
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    level, text = only(disk.check, config_of(Path("/proc/self/run")))
+    assert level == "problem"
+    assert text.startswith("cannot write in /proc")
+
+
+@pytest.fixture
+def bucket(s3: tuple[StorageConfig, str], tmp_path: Path, workspace: Path) -> list[str]:
+    """Overrides with shards of all sources on a real S3 server."""
+    storage, url = s3
+    client = boto3.Session().client("s3", endpoint_url=storage.endpoint)
+    for path in (workspace / "shards").rglob("*.parquet"):
+        name = path.relative_to(workspace / "shards")
+        client.upload_file(str(path), url.removeprefix("s3://"), f"{tmp_path.name}/{name}")
+    return ["storage=s3", f"storage.endpoint={storage.endpoint}", f"storage.root={url}/{tmp_path.name}"]
+
+
+def test_shards_on_s3_are_listed_and_read(tmp_path: Path, bucket: list[str]) -> None:
+    findings = found(objects.check_shards, config_of(tmp_path, *bucket))
+    assert [level for level, _ in findings] == ["ok"] * 4
+    assert findings[0][1].startswith("raw: 1 shard(s) of 0.00 GiB in s3://tests-")
+
+
+def test_shards_that_are_not_there_or_not_what_they_are_called(tmp_path: Path, bucket: list[str]) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "a.jsonl.zst").write_text("plain text")
+    wrong = ["index.sources.raw.shards=" + str(broken), "index.sources.selected.shards=s3://no-such-bucket/x"]
+    one, two, *others = found(objects.check_shards, config_of(tmp_path, *bucket, *wrong))
+    assert one == ("problem", f"raw: {broken}/a.jsonl.zst does not begin as its name says; is it corrupt?")
+    assert two[0] == "problem"
+    assert "there is no bucket no-such-bucket" in two[1]
+    assert [level for level, _ in others] == ["ok", "ok"]
+
+
+def test_shards_of_an_indexed_source_may_be_gone(trained: Trained) -> None:
+    config = trained.config("phase=phase1", "index.sources.raw.shards=/nowhere")
+    level, text = only(objects.check_shards, config)
+    assert level == "warning"
+    assert "training does not read them" in text
+
+
+def test_a_server_that_does_not_answer_is_told_soon(tmp_path: Path, bucket: list[str]) -> None:
+    config = config_of(tmp_path, *bucket, "storage.endpoint=http://127.0.0.1:9", "phase=phase1")
+    level, text = only(objects.check_shards, config)
+    assert level == "problem"
+    assert "nothing answers at http://127.0.0.1:9" in text
+    assert found(clocks.check, config) == [("ok", "within 5 s of the file system of run.dir")]
+
+
+def test_upload_rights_are_tried_and_leave_nothing_behind(
+    tmp_path: Path, s3: tuple[StorageConfig, str], bucket: list[str]
+) -> None:
+    place = f"{s3[1]}/upload-{tmp_path.name}"
+    config = config_of(tmp_path, *bucket, f"checkpoint.upload={place}")
+    assert only(objects.check_upload, config) == ("ok", f"{place}: an object was written, read and deleted")
+    client = boto3.Session().client("s3", endpoint_url=s3[0].endpoint)
+    listed = client.list_objects_v2(Bucket=s3[1].removeprefix("s3://"), Prefix=f"upload-{tmp_path.name}")
+    assert listed["KeyCount"] == 0
+    nowhere = config_of(tmp_path, *bucket, "checkpoint.upload=s3://no-such-bucket/x")
+    (finding,) = [f for f in examine(nowhere) if f.subject == "upload"]
+    assert (finding.level, "no-such-bucket" in finding.text) == ("problem", True)
+    assert found(objects.check_upload, config_of(tmp_path, *bucket)) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "level"), [(0.0, "ok"), (4.0, "ok"), (-60.0, "warning"), (61.0, "warning"), (-301.0, "problem")]
+)
+def test_how_far_a_clock_may_be_off(ahead: float, level: str) -> None:
+    finding = clocks.compare("the S3 server", ahead)
+    assert finding.level == level
+    if level != "ok":
+        assert f"is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine" in finding.text
+
+
+@pytest.fixture
+def server_of_tomorrow() -> Iterator[str]:
+    """Answers, and refuses, with a Date that is wrong; a real server's date cannot be set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(403)
+            self.end_headers()
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return "Fri, 01 Jan 2100 00:00:00 GMT"
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_the_clock_is_compared_with_s3_and_the_file_system(
+    tmp_path: Path, bucket: list[str], server_of_tomorrow: str
+) -> None:
+    good = found(clocks.check, config_of(tmp_path, *bucket))
+    assert good == [("ok", "within 5 s of the file system of run.dir"), ("ok", "within 5 s of the S3 server")]
+    _, (level, text) = found(clocks.check, config_of(tmp_path, *bucket, f"storage.endpoint={server_of_tomorrow}"))
+    assert level == "problem"
+    assert text.startswith("the S3 server is ")
+
+
+def test_ranks_against_this_machine(tmp_path: Path) -> None:
+    assert only(topology.check, config_of(tmp_path))[0] == "ok"
+    level, text = only(topology.check, config_of(tmp_path, "parallel.data=4096", "parallel.micro_batch=1", *BIG))
+    assert level != "ok"
+    assert text.startswith("4096 rank(s) on this machine, which has ")
+
+
+    f"phases.{phase}.{key}" for phase in ("phase1", "phase2", "phase3") for key in ("global_batch=4096", "tokens=1e7")
+]
+
+
+def test_ranks_against_the_header_of_the_job_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no sinfo
+    config = config_of(tmp_path, "launch=slurm", "phase=phase1", *BIG, "parallel.data=128")
+    (level, text), without = found(topology.check, config)
+    assert (level, text) == ("ok", "slurm/phase1.sh asks for 16 node(s) of 8 rank(s), as `parallel` does (128)")
+    assert without == ("warning", "sinfo is not on this machine: the cluster's nodes cannot be checked")
+    for ranks, options in [(16, "--nodes=2"), (2, "--nodes=1 --ntasks-per-node=2")]:
+        config = config_of(tmp_path, "launch=slurm", "phase=phase1", *BIG, f"parallel.data={ranks}")
+        (level, text), _ = found(topology.check, config)
+        assert level == "warning"
+        assert f"`parallel` makes {ranks}: `sbatch {options} slurm/phase1.sh ...`" in text
+    monkeypatch.chdir(tmp_path)
+    assert "no slurm/<phase>.sh here" in found(topology.check, config)[0][1]
+
+
+@pytest.mark.parametrize(
+    ("gres", "gpus"), [("(null)", 0), ("gpu:8", 8), ("gpu:h100:8(S:0-1)", 8), ("gpu:a100:4,gpu:v100:2,nvme:9", 6)]
+)
+def test_gpus_of_a_node(gres: str, gpus: int) -> None:
+    assert topology._gpus(gres) == gpus
+
+
+def test_versions_of_this_environment_are_in_range(tmp_path: Path) -> None:
+    levels = dict(found(versions.check, config_of(tmp_path)))
+    assert "problem" not in levels
+    assert found(versions.check, config_of(tmp_path))[0][1].startswith(f"Python {sys.version.split()[0]}, torch 2.")
+
+
+def test_a_version_out_of_range_a_missing_package_and_fp8_without_its_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = versions.installed
+    odd = {"torch": "1.13", "tqdm": None, "transformer-engine": None, "hypothesis": "1.0"}
+    monkeypatch.setattr(versions, "installed", lambda name: odd[name] if name in odd else there(name))
+    texts = [text for level, text in found(versions.check, config_of(tmp_path, "precision=fp8")) if level == "problem"]
+    assert sorted(text.split(":")[0] for text in texts) == [
+        "hypothesis 1.0",
+        "precision.fp8=tensorwise needs Transformer Engine",
+        "torch 1.13",
+        "tqdm is not installed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "level"),
+    [
+        ("true", "ok"),
+        ("CHANNEL=ops curl-not-there --data x", "problem"),
+        ("echo $SNOWCODER_EVENT | mail -s run me@example.org", "ok"),
+        ('mail "unfinished', "problem"),
+        ("# nothing", "problem"),
+    ],
+)
+def test_the_program_of_the_hook(tmp_path: Path, command: str, level: str) -> None:
+    config = config_of(tmp_path)
+    notify = config.notify.model_copy(update={"command": command})
+    assert only(services.check_notify, config.model_copy(update={"notify": notify}))[0] == level
+
+
+def test_the_hook_is_not_run_and_its_events_must_exist(tmp_path: Path) -> None:
+    touch = f"notify.command='touch {tmp_path}/ran'"
+    (one, two) = found(services.check_notify, config_of(tmp_path, touch, "notify.events=[fialed]"))
+    assert one[0] == "problem"
+    assert one[1].startswith("notify.events: 'fialed' is no event; allowed: started, ")
+    assert two[0] == "ok"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_mlflow_and_wandb_must_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow", reason="mlflow-skinny is not installed")
+    pytest.importorskip("wandb", reason="wandb is not installed")
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(name, "set back after the test")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    config = config_of(tmp_path, "logging.wandb=project", "logging.mlflow=experiment")
+    wandb, mlflow = found(services.check_logging, config)
+    assert wandb == ("ok", "W&B project project, mode offline")
+    assert mlflow[0] == "problem"
+    assert mlflow[1].startswith("MLflow does not answer (")
+    assert "secret" not in mlflow[1]
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlflow")
+    assert found(services.check_logging, config)[1] == ("ok", "MLflow answers; experiment experiment")
