@@ -19,6 +19,8 @@ import pytest
 
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import StorageConfig
+from snowcoder.demo.s3_server import _command, _free_ports, find_program
+from snowcoder.demo.s3_server import _wait as _wait_for_bucket
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +88,46 @@ def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
         except OSError:
             time.sleep(0.1)
     pytest.fail(f"ministack did not start:\n{log.read_text()[-2000:]}")
+
+
+def seaweedfs_installed() -> bool:
+    return find_program() is not None
+
+
+class S3Server:
+    """SeaweedFS that can be killed and started again on its data, at the same address.
+
+    Its keys are in the environment as long as it is entered.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._ports = folder, _free_ports(10)
+        self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
+        self.keys = {"AWS_ACCESS_KEY_ID": "a-key-of-tests", "AWS_SECRET_ACCESS_KEY": "a-secret-of-tests"}
+        self._environment = pytest.MonkeyPatch()
+
+    def __enter__(self) -> S3Server:
+        self._folder.mkdir(parents=True)
+        for name, value in {**self.keys, "AWS_DEFAULT_REGION": "us-east-1", "no_proxy": "127.0.0.1"}.items():
+            self._environment.setenv(name, value)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._environment.undo()
+        self.kill()
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        with (self._folder / "server.log").open("a") as log:
+            self._process = subprocess.Popen(
+                _command(self._folder, self._ports), stdout=log, stderr=log, env={**os.environ, **self.keys}
+            )
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self.keys.items():
+                environment.setenv(name, value)
+            _wait_for_bucket(self._process, self.endpoint, self._folder / "server.log")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()

@@ -6,7 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from faulty_proxy import FaultyProxy
+from faulty_proxy import Fault, FaultyProxy
 
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import OperationError, UserError
@@ -108,9 +108,9 @@ def test_a_body_that_breaks_off_is_continued(
     s3_store: S3Store, proxied: S3Store, proxy: FaultyProxy, fault: str
 ) -> None:
     s3_store.write("object", noise(6 * MIB + 99))
-    proxy.faults = [(fault, 100_000), (fault, 700_000), (fault, 1_500_000)]
+    proxy.faults = [Fault(fault, 100_000), Fault(fault, 700_000), Fault(fault, 900_000)]
     assert fetched(proxied, "object") == noise(6 * MIB + 99)
-    proxy.faults = [(fault, 200_000)]
+    proxy.faults = [Fault(fault, 200_000)]
     assert proxied.read("object") == noise(6 * MIB + 99)
     assert proxy.faults == []
 
@@ -121,7 +121,7 @@ def test_a_body_that_stalls_is_continued(
     monkeypatch.setattr("snowcoder.storage.s3._STALL_SECONDS", 2)
     s3_store.write("object", noise(3 * MIB))
     proxied = S3Store(s3_store.url, s3[0].model_copy(update={"endpoint": proxy.endpoint}))
-    proxy.faults = [("stall", 300_000)]
+    proxy.faults = [Fault("stall", 300_000)]
     assert fetched(proxied, "object") == noise(3 * MIB)
     assert proxy.faults == []
 
@@ -130,14 +130,17 @@ def test_a_body_that_always_breaks_off_is_an_error_that_says_where(
     s3_store: S3Store, proxied: S3Store, proxy: FaultyProxy
 ) -> None:
     s3_store.write("object", noise(9 * MIB))
-    proxy.faults = [("close", 50_000)] * 100
+    proxy.faults = [Fault("close", 50_000)] * 100
     with pytest.raises(OperationError, match=r"object broke off at byte \d+ .* after 4 attempts"):
         fetched(proxied, "object")
 
 
 def test_a_server_that_hangs_up_is_an_error_that_says_where(proxied: S3Store, proxy: FaultyProxy) -> None:
-    proxy.faults = [("close", 0)] * 100
+    proxy.faults = [Fault("lose reply")] * 100
     with pytest.raises(OperationError, match=r"^cannot list s3://\S+: ConnectionClosedError$"):
+        proxied.list()
+    proxy.faults = [Fault("close", 0)] * 100  # which botocore takes for an empty listing
+    with pytest.raises(OperationError, match=r"^cannot list s3://\S+: the answers make no sense; check storage\.end"):
         proxied.list()
 
 
