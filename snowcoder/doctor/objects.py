@@ -65,7 +65,8 @@ def _look(url: str, storage: StorageConfig) -> str:
 
 def _first_bytes(store: Store, info: ObjectInfo) -> bytes:
     if isinstance(store, S3Store):
-        return store._call("read", info.key, lambda: bytes(next(store._chunks(info, 0, min(16, info.bytes)), b"")))
+        where = {"Bucket": store.bucket, "Key": store.prefix + info.key, "Range": "bytes=0-15"}
+        return store._call("read", info.key, lambda: store.client.get_object(**where)["Body"].read())
     try:
         with (Path(store.url) / info.key).open("rb") as file:
             return file.read(16)

@@ -15,7 +15,7 @@ import torch
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level, phases_of
 
-_SINFO_SECONDS = 20
+_SINFO_SECONDS = 10
 _OUT_OF_USE = re.compile("down|drain|fail|maint|unk|no_resp", re.IGNORECASE)
 
 

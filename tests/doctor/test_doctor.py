@@ -277,10 +277,6 @@ def test_ranks_against_this_machine(tmp_path: Path) -> None:
     assert text.startswith("4096 rank(s) on this machine, which has ")
 
 
-    f"phases.{phase}.{key}" for phase in ("phase1", "phase2", "phase3") for key in ("global_batch=4096", "tokens=1e7")
-]
-
-
 def test_ranks_against_the_header_of_the_job_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no sinfo
     config = config_of(tmp_path, "launch=slurm", "phase=phase1", *BIG, "parallel.data=128")
