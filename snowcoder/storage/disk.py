@@ -51,6 +51,10 @@ class DiskStore:
         with _failing_as("write", self.root / key), atomic_path(self.root / key) as temporary:
             shutil.copyfile(path, temporary)
 
+    def delete(self, key: str) -> None:
+        with _failing_as("remove", self.root / key):
+            (self.root / key).unlink(missing_ok=True)
+
     def _info(self, path: Path) -> ObjectInfo:
         stat = path.stat()
         return ObjectInfo(path.relative_to(self.root).as_posix(), stat.st_size, str(stat.st_mtime_ns))

@@ -139,11 +139,18 @@ class S3Store:
 
         self._call("write", key, lambda: self._repeated(upload))
 
+    def delete(self, key: str) -> None:
+        def remove() -> None:
+            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+
+        self._call("remove", key, remove)
+
     def _repeated(self, put: Callable[[], None]) -> None:
         """Write the whole object again where botocore's tries of one request do not help."""
         for left in reversed(range(self.config.attempts)):
             try:
-                return put()
+                put()
+                return
             except ClientError as error:
                 if _code(error) not in _WRITE_AGAIN or not left:
                     raise

@@ -47,6 +47,9 @@ class Store(Protocol):
     def write_file(self, key: str, path: Path) -> None:
         """Like `write`, from a file of any size."""
 
+    def delete(self, key: str) -> None:
+        """Remove an object, if it is there."""
+
 
 def open_store(url: str, config: StorageConfig) -> Store:
     """The store at `url`: s3://bucket/prefix or a folder."""

@@ -55,6 +55,14 @@ def test_listing_is_sorted_relative_and_complete(store: Store) -> None:
     assert store.stat("b") is None
 
 
+def test_a_deleted_object_is_gone_and_may_be_deleted_again(store: Store) -> None:
+    store.write("folder/one", b"1")
+    store.write("folder/two", b"2")
+    for _ in range(2):
+        store.delete("folder/one")
+    assert [info.key for info in store.list()] == ["folder/two"]
+
+
 def test_a_prefix_does_not_show_its_neighbour(s3: tuple[StorageConfig, str], s3_url: str) -> None:
     S3Store(f"{s3_url}/raw", s3[0]).write("one", b"1")
     S3Store(f"{s3_url}/raw2", s3[0]).write("two", b"2")
