@@ -1,0 +1,138 @@
+"""Builds that are killed, run out of room, or read from a server under fire end in the bytes of an undisturbed one."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from index_helpers import times, tree, write_shard
+
+from snowcoder.config.schema import Config, StorageConfig
+from snowcoder.errors import OperationError
+from snowcoder.index import build, verify
+from snowcoder.storage.s3 import S3Store
+from tests.storage.faulty_proxy import Fault, faulty_proxy
+
+Configure = Callable[..., Config]
+Rows = list[dict[str, str]]
+
+
+def build_until_killed(seconds: float, *words: str) -> bool:
+    """Start a build and SIGKILL it after `seconds` of work; whether it had ended before."""
+    command = [sys.executable, "-m", "snowcoder", "index", "build", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.wait(seconds) == 0, process.communicate()
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def kill_at_random(kills: int, folder: Path, words: list[str], longest: float) -> int:
+    """How many of the kills came before the end, each of which leaves the work to the next build."""
+    chance, early = random.Random(6), 0
+    for _ in range(kills):
+        # Starting takes most of the time: the points of interest lie after it.
+        if build_until_killed(chance.uniform(0.4, 1.0) * longest, *words):
+            (folder / "manifest.json").unlink()
+            for record in list((folder / "records").iterdir())[::2]:
+                record.unlink()
+        else:
+            early += 1
+    return early
+
+
+def check_kills(kills: int, tmp_path: Path, configure: Configure, overrides: list[str]) -> None:
+    begun = time.monotonic()
+    undisturbed = f"index.dir={tmp_path / 'undisturbed'}"
+    subprocess.run([sys.executable, "-m", "snowcoder", "index", "build", *overrides, undisturbed], check=True)
+    longest = time.monotonic() - begun
+    assert kill_at_random(kills, tmp_path / "index" / "raw", overrides, longest) >= kills // 2
+    build.run(configure())
+    assert tree(tmp_path / "index") == tree(tmp_path / "undisturbed")
+    verify.run(configure())
+
+
+@pytest.fixture
+def many(shards: Path, rows: Rows) -> None:
+    for number in range(12):
+        write_shard(shards / f"part-{number:02d}.parquet", rows[number::6] * 8)
+
+
+@pytest.mark.usefixtures("many")
+def test_killed_at_any_point_it_ends_in_the_same_bytes(
+    tmp_path: Path, configure: Configure, overrides: list[str]
+) -> None:
+    check_kills(4, tmp_path, configure, overrides)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("many")
+def test_killed_many_times_it_ends_in_the_same_bytes(
+    tmp_path: Path, configure: Configure, overrides: list[str]
+) -> None:
+    check_kills(24, tmp_path, configure, overrides)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_named_and_the_build_goes_on_when_there_is_room(
+    tmp_path: Path, configure: Configure, small_disk: Path
+) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    build.run(configure(f"index.dir={undisturbed}"))
+    size = sum(len(data) for data in tree(undisturbed).values())
+    subprocess.run(["mount", "-o", f"remount,size={size * 2 // 3}", small_disk], check=True)
+    here = configure(f"index.dir={small_disk}", "index.workers=1")
+    told = rf"cannot write in {small_disk}/raw: No space left on device\. What is finished stays; make room there and"
+    with pytest.raises(OperationError, match=told) as caught:
+        build.run(here)
+    assert "Traceback" not in str(caught.value)
+    finished = times(small_disk / "raw" / "records")
+    assert 0 < len(finished) < 6
+    assert not (small_disk / "raw" / "manifest.json").exists()
+    with pytest.raises(OperationError, match=told):
+        build.run(here)
+    subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
+    build.run(here)
+    after = times(small_disk / "raw" / "records")
+    assert {name: after[name] for name in finished} == finished
+    assert tree(small_disk) == tree(undisturbed)
+
+
+def test_through_a_network_under_fire_it_builds_the_same(
+    tmp_path: Path, configure: Configure, shards: Path, s3: tuple[StorageConfig, str]
+) -> None:
+    storage, bucket = s3
+    url = f"{bucket}/under-fire"
+    for path in shards.iterdir():
+        S3Store(url, storage).write_file(path.name, path)
+    with faulty_proxy(storage.endpoint or "") as proxy:
+        proxy.faults = [Fault(kind, 99, "GET", "list-type") for kind in ("503", "close", "flip", "lose reply")]
+        kinds = ("503", "reset", "close", "flip", "lose reply", "flip head")
+        for shard, kind in enumerate(kinds):
+            proxy.faults += [Fault(kind, 0, "GET", f"part-{shard}"), Fault("flip", 999, "GET", f"part-{shard}")]
+            proxy.faults += [Fault(kinds[shard - 1], 0, "GET", f"part-{shard}")]
+        words = [f"index.sources.raw.shards={url}", "storage=s3", "storage.attempts=10", "storage.part_mib=1"]
+        build.run(configure(*words, f"storage.endpoint={proxy.endpoint}"))
+        assert proxy.faults == []
+    build.run(configure(*words, f"storage.endpoint={storage.endpoint}", f"index.dir={tmp_path / 'undisturbed'}"))
+    assert tree(tmp_path / "index") == tree(tmp_path / "undisturbed")
