@@ -80,24 +80,31 @@ def test_a_hook_that_hangs_is_a_warning_even_if_it_left_children(
 
 
 WRITER = """
-import sys
+import sys, time
+from pathlib import Path
 from snowcoder.config.compose import load_config
 from snowcoder.training.events import Events
-log = Events(load_config(sys.argv[2:]))
-for number in range(300):
-    log.add("warning", sys.argv[1] * 2000, number)
+letter, gate, *overrides = sys.argv[1:]
+log = Events(load_config(overrides))
+Path(gate, letter).touch()
+while len(list(Path(gate).iterdir())) < 2:
+    time.sleep(0.001)
+for number in range(1000):
+    log.add("warning", letter * 2000, number)
 """
 
 
 def test_lines_of_two_writers_do_not_mix(tmp_path: Path) -> None:
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, letter, *tiny_overrides(tmp_path)]) for letter in ("a", "b")
-    ]
+    """They begin together."""
+    (tmp_path / "gate").mkdir()
+    overrides = tiny_overrides(tmp_path / "run")
+    command = [sys.executable, "-c", WRITER]
+    writers = [subprocess.Popen([*command, letter, str(tmp_path / "gate"), *overrides]) for letter in ("a", "b")]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
-    found = read_events(tmp_path)
+    found = read_events(tmp_path / "run")
     for letter in ("a", "b"):
-        assert [event.step for event in found if event.text == letter * 2000] == list(range(300))
-    assert len(found) == 600
+        assert [event.step for event in found if event.text == letter * 2000] == list(range(1000))
+    assert len(found) == 2000
 
 
 def append(folder: Path, data: bytes) -> None:
