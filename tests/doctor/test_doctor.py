@@ -207,7 +207,7 @@ def test_shards_of_an_indexed_source_may_be_gone(trained: Trained) -> None:
     assert "training does not read them" in text
 
 
-def test_a_server_that_does_not_answer_is_told_soon(tmp_path: Path, bucket: list[str]) -> None:
+def test_a_server_that_does_not_answer(tmp_path: Path, bucket: list[str]) -> None:
     config = config_of(tmp_path, *bucket, "storage.endpoint=http://127.0.0.1:9", "phase=phase1")
     level, text = only(objects.check_shards, config)
     assert level == "problem"
@@ -324,6 +324,7 @@ def test_a_version_out_of_range_a_missing_package_and_fp8_without_its_engine(
     ("command", "level"),
     [
         ("true", "ok"),
+        ("CHANNEL=ops true", "ok"),
         ("CHANNEL=ops curl-not-there --data x", "problem"),
         ("echo $SNOWCODER_EVENT | mail -s run me@example.org", "ok"),
         ('mail "unfinished', "problem"),
