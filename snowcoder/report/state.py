@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from snowcoder.report.records import Records
@@ -17,6 +17,7 @@ STATES = {
     "ended": "finished",
 }
 _NO_CONFIG_SILENCE = 300.0
+_SAME_MOMENT = 5.0
 
 
 class State(NamedTuple):
@@ -30,7 +31,9 @@ class State(NamedTuple):
 def state_of(records: Records, now: datetime) -> State:
     turns = [event for event in records.events if event.kind in STATES]
     name, since, why = "not started", None, "`snowcoder train` has not begun"
-    if turns:
+    if turns and turns[-1].kind != "started" and _went_on(records, turns[-1].time):
+        name, why = "running", "its steps are newer than the last end in events.log"
+    elif turns:
         name, since, why = STATES[turns[-1].kind], turns[-1].time, turns[-1].text
     elif records.last and records.run_spans and records.last["step"] >= records.run_spans[-1].end:
         name, since, why = "finished", records.metrics_time, "all steps are done"
@@ -41,6 +44,11 @@ def state_of(records: Records, now: datetime) -> State:
     signs = [time for time in (records.metrics_time, *(event.time for event in records.events[-1:])) if time]
     silent = max(0.0, (now - max(signs)).total_seconds()) if signs else None
     return State(name, since, why, silent, silent is None or silent > patience(records))
+
+
+def _went_on(records: Records, end: datetime) -> bool:
+    """Whether steps were recorded after an end; times in events.log have whole seconds."""
+    return records.metrics_time is not None and records.metrics_time > end + timedelta(seconds=_SAME_MOMENT)
 
 
 def patience(records: Records) -> float:

@@ -57,6 +57,18 @@ def test_the_state_is_that_of_the_last_turn_in_the_events(make_run: MakeRun, eve
     assert text_of(run.folder).startswith(f"{run.folder}: {state}")
 
 
+def test_steps_after_an_end_mean_that_it_goes_on(make_run: MakeRun) -> None:
+    """Also where the start was not recorded."""
+    run = make_run()
+    run.events.add("started", "from initial weights")
+    run.steps(3)
+    run.events.add("failed", "rank 1 was lost")
+    assert status_of(run.folder)["state"] == "failed"
+    log = run.folder / "events.log"
+    log.write_text(log.read_text().replace(f"{datetime.now(UTC):%Y}-", "2025-"))
+    assert status_of(run.folder)["state"] == "running"
+
+
 def test_a_running_run_without_a_sign_of_life_says_so(make_run: MakeRun) -> None:
     run = make_run("launch.silent_seconds=60")
     run.events.add("started", "from initial weights")
