@@ -8,6 +8,11 @@
 #SBATCH --cpus-per-task=12
 #SBATCH --exclusive
 #SBATCH --output=%x-%j.log
+#SBATCH --open-mode=append
+#SBATCH --time=2-00:00:00
+# Five minutes before the time limit: ranks save, and the job goes back to the queue by itself.
+#SBATCH --signal=B:USR1@300
+#SBATCH --requeue
 set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:?run this by sbatch from the folder of the project}"
 . slurm/environment.sh

@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 from snowcoder.config.schema import Config
+from snowcoder.training import signals
 from snowcoder.training.events import Events
 from snowcoder.training.pulse import ADDRESS, Listener
 from snowcoder.training.watch import Ended, Fault, watch
@@ -16,14 +17,15 @@ from snowcoder.training.watch import Ended, Fault, watch
 def run_ranks(command: list[str], config: Config) -> None:
     """Run `command` once a rank, and return when all have ended well."""
     listener = Listener("127.0.0.1", bind="127.0.0.1")
-    ranks = LocalRanks(command, config, {ADDRESS: listener.address})
-    try:
-        watch(ranks, listener, config.launch)
-    except Fault as fault:
-        Events(config).add("failed", str(fault))
-        raise
-    finally:
-        ranks.kill()
+    with signals.caught() as inbox:
+        ranks = LocalRanks(command, config, {ADDRESS: listener.address})
+        try:
+            watch(ranks, listener, inbox, config.launch)
+        except Fault as fault:
+            Events(config).add("failed", str(fault))
+            raise
+        finally:
+            ranks.kill()
 
 
 class LocalRanks:

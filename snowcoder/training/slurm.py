@@ -11,6 +11,7 @@ from pathlib import Path
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, Stopped, UserError
+from snowcoder.training import signals
 from snowcoder.training.events import Events, read_events
 from snowcoder.training.pulse import ADDRESS, Listener
 from snowcoder.training.watch import Ended, Fault, watch
@@ -23,14 +24,17 @@ def run_ranks(command: list[str], config: Config) -> None:
     check_job(config)
     job, hosts = os.environ["SLURM_JOB_ID"], scontrol("show", "hostnames").split()
     listener = Listener(hosts[0], bind="")
-    ranks = SlurmRanks(command, hosts[0], int(job), {ADDRESS: listener.address})
     events = Events(config)
-    try:
-        watch(ranks, listener, config.launch)
-    except Stopped:
-        _go_on_later(job, events)
-    except Fault as fault:
-        _try_again(job, config, events, fault)
+    with signals.caught() as inbox:  # to the end: a requeue sends this process SIGTERM before it has told the log
+        ranks = SlurmRanks(command, hosts[0], int(job), {ADDRESS: listener.address})
+        try:
+            watch(ranks, listener, inbox, config.launch)
+        except Stopped:
+            _go_on_later(job, events)
+        except Fault as fault:
+            if _state(job) != "RUNNING":
+                raise OperationError(f"Slurm ended job {job} before the ranks had saved: {fault}") from None
+            _try_again(job, config, events, fault)
 
 
 def check_job(config: Config) -> None:
@@ -79,8 +83,7 @@ def _try_again(job: str, config: Config, events: Events, fault: Fault) -> None:
             f"{fault}\n{text}: not tried again. The same sbatch goes on from the newest valid checkpoint"
         )
     print(f"snowcoder: {fault}", file=sys.stderr, flush=True)
-    if _state(job) == "RUNNING":
-        _requeue(job, events, f"after a fault, {times} since the last checkpoint", fault.hosts)
+    _requeue(job, events, f"after a fault, {times} since the last checkpoint", fault.hosts)
 
 
 def _failures_in_a_row(run: Path) -> int:
@@ -106,14 +109,9 @@ def _avoid(job: str, bad: set[str]) -> bool:
     """Keep the job from `bad` nodes if the others of its partition can hold it. Only a pending job can be told."""
     about = dict(word.split("=", 1) for word in scontrol("show", "job", job).split() if "=" in word)
     excluded = bad | set(_names(about.get("ExcNodeList", "(null)")))
-    states = subprocess.run(
-        ["sinfo", "--noheader", "--Node", f"--partition={about['Partition']}", "--format=%N %T"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    nodes = _ask("sinfo", "--noheader", "--Node", f"--partition={about['Partition']}", "--format=%N %T").split()
     ours = set(scontrol("show", "hostnames").split())
-    usable = {name for name, state in zip(states[::2], states[1::2], strict=True) if state == "idle" or name in ours}
+    usable = {name for name, state in zip(nodes[::2], nodes[1::2], strict=True) if state == "idle" or name in ours}
     if not bad or len(usable - excluded) < len(ours):
         return False
     scontrol("update", f"JobId={job}", f"ExcNodeList={','.join(sorted(excluded))}")
@@ -131,7 +129,12 @@ def _state(job: str) -> str:
 
 def scontrol(*words: str) -> str:
     """Output of scontrol; its failure is an `OperationError`."""
-    done = subprocess.run(["scontrol", *words], capture_output=True, text=True, check=False)
+    return _ask("scontrol", *words)
+
+
+def _ask(*command: str) -> str:
+    with signals.blocked():  # a job that is being requeued gets SIGTERM in all its processes
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise OperationError(f"scontrol {' '.join(words)}: {done.stderr.strip()}")
+        raise OperationError(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections import deque
 from typing import NamedTuple, Protocol
 
 from snowcoder.config.schema import LaunchConfig
 from snowcoder.errors import OperationError, Stopped, UserError
-from snowcoder.training import signals
 from snowcoder.training.pulse import Beat, Listener, tell
 
 _LOOK_SECONDS = 0.2
@@ -37,19 +37,19 @@ class Fault(OperationError):
         self.hosts = hosts or set()
 
 
-def watch(ranks: Ranks, listener: Listener, config: LaunchConfig) -> None:
-    """Return when all ranks are done, passing on to them the signals that ask to stop.
+def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config: LaunchConfig) -> None:
+    """Return when all ranks are done, passing on to them the signals of `inbox`.
 
     Raises `Fault`; `UserError` if they refused to start; `Stopped` if they did as a signal said.
     """
     told: list[signal.Signals] = []
-    with signals.held():
-        while (ended := ranks.poll()) is None:
-            listener.listen()
-            _check_signs_of_life(listener, config)
-            if number := signals.received(_LOOK_SECONDS):
-                _pass_on(ranks, number, told)
+    while (ended := ranks.poll()) is None:
         listener.listen()
+        _check_signs_of_life(listener, config)
+        while inbox:
+            _pass_on(ranks, inbox.popleft(), told)
+        time.sleep(_LOOK_SECONDS)
+    listener.listen()
     _conclude(ended, listener)
 
 

@@ -42,3 +42,11 @@ def _work(task: str, resolved: str, *arguments: str) -> None:
 
 if __name__ == "__main__":
     main()
+elif (
+    __name__ == "__mp_main__"
+):  # a helper of a save: it would outlive its rank, or die of a signal before the save ends
+    from snowcoder.training import signals
+    from snowcoder.training.environment import die_with_parent
+
+    die_with_parent()
+    signals.hold()

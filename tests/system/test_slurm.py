@@ -1,23 +1,17 @@
-"""The job scripts of slurm/ on a real two-node Slurm: phases chain, failures end a job and say why."""
+"""The job scripts of slurm/ on a real Slurm, over two nodes: phases chain, and mistakes are refused."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from snowcoder.config.compose import read_config
+from tests.system.jobs import SIZE
 from tests.system.slurm.cluster import Cluster
-from tests.tiny import curve, snowcoder, steps_of, tiny_overrides
+from tests.tiny import curve, snowcoder, tiny_overrides
 
 pytestmark = pytest.mark.slurm
-# One core of each node instead of the headers' eight GPUs of sixteen nodes.
-SIZE = ["--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=0", "--cpus-per-task=1"]
 FEW_STEPS = [
     "parallel=tp2",
     "optimizer.lr=3e-4",
@@ -29,12 +23,6 @@ FEW_STEPS = [
     "phases.phase3.tokens=2048",
     "phases.phase3.global_batch=8",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _this_environment(monkeypatch: pytest.MonkeyPatch, slurm: Cluster) -> None:
-    """Jobs use the environment that runs the tests."""
-    monkeypatch.setitem(slurm.environment, "SNOWCODER_VENV", sys.prefix)
 
 
 def planned(folder: Path, workspace: Path, *more: str) -> list[str]:
@@ -72,29 +60,3 @@ def test_a_job_of_the_wrong_size_is_refused(tmp_path: Path, workspace: Path, slu
     ended = slurm.wait(job, seconds=120)
     assert "the job has 2 tasks, but tensor x pipeline x context x data of `parallel` is 4" in ended.log
     assert ended.code == 2, ended.log
-
-
-def test_a_killed_rank_ends_the_job(tmp_path: Path, workspace: Path, slurm: Cluster) -> None:
-    repeat = [f"phases.{phase}.sources.raw.max_epochs=1000" for phase in ("phase1", "phase2")]
-    endless = planned(tmp_path, workspace, "phases.phase1.tokens=30e6", *repeat)
-    job = slurm.submit(*SIZE, "slurm/phase1.sh", *endless)
-    deadline = time.monotonic() + 120
-    while not steps_of(tmp_path):
-        assert time.monotonic() < deadline, slurm.log_of(job)
-        time.sleep(0.1)
-    os.kill(process_of_rank(1, tmp_path), signal.SIGKILL)
-    ended = slurm.wait(job, seconds=30)
-    assert ended.code == 1, ended.log
-    assert "node2: task 1: Killed" in ended.log
-    assert f"a rank of job {job} was killed by signal 9" in ended.log
-
-
-def process_of_rank(rank: int, folder: Path) -> int:
-    """The worker process of the run in `folder` that Slurm numbered `rank`."""
-    workers = [
-        process
-        for process in psutil.process_iter()
-        if "snowcoder.training.worker" in (words := process.cmdline()) and f"{folder}/resolved.yaml" in words
-    ]
-    (pid,) = [process.pid for process in workers if process.environ().get("SLURM_PROCID") == str(rank)]
-    return pid

@@ -1,4 +1,4 @@
-"""A real Slurm of two nodes on this machine, for tests: `with Cluster(folder) as cluster: cluster.run_job(...)`.
+"""A real Slurm of three nodes on this machine, for tests: `with Cluster(folder) as cluster: cluster.run_job(...)`.
 
 It lives in namespaces of its own (start.sh), all of which end when the test's process closes its pipe or dies.
 """
@@ -22,6 +22,7 @@ PACKAGES = {
     "sbatch": "slurm-client",
     "munged": "munge",
     "ip": "iproute2",
+    "tc": "iproute2",
 }
 NAMESPACES = ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
@@ -67,7 +68,7 @@ class Cluster:
 
     def _wait_until_idle(self) -> None:
         deadline = time.monotonic() + 30
-        while self.call("sinfo", "--noheader", "--Node", "--format=%T", check=False).split() != ["idle", "idle"]:
+        while self.call("sinfo", "--noheader", "--Node", "--format=%T", check=False).split() != ["idle"] * 3:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 logs = [f"{path.name}:\n{path.read_text()}" for path in sorted(self.folder.glob("*.log"))]
                 raise RuntimeError("the Slurm cluster did not start\n" + "\n".join(logs))
@@ -75,13 +76,16 @@ class Cluster:
 
     def call(self, *command: str, check: bool = True) -> str:
         """Output of a Slurm command, run in the controller's network from the project's folder."""
-        inside = psutil.Process(self.process.pid).children()
-        if not inside:
+        if not psutil.Process(self.process.pid).children():
             return ""
-        enter = ["nsenter", f"--target={inside[0].pid}", "--net", *command]
+        enter = [*self._enter("--net"), *command]
         done = subprocess.run(enter, capture_output=True, text=True, check=False, cwd=ROOT, env=self.environment)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
+
+    def _enter(self, namespaces: str) -> list[str]:
+        (inside,) = psutil.Process(self.process.pid).children()
+        return ["nsenter", f"--target={inside.pid}", namespaces]
 
     def submit(self, *arguments: str) -> str:
         """`sbatch ARGUMENTS`; returns the job's number."""
@@ -90,6 +94,45 @@ class Cluster:
     def log_of(self, job: str) -> str:
         path = self.folder / f"job-{job}.log"
         return path.read_text() if path.exists() else ""
+
+    def power_off(self, node: str) -> None:
+        """Pull the plug: all that runs on `node` is gone at once, and nobody is told."""
+        self.cut(node)
+        (first,) = [
+            p for p in self._processes() if p.cmdline()[:2] == ["bash", "-c"] and f"-N {node} " in p.cmdline()[2]
+        ]
+        first.kill()
+
+    def power_on(self, node: str) -> None:
+        """Start a node that is off; returns when Slurm can use it."""
+        script = Path(__file__).with_name("node.sh")
+        start = ["unshare", "--net", "--uts", "--mount", str(script), str(self.folder), node, f"10.77.0.1{node[-1]}"]
+        subprocess.Popen([*self._enter("--all"), *start], stdin=subprocess.DEVNULL, env=self.environment)
+        self.wait_for_node(node)
+
+    def cut(self, node: str) -> None:
+        """Cut the cable of `node`."""
+        self.call("ip", "link", "set", node, "down")
+
+    def mend(self, node: str) -> None:
+        self.call("ip", "link", "set", node, "up")
+        self.wait_for_node(node)
+
+    def slow_down(self, node: str, rate: str) -> None:
+        """Let no more than `rate` through the cable to `node`; an empty rate takes the limit away."""
+        limit = ["add", "dev", node, "root", "tbf", "rate", rate, "burst", "64k", "latency", "400ms"]
+        self.call("tc", "qdisc", *(limit if rate else ["del", "dev", node, "root"]))
+
+    def wait_for_node(self, node: str, state: str = "idle|mixed|allocated") -> None:
+        deadline = time.monotonic() + 60
+        while not re.fullmatch(
+            state, self.call("sinfo", "--noheader", f"--nodes={node}", "--Node", "--format=%T").strip()
+        ):
+            assert time.monotonic() < deadline, self.call("sinfo", "--Node", "--long")
+            time.sleep(0.1)
+
+    def _processes(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
 
     def wait(self, job: str, seconds: float) -> Ended:
         """Wait until `job` has ended, which must be within `seconds`."""
