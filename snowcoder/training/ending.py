@@ -26,7 +26,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, SnowcoderError):
         return str(error), error.exit_code
     if _is_lost_contact(error):
-        return f"lost contact with another rank in {pulse.here()} ({str(error).splitlines()[0]})", 1
+        reason = str(error).splitlines()[0].partition(" This is typically")[0]  # gloo's advice does not fit
+        return f"lost contact with another rank in {pulse.here()} ({reason})", 1
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         what = f" writing {error.filename}" if error.filename else ""
         return f"no space left on the device{what} in {pulse.here()}; make room, then the same command goes on", 1

@@ -90,7 +90,7 @@ def format_event(event: Event) -> str:
 def read_events(run: Path) -> list[Event]:
     """All events of a run, oldest first; a line cut short by a full disk or a kill is passed over."""
     try:
-        lines = (run / NAME).read_text().splitlines()
+        lines = (run / NAME).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
     return [_parse(*match.groups()) for line in lines if (match := _LINE.fullmatch(line))]

@@ -51,8 +51,8 @@ class LocalRanks:
         codes = [process.poll() for process in self.processes]
         for rank, code in enumerate(codes):
             if code:
-                return Ended(code, f"rank {rank} on {socket.gethostname()}")
-        return Ended(0, "") if all(code == 0 for code in codes) else None
+                return Ended(code, rank)
+        return Ended(0) if all(code == 0 for code in codes) else None
 
     def forward(self, number: signal.Signals) -> None:
         for process in self.processes:

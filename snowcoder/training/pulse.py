@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 ADDRESS = "SNOWCODER_PULSE"  # host:port/token
 _BEAT_SECONDS = 1.0
-_GONE_SECONDS = 4.0  # a rank that runs would have been heard of
 
 _now: dict[str, Any] = {"doing": "starting", "step": None}
 
@@ -117,10 +116,14 @@ class Listener:
         now = time.monotonic()
         return {r: b for r, b in sorted(self.beats.items()) if b.last_words is None and now - b.time > seconds}
 
-    def gone(self) -> dict[int, Beat]:
-        """Ranks that are silent now; of the others, who ended, the first to say why."""
-        told = sorted((b.time, r) for r, b in self.beats.items() if b.last_words)
-        return self.silent(_GONE_SECONDS) or {r: self.beats[r] for _, r in told[:1]}
+    def only(self, rank: int) -> dict[int, Beat]:
+        return {rank: self.beats[rank]} if rank in self.beats else {}
+
+    def culprits(self) -> dict[int, Beat]:
+        """Now that all ranks have ended: those that did without a word; else the first that said why."""
+        told = sorted((beat.time, rank) for rank, beat in self.beats.items() if beat.last_words)
+        wordless = {rank: beat for rank, beat in sorted(self.beats.items()) if not beat.last_words}
+        return wordless or {rank: self.beats[rank] for _, rank in told[:1]}
 
     def behind(self) -> dict[int, Beat]:
         """Ranks that are not where most are: the ones that the others wait for."""

@@ -15,7 +15,7 @@ _received: deque[signal.Signals] = deque()
 
 
 def hold() -> None:
-    """For a rank and its helpers: from now on the signals of `STOP` wait for `received`. To be called before threads start.
+    """For a rank and its helpers: from now on the signals of `STOP` wait for `received`. Call it before threads start.
 
     They are blocked, for a mask is inherited by the processes that write a checkpoint: Slurm sends SIGTERM to all
     processes of a job, and a writer that died of it would take the last checkpoint with it. They are handled too, for

@@ -60,7 +60,7 @@ class SlurmRanks:
         code = self.process.poll()
         if code is None:
             return None
-        return Ended(128 - code if code > 128 else code, "")  # srun's way to say that a signal killed a task
+        return Ended(128 - code if code > 128 else code)  # srun's way to say that a signal killed a task
 
     def forward(self, number: signal.Signals) -> None:
         self.process.send_signal(number)  # srun sends it to all tasks

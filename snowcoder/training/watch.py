@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import time
 from collections import deque
@@ -17,10 +18,10 @@ _STALLED = 1.5  # times the time limit of a collective, which is expected to rai
 
 
 class Ended(NamedTuple):
-    """The ranks have ended, or one of them has, of which `who` is the name if it is known."""
+    """All ranks have ended, or one has failed, if `rank` says which."""
 
     code: int  # as subprocess has it: negative for a signal
-    who: str
+    rank: int | None = None
 
 
 class Ranks(Protocol):
@@ -49,6 +50,7 @@ def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config
         while inbox:
             _pass_on(ranks, inbox.popleft(), told)
         time.sleep(_LOOK_SECONDS)
+    time.sleep(_LOOK_SECONDS)  # last words may be on their way
     listener.listen()
     _conclude(ended, listener)
 
@@ -75,13 +77,14 @@ def _conclude(ended: Ended, listener: Listener) -> None:
     if ended.code == 0:
         return
     if ended.code == UserError.exit_code:
-        raise UserError(f"{ended.who or 'the ranks'} refused to start, see the message above")
+        raise UserError("the ranks refused to start, see the message above")
     if ended.code == Stopped.exit_code:
         raise Stopped("stopped by a signal, after saving. The same command goes on from there")
-    gone = listener.gone()
+    who = "a rank" if ended.rank is None else f"rank {ended.rank} on {socket.gethostname()}"
     how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"failed with exit status {ended.code}"
-    words = [beat.last_words for beat in gone.values() if beat.last_words]
-    told = "; ".join(filter(None, [f"{ended.who or 'a rank'} {how}", tell(gone), *words]))
+    culprits = listener.culprits() if ended.rank is None else listener.only(ended.rank)
+    words = [beat.last_words for beat in culprits.values() if beat.last_words]
+    told = "; ".join(filter(None, [f"{who} {how}", tell(culprits), *words]))
     raise Fault(told, {host for beat in listener.beats.values() for host in beat.bad_hosts})
 
 
