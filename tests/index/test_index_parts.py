@@ -74,8 +74,8 @@ def test_parts_and_the_build_after_them_give_the_bytes_of_one_build(
 
 
 def test_the_last_part_writes_the_manifest(tmp_path: Path, configure: Configure) -> None:
-    for number in (1, 2, 3, 4, 5, 6, 7):  # more parts than shards
-        build.run(configure(f"index.part={number}/7"))
+    for number in (1, 2, 3):
+        build.run(configure(f"index.part={number}/3"))
     build.run(configure(f"index.dir={tmp_path / 'undisturbed'}"))
     assert tree(tmp_path / "index") == tree(tmp_path / "undisturbed")
 

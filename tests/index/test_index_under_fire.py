@@ -64,14 +64,14 @@ def check_kills(kills: int, tmp_path: Path, configure: Configure, overrides: lis
 @pytest.fixture
 def many(shards: Path, rows: Rows) -> None:
     for number in range(12):
-        write_shard(shards / f"part-{number:02d}.parquet", rows[number::6] * 8)
+        write_shard(shards / f"part-{number:02d}.parquet", rows[number::6] * 6)
 
 
 @pytest.mark.usefixtures("many")
 def test_killed_at_any_point_it_ends_in_the_same_bytes(
     tmp_path: Path, configure: Configure, overrides: list[str]
 ) -> None:
-    check_kills(4, tmp_path, configure, overrides)
+    check_kills(3, tmp_path, configure, overrides)
 
 
 @pytest.mark.slow
