@@ -1,11 +1,12 @@
-# make demo | test | test-slow | check | format | bench NAME=index
+# make demo | test | test-slow | test-system | soak | check | format | bench NAME=index
 # A Python 3.11 or 3.12 with venv is all that must be there; everything else goes into .venv/.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12; do \
   $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 NAME ?= index
+MINUTES ?= 60
 
-.PHONY: env demo test test-slow check format bench
+.PHONY: env demo test test-slow test-system soak check format bench
 
 env: .venv/.installed
 
@@ -23,6 +24,12 @@ test: env
 
 test-slow: env
 	$(BIN)/python -m pytest -m slow --timeout=1800
+
+test-system: env # the whole pipeline on a real Slurm cluster, slow tests included; needs root and the slurm packages
+	$(BIN)/python -m pytest tests/system --timeout=1800
+
+soak: env # an hour of faults; MINUTES=10 for less
+	$(BIN)/python -m tests.system.soak $(MINUTES)
 
 check: env
 	$(BIN)/ruff check .

@@ -33,6 +33,11 @@ def write_functions(folder: Path, seed: int, files: int) -> None:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with shards/, tokenizer/ and index/ of the recipe's four sources."""
     folder = tmp_path_factory.mktemp("workspace")
+    make_workspace(folder)
+    return folder
+
+
+def make_workspace(folder: Path) -> None:
     for seed, (name, files) in enumerate(SOURCES.items()):
         repository = folder / "repositories" / name
         write_functions(repository, seed, files)
@@ -40,7 +45,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         snowcoder("corpus", "pack", str(repository), *tiny_overrides(folder, f"index.sources.raw.shards={shards}"))
     snowcoder("tokenizer", "train", *tiny_overrides(folder))
     snowcoder("index", "build", *tiny_overrides(folder, "index.held_out=0.1"))
-    return folder
 
 
 @pytest.fixture(scope="session")

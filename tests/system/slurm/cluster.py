@@ -78,12 +78,13 @@ class Cluster:
         """Output of a Slurm command, run in the controller's network from the project's folder."""
         if not psutil.Process(self.process.pid).children():
             return ""
-        enter = [*self._enter("--net"), *command]
+        enter = [*self.enter("--net"), *command]
         done = subprocess.run(enter, capture_output=True, text=True, check=False, cwd=ROOT, env=self.environment)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
-    def _enter(self, namespaces: str) -> list[str]:
+    def enter(self, namespaces: str) -> list[str]:
+        """What to put before a command that is to run in the controller's namespaces."""
         (inside,) = psutil.Process(self.process.pid).children()
         return ["nsenter", f"--target={inside.pid}", namespaces]
 
@@ -107,7 +108,7 @@ class Cluster:
         """Start a node that is off; returns when Slurm can use it."""
         script = Path(__file__).with_name("node.sh")
         start = ["unshare", "--net", "--uts", "--mount", str(script), str(self.folder), node, f"10.77.0.1{node[-1]}"]
-        subprocess.Popen([*self._enter("--all"), *start], stdin=subprocess.DEVNULL, env=self.environment)
+        subprocess.Popen([*self.enter("--all"), *start], stdin=subprocess.DEVNULL, env=self.environment)
         self.wait_for_node(node)
 
     def cut(self, node: str) -> None:
