@@ -19,7 +19,7 @@ def run(config: Config, folder: str) -> None:
     with Tensors(Path(folder)) as tensors:
         for chunk in chunks:
             load_hugging_face(chunk, config.model, tensor_part(), tensors.get)
-    checkpoints = Checkpoints(Path(config.run.dir) / "train" / "checkpoints", config.checkpoint)
+    checkpoints = Checkpoints(Path(config.run.dir) / "train" / "checkpoints", config)
     checkpoints.save_weights(chunks, _record(config, Path(folder)))
 
 

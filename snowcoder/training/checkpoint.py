@@ -6,30 +6,28 @@ here, the ledger of tokens and each source's cursor. A folder without a valid re
 
 from __future__ import annotations
 
-import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
 from megatron.core import dist_checkpointing, parallel_state
-from megatron.core.dist_checkpointing.serialization import (
-    get_default_load_sharded_strategy,
-    get_default_save_sharded_strategy,
-)
-from megatron.core.dist_checkpointing.strategies.async_utils import AsyncCallsQueue
-from megatron.core.dist_checkpointing.strategies.fully_parallel import (
-    FullyParallelLoadStrategyWrapper,
-    FullyParallelSaveStrategyWrapper,
-)
+from megatron.core.dist_checkpointing.serialization import get_default_load_sharded_strategy
+from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyParallelLoadStrategyWrapper
 from megatron.core.models.gpt import GPTModel
 
-from snowcoder.config.schema import CheckpointConfig, Config
-from snowcoder.lineage.digest import digest_file
-from snowcoder.storage.atomic import write_json
-from snowcoder.training.completion import RECORD, complete_steps, step_folder
+from snowcoder.config.schema import Config
+from snowcoder.errors import OperationError
+from snowcoder.training.completion import RECORD, all_steps, complete_steps, read_record, step_folder, superseded
+from snowcoder.training.events import Events
+from snowcoder.training.parallel import on_rank_0
+from snowcoder.training.pulse import doing
 from snowcoder.training.run import Model, Run
+from snowcoder.training.safe_metadata import safe_loading
+from snowcoder.training.save import Save
+from snowcoder.training.uploads import Uploads
 
 # The library's default type raises on save; dp_reshardable cannot change TP or PP.
 _METADATA = {
@@ -40,65 +38,122 @@ _METADATA = {
 
 
 class Checkpoints:
-    """Writes and prunes the checkpoints of one run. All ranks call every method together."""
+    """Writes, uploads and prunes the checkpoints of one run. All ranks call every method together."""
 
-    def __init__(self, folder: Path, config: CheckpointConfig) -> None:
+    def __init__(self, folder: Path, config: Config) -> None:
         self.folder = folder
-        self.config = config
-        self._queue = AsyncCallsQueue()  # its persistent mode hangs on CPUs
+        self.config = config.checkpoint
+        self.failed: str | None = None  # why the last save failed, if it did; the same on all ranks
+        self._seconds = 60 * config.launch.timeout_minutes  # of a save, as of a collective
+        self._in_flight: Save | None = None
+        self._events = Events(config)
+        self._uploads = Uploads(config, folder)
 
     def save(self, run: Run) -> None:
-        """Save at `run.step`. If asynchronous, returns once the tensors are staged; `poll` completes it."""
+        """Save at `run.step`. If asynchronous, returns once the tensors are staged; `poll` completes it.
+
+        A save that fails is a warning: `failed` tells.
+        """
         self._save(describe(run), lambda: _state(run.model, loading=False))
 
     def save_weights(self, chunks: list[GPTModel], record: dict[str, Any]) -> None:
         """Save weights alone, from which a run starts with a new optimizer. Returns when it is complete."""
         self._save(record, lambda: _weights(chunks))
-        self.wait()
-
-    def _save(self, record: dict[str, Any], build_state: Callable[[], dict[str, Any]]) -> None:
-        target = step_folder(self.folder, record["step"])
-        if _on_all(target.exists() and (target / RECORD).exists()):
-            return
-        self.wait()  # one save in flight
-        _on_rank_0(lambda: _empty(target))
-        request = dist_checkpointing.save(
-            build_state(),
-            str(target),
-            FullyParallelSaveStrategyWrapper(
-                get_default_save_sharded_strategy(), parallel_state.get_data_parallel_group(with_context_parallel=True)
-            ),
-            async_sharded_save=self.config.asynchronous,
-            content_metadata=_METADATA,
-        )
-        if not self.config.asynchronous:
-            self._complete(target, record)
-            return
-        request.add_finalize_fn(lambda: self._complete(target, record))
-        self._queue.schedule_async_request(request)
+        self.require()
 
     def poll(self) -> None:
-        """Complete the save in flight if all ranks have written their part."""
-        self._queue.maybe_finalize_async_calls(blocking=False)
+        """Complete the save in flight if all ranks have written their part, and go on with uploads."""
+        if self._in_flight is not None and self._in_flight.is_over():
+            save, self._in_flight = self._in_flight, None
+            self._conclude(save, save.conclude())
+        if dist.get_rank() == 0:
+            self._uploads.poll()
 
     def wait(self) -> None:
-        self._queue.maybe_finalize_async_calls(blocking=True)
+        """Until no save is in flight."""
+        while self._in_flight is not None:
+            doing(f"waiting for the save of {self._in_flight.target.name}")
+            time.sleep(0.02)
+            self.poll()
 
-    def _complete(self, target: Path, record: dict[str, Any]) -> None:
-        files = _digest_files(target)
+    def require(self) -> None:
+        """Wait, and raise if the last save failed."""
+        self.wait()
+        if self.failed:
+            last = on_rank_0(lambda: complete_steps(self.folder)[-1:])
+            there = f"the newest complete one is of step {last[0]}" if last else "there is none yet"
+            raise OperationError(
+                f"{self.failed}. Of the checkpoints in {self.folder}, {there}. Run the same command again after that"
+            )
+
+    def finish_uploads(self, seconds: float) -> None:
+        """Wait so long for what is not in the bucket yet."""
         if dist.get_rank() == 0:
-            write_json(target / RECORD, {**record, "files": files})
-            self._prune()
-        dist.barrier()
+            self._uploads.finish(seconds)
+
+    def _save(self, record: dict[str, Any], build_state: Callable[[], dict[str, Any]]) -> None:
+        self.wait()  # one save in flight
+        target = step_folder(self.folder, record["step"])
+        if on_rank_0(lambda: (target / RECORD).exists()):
+            self.failed = None
+            return
+        save = Save(target, record, self._seconds)
+        if failed := save.start(build_state(), _METADATA):
+            self._conclude(save, failed)
+            return
+        self._in_flight = save
+        if not self.config.asynchronous:
+            self.wait()
+
+    def _conclude(self, save: Save, problem: str | None) -> None:
+        step = save.record["step"]
+        self.failed = on_rank_0(lambda: self._explain(step, problem)) if problem else None
+        if dist.get_rank() != 0:
+            return
+        if self.failed:
+            self._warn(f"{self.failed}. Training goes on; the next save tries again", step)
+            return
+        self._events.add("checkpoint", f"{save.target.name} is complete", step)
+        self._uploads.add(step)
+        self._prune()
+
+    def _explain(self, step: int, problem: str) -> str:
+        """Which save failed, why, and what to do."""
+        shutil.rmtree(step_folder(self.folder, step), ignore_errors=True)
+        size = f", a checkpoint takes {_gib(bytes_)}" if (bytes_ := _newest_size(self.folder)) else ""
+        free = _gib(shutil.disk_usage(self.folder).free)
+        return (
+            f"the save of step {step} failed: {problem}. In {self.folder} {free} are free{size}, and older checkpoints "
+            "stay: make room there, or lower checkpoint.keep"
+        )
+
+    def _warn(self, text: str, step: int | None) -> None:
+        print(f"snowcoder: warning: {text}", flush=True)
+        self._events.add("warning", text, step)
 
     def _prune(self) -> None:
-        steps = complete_steps(self.folder)
-        for step in steps[: -self.config.keep]:
-            folder = step_folder(self.folder, step)
-            if json.loads((folder / RECORD).read_text())["phase_end"]:
-                continue
-            (folder / RECORD).unlink()  # from here on it is no checkpoint, however far the removal gets
-            shutil.rmtree(folder)
+        """What fails here fails no save."""
+        try:
+            steps = all_steps(self.folder)
+            for step in superseded({step: self._phase_end(step) for step in steps}, self.config.keep):
+                if step != self._uploads.step:  # the one on its way goes when it is there
+                    remove(step_folder(self.folder, step))
+        except OSError as error:
+            self._warn(f"old checkpoints could not be removed: {error}", None)
+
+    def _phase_end(self, step: int) -> bool | None:
+        try:
+            return bool(read_record(step_folder(self.folder, step))["phase_end"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return True  # it may be the disk that is ill: nothing is removed on that ground
+
+
+def remove(checkpoint: Path) -> None:
+    """Its record first: from there on it is no checkpoint, however far the removal gets."""
+    (checkpoint / RECORD).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def load_checkpoint(model: Model, folder: Path) -> None:
@@ -107,14 +162,18 @@ def load_checkpoint(model: Model, folder: Path) -> None:
         get_default_load_sharded_strategy(str(folder)),
         parallel_state.get_data_parallel_group(with_context_parallel=True),
     )
-    loaded = dist_checkpointing.load(_state(model, loading=True), str(folder), strategy)
+    state = _state(model, loading=True)
+    with safe_loading(folder):
+        loaded = dist_checkpointing.load(state, str(folder), strategy)
     _put_weights(model.bare_chunks, loaded)
     model.optimizer.load_state_dict(loaded["optimizer"])
 
 
 def load_weights(chunks: list[GPTModel], folder: Path) -> None:
     """Load weights alone, as export does. No optimizer state is read."""
-    _put_weights(chunks, dist_checkpointing.load(_weights(chunks), str(folder)))
+    with safe_loading(folder):
+        loaded = dist_checkpointing.load(_weights(chunks), str(folder))
+    _put_weights(chunks, loaded)
 
 
 def describe(run: Run) -> dict[str, Any]:
@@ -160,31 +219,13 @@ def _state(model: Model, loading: bool) -> dict[str, Any]:
     return {**weights, "optimizer": optimizer}
 
 
-def _digest_files(target: Path) -> list[dict[str, Any]]:
-    """Size and digest of every file; each rank digests the ones it wrote, rank 0 the shared ones."""
-    rank = dist.get_rank()
-    own = [path for path in target.iterdir() if path.name.startswith(f"__{rank}_")]
-    if rank == 0:
-        own += [path for path in target.iterdir() if not path.name.startswith("__")]
-    found = [{"name": path.name, "bytes": path.stat().st_size, "digest": digest_file(path)} for path in own]
-    gathered: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(gathered, found)
-    return sorted((file for files in gathered for file in files), key=lambda file: file["name"])
+def _newest_size(folder: Path) -> int:
+    """Bytes of the newest complete checkpoint; 0 if it cannot be told."""
+    try:
+        return sum(file["bytes"] for file in read_record(step_folder(folder, complete_steps(folder)[-1]))["files"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return 0
 
 
-def _empty(target: Path) -> None:
-    shutil.rmtree(target, ignore_errors=True)  # what a killed save left behind
-    target.mkdir(parents=True)
-
-
-def _on_rank_0(action: Any) -> None:
-    if dist.get_rank() == 0:
-        action()
-    dist.barrier()
-
-
-def _on_all(value: bool) -> bool:
-    """Rank 0's answer, on every rank: a shared file system may show files to them at different times."""
-    answer = [value]
-    dist.broadcast_object_list(answer, src=0)
-    return answer[0]
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.3f} GiB"

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
-from snowcoder.lineage.digest import digest_file
+from snowcoder.errors import OperationError
+from snowcoder.lineage.digest import digest_file, digest_json
 
 RECORD = "COMPLETE.json"
+_TYPES = {"name": str, "bytes": int, "digest": str}
 
 
 def step_folder(folder: Path, step: int) -> Path:
     return folder / f"step-{step:08d}"
 
 
+def step_of(name: str) -> int | None:
+    """The step that a checkpoint of this name is of, if it is such a name."""
+    match = re.fullmatch(r"step-(\d{8})", name)
+    return int(match[1]) if match else None
+
+
 def all_steps(folder: Path) -> list[int]:
     """Steps of all checkpoint folders, whole or not, ascending."""
-    names = [re.fullmatch(r"step-(\d{8})", path.name) for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted(int(name[1]) for name in names if name)
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:  # not an empty folder: a run must not begin anew for it
+        raise OperationError(f"cannot list the checkpoints in {folder}: {error.strerror}") from None
+    return sorted(step for name in names if (step := step_of(name)) is not None)
 
 
 def complete_steps(folder: Path) -> list[int]:
     """Steps of the checkpoints that have a completion record, ascending."""
-    return [step for step in all_steps(folder) if (step_folder(folder, step) / RECORD).is_file()]
+    return [step for step in all_steps(folder) if os.path.isfile(step_folder(folder, step) / RECORD)]
+
+
+def sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with a digest of its own."""
+    return {**record, "digest": digest_json(record)}
 
 
 def read_record(checkpoint: Path) -> dict[str, Any]:
@@ -46,17 +65,59 @@ def newest_valid(folder: Path) -> tuple[Path | None, list[str]]:
 def find_damage(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint, or None if all its files are as recorded."""
     try:
-        files = read_record(checkpoint)["files"]
+        record = read_record(checkpoint)
     except FileNotFoundError:
         return "it has no completion record: its save did not finish"
-    except (ValueError, KeyError):
+    except OSError as error:
+        return f"its {RECORD} cannot be read ({error.strerror})"
+    except (ValueError, RecursionError):
         return f"its {RECORD} cannot be read"
-    for file in files:
-        path = checkpoint / file["name"]
-        if not path.is_file():
-            return f"{path.name} is missing"
-        if path.stat().st_size != file["bytes"]:
-            return f"{path.name} has {path.stat().st_size} bytes instead of {file['bytes']}"
+    if fault := find_fault(record, checkpoint.name):
+        return fault
+    return next((damage for file in record["files"] if (damage := _compare(checkpoint, file))), None)
+
+
+def find_fault(record: Any, name: str) -> str | None:
+    """What is wrong with the record of the checkpoint called `name`, if anything."""
+    try:
+        files = record["files"]
+        well_formed = all(isinstance(file[key], kind) for file in files for key, kind in _TYPES.items())
+        names = [file["name"] for file in files] if well_formed else []
+        step = record["step"]
+    except (KeyError, TypeError, IndexError):
+        return f"its {RECORD} cannot be read"
+    # A name with a folder in it would reach files that are none of the checkpoint's.
+    if not names or any(name != os.path.basename(name) or name in ("", ".", "..") for name in names):
+        return f"its {RECORD} cannot be read"
+    content = {key: value for key, value in record.items() if key != "digest"}
+    if record.get("digest", digest_json(content)) != digest_json(content):  # early records have none
+        return f"its {RECORD} has changed since it was saved"
+    if step != step_of(name):
+        return f"its {RECORD} is of step {step}"
+    return None
+
+
+def _compare(checkpoint: Path, file: dict[str, Any]) -> str | None:
+    path = checkpoint / file["name"]
+    try:
+        size = path.stat().st_size
+        if size != file["bytes"]:
+            return f"{path.name} has {size} bytes instead of {file['bytes']}"
         if digest_file(path) != file["digest"]:
             return f"the bytes of {path.name} have changed since it was saved"
+    except FileNotFoundError:
+        return f"{path.name} is missing"
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror})"
     return None
+
+
+def superseded(phase_ends: dict[int, bool | None], keep: int) -> list[int]:
+    """Which checkpoints may go: all but the `keep` newest complete ones, ends of phases, and what is newer.
+
+    `phase_ends` says of each step whether it ends a phase; None: it is not complete.
+    """
+    kept = sorted(step for step, end in phase_ends.items() if end is not None)[-keep:]
+    return [
+        step for step, end in sorted(phase_ends.items()) if kept and step < kept[-1] and not end and step not in kept
+    ]

@@ -10,6 +10,7 @@ from snowcoder.config.schema import Config
 from snowcoder.storage.atomic import write_text
 from snowcoder.training import local, slurm
 from snowcoder.training.inputs import check_inputs
+from snowcoder.training.restore import restore
 
 RESOLVED = "resolved.yaml"
 
@@ -17,6 +18,7 @@ RESOLVED = "resolved.yaml"
 def run(config: Config) -> None:
     """Train the phases of `run.phases`, from the newest valid checkpoint on."""
     check_inputs(config)
+    restore(config)
     launch("snowcoder.training.tasks:train", config, RESOLVED)
 
 

@@ -10,9 +10,11 @@ import torch.distributed as dist
 from snowcoder.errors import UserError
 from snowcoder.mixture.plan import Plan
 from snowcoder.training.checkpoint import load_checkpoint, load_weights
-from snowcoder.training.completion import newest_valid, read_record
+from snowcoder.training.completion import newest_valid, read_record, step_of
 from snowcoder.training.decisions import adopt_skips, read_skips
+from snowcoder.training.events import Events
 from snowcoder.training.optimizer import reset_state
+from snowcoder.training.parallel import on_rank_0
 from snowcoder.training.run import Run
 
 
@@ -22,12 +24,20 @@ def resume(run: Run, checkpoints: Path) -> str:
     found, passed_over = _agree(checkpoints)
     record = read_record(found) if found else None
     check_start(run, record)
-    notes = [f"passed over {text}" for text in passed_over]
     adopt_skips(run, record)
-    if found is None or record is None:
-        return "; ".join([*notes, "starting from initial weights"])
-    go_to(run, found)
-    return "; ".join([*notes, f"resumed from {found} (step {run.step}, {record['phase']})"])
+    how = "starting from initial weights"
+    if found and record:
+        go_to(run, found)
+        how = f"resumed from {found} (step {run.step}, {record['phase']})"
+    if dist.get_rank() == 0:
+        _record_start(Events(run.config), passed_over, how, run.step)
+    return "; ".join([*(f"passed over {text}" for text in passed_over), how])
+
+
+def _record_start(events: Events, passed_over: list[str], how: str, step: int) -> None:
+    for text in passed_over:
+        events.add("passed-over", text, step_of(text.split(":")[0]))
+    events.add("started", how, step)
 
 
 def go_to(run: Run, checkpoint: Path) -> None:
@@ -87,6 +97,4 @@ def _check_same_past(plan: Plan, record: dict[str, Any]) -> None:
 
 def _agree(checkpoints: Path) -> tuple[Path | None, list[str]]:
     """Rank 0 looks (digesting every file once), all ranks follow."""
-    answer: list[Any] = [newest_valid(checkpoints) if dist.get_rank() == 0 else None]
-    dist.broadcast_object_list(answer, src=0)
-    return answer[0]
+    return on_rank_0(lambda: newest_valid(checkpoints))

@@ -28,7 +28,7 @@ def train(config: Config) -> None:
         check_nodes(config)
     doing("loading")
     run = build_run(config)
-    checkpoints = Checkpoints(run.folder / "checkpoints", config.checkpoint)
+    checkpoints = Checkpoints(run.folder / "checkpoints", config)
     _tell(resume(run, checkpoints.folder))
     if run.step >= run.last_step:
         _tell(f"{run.phases[-1].name} has ended at step {run.last_step}: nothing to do")

@@ -11,6 +11,8 @@ from snowcoder.training.run import Run
 from snowcoder.training.skips import Skip
 from snowcoder.training.step import StepResult
 
+_STOP_SECONDS = 60.0  # for uploads, when a signal has said to stop: what is saved can be uploaded later
+
 
 class Checkpointing(Callback):
     def __init__(self, checkpoints: Checkpoints) -> None:
@@ -31,6 +33,10 @@ class Checkpointing(Callback):
     def on_end(self, run: Run) -> None:
         self.checkpoints.save(run)
         self.checkpoints.wait()
+        # The other ranks wait in a collective, which has a time limit.
+        limit = 0.8 * 60 * run.config.launch.timeout_minutes
+        self.checkpoints.finish_uploads(min(limit, _STOP_SECONDS) if run.stop else limit)
+        self.checkpoints.require()
 
     def _save_if_due(self, run: Run) -> None:
         self.checkpoints.poll()
