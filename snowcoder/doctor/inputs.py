@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, sources_of
@@ -15,7 +12,8 @@ from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.plan import load_plan
 from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.completion import newest_valid, read_record
-from snowcoder.training.inputs import check_inputs
+from snowcoder.training.inputs import find_problems
+from snowcoder.training.start import check_start
 
 
 def check(config: Config) -> Iterator[Finding]:
@@ -37,11 +35,9 @@ def check(config: Config) -> Iterator[Finding]:
 def _problems(config: Config) -> list[str]:
     """What `snowcoder train` would refuse, one sentence each."""
     try:
-        check_inputs(config)
-    except UserError as error:
-        first, *rest = str(error).splitlines()
-        return [re.sub(r"^\s*\d+\. ", "", line) for line in rest] or [first]
-    return []
+        return find_problems(config)
+    except UserError as error:  # what it needs to look at is not there
+        return [str(error)]
 
 
 def check_checkpoint(config: Config) -> Iterator[Finding]:
@@ -56,19 +52,9 @@ def check_checkpoint(config: Config) -> Iterator[Finding]:
             yield Finding("warning", "checkpoint", f"{found} is whole; whether it fits is known once there is a plan")
         return
     try:
-        _check_start(config, record)
+        check_start(config, load_plan(Path(config.plan.dir)), record)
     except UserError as error:
         yield Finding("problem", "checkpoint", str(error))
         return
     from_where = f"{found} is whole and fits" if record else "none yet: training starts from initial weights"
     yield Finding("ok", "checkpoint", from_where)
-
-
-def _check_start(config: Config, record: dict[str, Any] | None) -> None:
-    """The ranks' own check. It looks at config, plan and folder alone, so that no model has to be built."""
-    with warnings.catch_warnings(action="ignore"):  # what megatron-core says of packages for CUDA
-        from snowcoder.training.resume import check_start
-        from snowcoder.training.run import Run
-    run = Run.__new__(Run)
-    run.config, run.plan = config, load_plan(Path(config.plan.dir))
-    check_start(run, record)

@@ -40,7 +40,7 @@ def check_upload(config: Config) -> Iterator[Finding]:
     if store.read(key) != data:
         raise OperationError(f"{store.url}/{key} does not hold what was just written there")
     try:
-        store._call("delete", key, lambda: store.client.delete_object(Bucket=store.bucket, Key=store.prefix + key))
+        store.delete(key)
     except SnowcoderError as error:
         yield Finding("warning", "upload", f"{error}; a small object stays there")
         return

@@ -14,10 +14,14 @@ from snowcoder.tokenization.load import load_tokenizer
 
 
 def check_inputs(config: Config) -> None:
-    """Raise `UserError` with every mismatch between config, tokenizer, index and plan."""
-    problems = [*_index(config)] or [*_plan(config)]
-    if problems:
+    """Raise `UserError` with all of `find_problems`."""
+    if problems := find_problems(config):
         raise UserError("cannot train:\n" + "\n".join(f"  {n}. {text}" for n, text in enumerate(problems, 1)))
+
+
+def find_problems(config: Config) -> list[str]:
+    """Every mismatch between config, tokenizer, index and plan, as a sentence each."""
+    return [*_index(config)] or [*_plan(config)]
 
 
 def _index(config: Config) -> Iterator[str]:

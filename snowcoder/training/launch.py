@@ -9,6 +9,7 @@ from snowcoder.config.compose import to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.storage.atomic import write_text
 from snowcoder.training import local, slurm
+from snowcoder.training.callbacks.trackers import check_packages
 from snowcoder.training.inputs import check_inputs
 from snowcoder.training.restore import restore
 
@@ -18,6 +19,7 @@ RESOLVED = "resolved.yaml"
 def run(config: Config) -> None:
     """Train the phases of `run.phases`, from the newest valid checkpoint on."""
     check_inputs(config)
+    check_packages(config)
     restore(config)
     launch("snowcoder.training.tasks:train", config, RESOLVED)
 

@@ -20,7 +20,7 @@ def train(run: Run, callbacks: list[Callback]) -> None:
             roll_back(run, decision)
             for callback in callbacks:
                 callback.on_rollback(run)
-    for callback in callbacks:
+    for callback in reversed(callbacks):
         callback.on_end(run)
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch.distributed as dist
 
-from snowcoder.errors import UserError
-from snowcoder.mixture.plan import Plan
 from snowcoder.training.checkpoint import load_checkpoint, load_weights
 from snowcoder.training.completion import newest_valid, read_record, step_of
 from snowcoder.training.decisions import adopt_skips, read_skips
@@ -16,6 +13,7 @@ from snowcoder.training.events import Events
 from snowcoder.training.optimizer import reset_state
 from snowcoder.training.parallel import on_rank_0
 from snowcoder.training.run import Run
+from snowcoder.training.start import check_start
 
 
 def resume(run: Run, checkpoints: Path) -> str:
@@ -23,7 +21,7 @@ def resume(run: Run, checkpoints: Path) -> str:
     read_skips(run, checkpoints)
     found, passed_over = _agree(checkpoints)
     record = read_record(found) if found else None
-    check_start(run, record)
+    check_start(run.config, run.plan, record)
     adopt_skips(run, record)
     how = "starting from initial weights"
     if found and record:
@@ -50,49 +48,6 @@ def go_to(run: Run, checkpoint: Path) -> None:
         reset_state(run.model.optimizer)
     else:
         load_checkpoint(run.model, checkpoint)
-
-
-def check_start(run: Run, record: dict[str, Any] | None) -> None:
-    """Refuse a checkpoint of another model or past, and a phase whose predecessor has not ended."""
-    step = record["step"] if record else 0
-    if record:
-        _check_same_model(run, record)
-        _check_same_past(run.plan, record)
-    first = run.phases[0]
-    if step < first.first_step:
-        earlier = run.plan.phase_at(step).name
-        raise UserError(
-            f"{first.name} starts at step {first.first_step}, where the phase before it ends, but the newest valid "
-            f"checkpoint in {run.folder} is at step {step} (in {earlier}): finish `phase={earlier}` first, "
-            "or run the phases together"
-        )
-
-
-def _check_same_model(run: Run, record: dict[str, Any]) -> None:
-    ours = run.config.model.model_dump()
-    different = [
-        f"model.{key}: {record['model'].get(key)} there, {ours[key]} here"
-        for key in ours
-        if record["model"].get(key) != ours[key]
-    ]
-    if run.config.parallel.distributed_optimizer != record["parallel"]["distributed_optimizer"]:
-        different.append("parallel.distributed_optimizer: its state cannot be converted")
-    if run.config.precision.dtype != record["precision"]["dtype"]:
-        different.append(f"precision.dtype: {record['precision']['dtype']} there, {run.config.precision.dtype} here")
-    if different:
-        raise UserError(
-            f"the checkpoint in {run.folder} is of another model: {'; '.join(different)}. Use another run.dir"
-        )
-
-
-def _check_same_past(plan: Plan, record: dict[str, Any]) -> None:
-    ours = {phase.name: phase.digest for phase in plan.phases}
-    for name, digest in record["phases"].items():
-        if ours.get(name) != digest:
-            raise UserError(
-                f"the checkpoint at step {record['step']} was trained by another plan of {name}: budgets, sources, "
-                "seed, batch or learning rate of a phase that has begun cannot change. Restore them, or change run.dir"
-            )
 
 
 def _agree(checkpoints: Path) -> tuple[Path | None, list[str]]:

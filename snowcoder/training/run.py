@@ -24,6 +24,7 @@ from snowcoder.training.optimizer import build_optimizer, reset_state
 from snowcoder.training.parallel import tensor_part
 from snowcoder.training.skips import NAME as SKIPS
 from snowcoder.training.skips import Skips
+from snowcoder.training.start import phases_to_run
 
 
 @dataclass
@@ -67,8 +68,7 @@ class Run:
     @property
     def phases(self) -> list[PhasePlan]:
         """The phases this run executes."""
-        wanted = self.config.run.phases
-        return [phase for phase in self.plan.phases if not wanted or phase.name in wanted]
+        return phases_to_run(self.config, self.plan)
 
     @property
     def last_step(self) -> int:

@@ -34,14 +34,19 @@ def train(config: Config) -> None:
         _tell(f"{run.phases[-1].name} has ended at step {run.last_step}: nothing to do")
         return
     train_loop(run, callbacks_of(run, checkpoints))
-    if run.step < run.last_step:
-        raise Stopped(f"stopped by {run.stop} at step {run.step}, which is saved")
+    done = run.step == run.last_step
+    how = f"{run.phases[-1].name} is done" if done else f"by {run.stop}, after saving at step {run.step}"
     if dist.get_rank() == 0:
-        Events(config).add("ended", f"{run.phases[-1].name} is done", run.step)
+        Events(config).add("ended" if done else "stopped", how, run.step)
+    if not done:
+        raise Stopped(f"stopped {how}")
 
 
 def callbacks_of(run: Run, checkpoints: Checkpoints) -> list[Callback]:
-    """In the order in which they are called: a bad step reaches no other, and a record is written before its save."""
+    """In the order in which they are called: a bad step reaches no other, and a record is written before its save.
+
+    At the end they are called the other way round: what is left is saved before trackers, which may be slow, close.
+    """
     metrics = Metrics(run)
     steps = run.config.logging.profile_steps
     profiler: list[Callback] = [Profiler(*steps)] if steps else []

@@ -59,6 +59,7 @@ def main(minutes: float) -> None:
     steps = round(minutes * 60 / (2.6 * seconds_a_step(folder)))  # two trainings share the cores; restarts take time
     print(f"{steps} steps, in {folder}", flush=True)
     reference = Reference(folder / "undisturbed", folder / "workspace", steps)
+    (folder / "slurm").mkdir()
     with Cluster(folder / "slurm") as cluster, Store(cluster, folder / "s3") as store:
         soak = Soak(folder / "soak", cluster, store)
         soak.submit(planned(soak.folder, folder / "workspace", steps, store.overrides))
@@ -296,7 +297,8 @@ def report(rows: list[Row], soak: Soak, steps: int, same: bool) -> str:
         "",
         f"`make soak`, {about['date']}: {steps} steps of three phases on two nodes of a Slurm cluster, "
         f"{len(rows)} faults in {(time.monotonic() - soak.started) / 60:.0f} minutes, beside the same training "
-        f"undisturbed, on {about['cores']} cores ({about['cpu']}). Losses and gradient norms of all steps: **{verdict}**.",
+        f"undisturbed, on {about['cores']} cores ({about['cpu']}). "
+        f"Losses and gradient norms of all steps: **{verdict}**.",
         f"Faults that ended ranks: {count['failed']}; requeued by itself: {count['requeued']}; checkpoints: "
         f"{count['checkpoint']}, of which uploaded: {count['uploaded']}.",
         "",

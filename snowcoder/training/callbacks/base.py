@@ -21,4 +21,4 @@ class Callback:
         """After the run went back to `run.step`."""
 
     def on_end(self, run: Run) -> None:
-        """After the last update, or when the run stops."""
+        """After the last update, or when the run stops; the last callback comes first."""

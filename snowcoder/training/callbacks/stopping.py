@@ -9,7 +9,6 @@ import torch.distributed as dist
 
 from snowcoder.training import platform, signals
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.events import Events
 from snowcoder.training.run import Run
 from snowcoder.training.skips import Skip
 from snowcoder.training.step import StepResult
@@ -29,7 +28,3 @@ class Stopping(Callback):
         dist.all_reduce(number, dist.ReduceOp.MAX)
         if found := int(number.item()):
             run.stop = signal.Signals(found).name
-
-    def on_end(self, run: Run) -> None:
-        if run.stop and run.step < run.last_step and dist.get_rank() == 0:
-            Events(run.config).add("stopped", f"by {run.stop}, after saving at step {run.step}", run.step)
