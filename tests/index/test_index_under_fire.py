@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,50 +21,35 @@ from tests.storage.faulty_proxy import Fault, faulty_proxy
 
 Configure = Callable[..., Config]
 Rows = list[dict[str, str]]
+SHARDS = 30
 
 
-def build_until_killed(seconds: float, *words: str) -> bool:
-    """Start a build and SIGKILL it after `seconds` of work; whether it had ended before."""
-    command = [sys.executable, "-m", "snowcoder", "index", "build", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.wait(seconds) == 0, process.communicate()
-        return True
-    except subprocess.TimeoutExpired:
-        return False
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def kill_at_random(kills: int, folder: Path, words: list[str], longest: float) -> int:
-    """How many of the kills came before the end, each of which leaves the work to the next build."""
-    chance, early = random.Random(6), 0
-    for _ in range(kills):
-        # Starting takes most of the time: the points of interest lie after it.
-        if build_until_killed(chance.uniform(0.4, 1.0) * longest, *words):
-            (folder / "manifest.json").unlink()
-            for record in list((folder / "records").iterdir())[::2]:
-                record.unlink()
-        else:
-            early += 1
-    return early
+def build_until_killed(folder: Path, shards: int, seconds: float, words: list[str]) -> None:
+    """Start a build and SIGKILL it `seconds` after so many shards were finished, by it and those before it."""
+    process = subprocess.Popen([sys.executable, "-m", "snowcoder", "index", "build", *words])
+    while len(list(folder.glob("records/*.json"))) < shards or not list(folder.glob(".lock")):
+        assert process.poll() is None
+        time.sleep(0.002)
+    with suppress(subprocess.TimeoutExpired):
+        assert process.wait(seconds) == 0
+    process.kill()
+    process.wait()
 
 
 def check_kills(kills: int, tmp_path: Path, configure: Configure, overrides: list[str]) -> None:
-    begun = time.monotonic()
-    undisturbed = f"index.dir={tmp_path / 'undisturbed'}"
-    subprocess.run([sys.executable, "-m", "snowcoder", "index", "build", *overrides, undisturbed], check=True)
-    longest = time.monotonic() - begun
-    assert kill_at_random(kills, tmp_path / "index" / "raw", overrides, longest) >= kills // 2
+    chance, folder = random.Random(6), tmp_path / "index" / "raw"
+    for number in range(kills):
+        build_until_killed(folder, number * SHARDS // kills, chance.uniform(0, 0.3), overrides)
+    assert not (folder / "manifest.json").exists()
     build.run(configure())
+    build.run(configure(f"index.dir={tmp_path / 'undisturbed'}"))
     assert tree(tmp_path / "index") == tree(tmp_path / "undisturbed")
     verify.run(configure())
 
 
 @pytest.fixture
 def many(shards: Path, rows: Rows) -> None:
-    for number in range(12):
+    for number in range(SHARDS):
         write_shard(shards / f"part-{number:02d}.parquet", rows[number::6] * 6)
 
 
@@ -71,7 +57,7 @@ def many(shards: Path, rows: Rows) -> None:
 def test_killed_at_any_point_it_ends_in_the_same_bytes(
     tmp_path: Path, configure: Configure, overrides: list[str]
 ) -> None:
-    check_kills(3, tmp_path, configure, overrides)
+    check_kills(4, tmp_path, configure, overrides)
 
 
 @pytest.mark.slow
@@ -79,7 +65,7 @@ def test_killed_at_any_point_it_ends_in_the_same_bytes(
 def test_killed_many_times_it_ends_in_the_same_bytes(
     tmp_path: Path, configure: Configure, overrides: list[str]
 ) -> None:
-    check_kills(24, tmp_path, configure, overrides)
+    check_kills(22, tmp_path, configure, overrides)
 
 
 @pytest.fixture
