@@ -50,7 +50,7 @@ def check_kills(kills: int, tmp_path: Path, configure: Configure, overrides: lis
 @pytest.fixture
 def many(shards: Path, rows: Rows) -> None:
     for number in range(SHARDS):
-        write_shard(shards / f"part-{number:02d}.parquet", rows[number::6] * 6)
+        write_shard(shards / f"part-{number:02d}.parquet", rows[number::6] * 2)
 
 
 @pytest.mark.usefixtures("many")
@@ -61,6 +61,7 @@ def test_killed_at_any_point_it_ends_in_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("many")
 def test_killed_many_times_it_ends_in_the_same_bytes(
     tmp_path: Path, configure: Configure, overrides: list[str]
