@@ -14,7 +14,7 @@ from snowcoder.training import pulse
 def end_rank(rank: int, beat: pulse.Pulse, error: Exception) -> None:
     """Tell the launcher and the log why, and exit at once, without waiting for other ranks or for a save in flight."""
     text, code = _explain(error)
-    beat.last_words(text, error.hosts if isinstance(error, BadNode) else [])
+    beat.end(text, error.hosts if isinstance(error, BadNode) else [])
     if rank == 0 or code == 1:  # all ranks see a user's mistake, and a signal: one of them tells
         print(f"snowcoder: rank {rank}: {text}", file=sys.stderr)
     sys.stdout.flush()

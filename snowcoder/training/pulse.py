@@ -46,9 +46,9 @@ class Pulse:
         if self.to:
             threading.Thread(target=self._beat, daemon=True).start()
 
-    def last_words(self, text: str, bad_hosts: list[str]) -> None:
-        """Say why this rank ends, and which hosts it found to be bad."""
-        self._send(last_words=text[:2000], bad_hosts=bad_hosts)
+    def end(self, why: str = "", bad_hosts: list[str] | None = None) -> None:
+        """Say that this rank ends, well or why not, and which hosts it found to be bad."""
+        self._send(ended=True, why=why[:2000], bad_hosts=bad_hosts or [])
 
     def _beat(self) -> None:
         while True:
@@ -70,8 +70,9 @@ class Beat(NamedTuple):
     time: float  # time.monotonic()
     host: str
     place: str  # what it was in
-    last_words: str | None
-    bad_hosts: list[str]
+    ended: bool = False  # by its own word, not only by silence
+    why: str = ""  # empty if well
+    bad_hosts: tuple[str, ...] = ()
 
 
 class Listener:
@@ -99,8 +100,8 @@ class Listener:
         try:
             beat = json.loads(data)
             rank, now, token = int(beat["rank"]), time.monotonic(), beat["token"]
-            place = _describe(beat["doing"], beat["step"])
-            new = Beat(now, beat["host"], place, beat.get("last_words"), beat.get("bad_hosts", []))
+            end = (bool(beat.get("ended")), str(beat.get("why", "")), tuple(beat.get("bad_hosts", ())))
+            new = Beat(now, beat["host"], _describe(beat["doing"], beat["step"]), *end)
         except (ValueError, KeyError, TypeError):
             return
         if not secrets.compare_digest(str(token).encode(), self.token.encode()):
@@ -108,21 +109,21 @@ class Listener:
         old = self.beats.get(rank)
         if old is None or old.place != new.place:
             self.progress = now
-        if old is None or old.last_words is None:  # after its last words there may come a beat that was on its way
+        if old is None or not old.ended:  # after its last word there may come a beat that was on its way
             self.beats[rank] = new
 
     def silent(self, seconds: float) -> dict[int, Beat]:
         """Ranks that were heard of once, but not for so long, and did not say that they end."""
         now = time.monotonic()
-        return {r: b for r, b in sorted(self.beats.items()) if b.last_words is None and now - b.time > seconds}
+        return {r: b for r, b in sorted(self.beats.items()) if not b.ended and now - b.time > seconds}
 
     def only(self, rank: int) -> dict[int, Beat]:
         return {rank: self.beats[rank]} if rank in self.beats else {}
 
     def culprits(self) -> dict[int, Beat]:
         """Now that all ranks have ended: those that did without a word; else the first that said why."""
-        told = sorted((beat.time, rank) for rank, beat in self.beats.items() if beat.last_words)
-        wordless = {rank: beat for rank, beat in sorted(self.beats.items()) if not beat.last_words}
+        wordless = {rank: beat for rank, beat in sorted(self.beats.items()) if not beat.ended}
+        told = sorted((beat.time, rank) for rank, beat in self.beats.items() if beat.why)
         return wordless or {rank: self.beats[rank] for _, rank in told[:1]}
 
     def behind(self) -> dict[int, Beat]:

@@ -83,7 +83,7 @@ def _conclude(ended: Ended, listener: Listener) -> None:
     who = "a rank" if ended.rank is None else f"rank {ended.rank} on {socket.gethostname()}"
     how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"failed with exit status {ended.code}"
     culprits = listener.culprits() if ended.rank is None else listener.only(ended.rank)
-    words = [beat.last_words for beat in culprits.values() if beat.last_words]
+    words = [beat.why for beat in culprits.values() if beat.why]
     told = "; ".join(filter(None, [f"{who} {how}", tell(culprits), *words]))
     raise Fault(told, {host for beat in listener.beats.values() for host in beat.bad_hosts})
 

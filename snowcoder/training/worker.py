@@ -22,6 +22,7 @@ def main() -> None:
         _work(*sys.argv[1:])
     except Exception as error:
         end_rank(rank, pulse, error)
+    pulse.end()
 
 
 def _work(task: str, resolved: str, *arguments: str) -> None:

@@ -13,8 +13,15 @@ from tests.system.slurm.cluster import Cluster, why_not
 from tests.tiny import curve, snowcoder
 
 
+@pytest.fixture
+def slurm(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, which no job of a test outlives."""
+    yield cluster
+    cluster.clear()
+
+
 @pytest.fixture(scope="session")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Slurm cluster of three nodes, gone after the tests however they end."""
     reason = why_not()
     if reason:

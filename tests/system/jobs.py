@@ -29,7 +29,7 @@ LONG = [
     "phases.phase3.global_batch=8",
     "checkpoint.asynchronous=true",
     "checkpoint.every_steps=10",
-    "launch.silent_seconds=6",
+    "launch.silent_seconds=12",
     "launch.outlier=50",  # two ranks share two cores with the tests
 ]
 
@@ -63,20 +63,16 @@ def events_of(folder: Path, kind: str) -> list[Event]:
 
 
 def rank_of(rank: int, folder: Path) -> psutil.Process:
-    """The worker process of the run in `folder` that Slurm numbered `rank`."""
+    """The worker process of the run in `folder` that Slurm numbered `rank`; its oldest, for a save forks others."""
     found = []
     for process in psutil.process_iter():
         try:
             words, number = process.cmdline(), process.environ().get("SLURM_PROCID")
-            parent = process.parent()
-            forked = parent is not None and parent.cmdline() == words  # by a save
         except psutil.Error:
             continue
-        ours = "snowcoder.training.worker" in words and f"{folder}/resolved.yaml" in words
-        if ours and number == str(rank) and not forked:
+        if "snowcoder.training.worker" in words and f"{folder}/resolved.yaml" in words and number == str(rank):
             found.append(process)
-    (process,) = found
-    return process
+    return min(found, key=lambda process: process.create_time())
 
 
 def nodes_of(job: str, cluster: Cluster) -> list[str]:

@@ -86,7 +86,7 @@ def planned(folder: Path, workspace: Path, steps: int, more: list[str]) -> list[
     shared = [f"tokenizer.dir={workspace}/tokenizer", f"index.dir={workspace}/index", "index.held_out=0.1"]
     saves = ["checkpoint.asynchronous=true", "checkpoint.every_steps=40", "parallel=tp2", "parallel.micro_batch=8"]
     watch = [
-        "launch.silent_seconds=15",
+        "launch.silent_seconds=20",
         "launch.outlier=100",
         "guard.sigma=20",
     ]  # the cores are busy with two trainings

@@ -17,7 +17,7 @@ from tests.tiny import curve
 
 pytestmark = pytest.mark.slurm
 Curve = list[tuple[float, float]]
-SILENT_SECONDS = 6  # as in jobs.LONG
+SILENT_SECONDS = 12  # as in jobs.LONG
 NOTICED = SILENT_SECONDS + 15  # this machine is slow; docs/operations.md says silent_seconds + 5
 
 
@@ -31,6 +31,7 @@ def test_a_killed_rank_is_named_and_the_job_goes_on(
     assert re.search(r"rank 1 on node2, last heard of \d+ s ago in step \d+: ", failed.text), failed.text
     ended = slurm.wait(job, seconds=240)
     assert ended.code == 0, ended.log
+    assert "rank 0: lost contact with another rank in step" in ended.log
     assert curve(tmp_path) == undisturbed
 
 
@@ -46,7 +47,15 @@ def power_it_off(slurm: Cluster, folder: Path) -> None:
     slurm.power_off("node2")
 
 
-@pytest.mark.parametrize("fault", [stop_a_rank, cut_its_link, power_it_off], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(stop_a_rank, marks=pytest.mark.slow),
+        pytest.param(cut_its_link, marks=pytest.mark.slow),
+        power_it_off,
+    ],
+    ids=lambda fault: fault.__name__,
+)
 def test_a_silent_node_is_named_and_the_job_goes_on_without_it(
     tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve, fault: Callable[[Cluster, Path], None]
 ) -> None:
@@ -55,7 +64,9 @@ def test_a_silent_node_is_named_and_the_job_goes_on_without_it(
     fault(slurm, tmp_path)
     try:
         failed = wait_for_event("failed", tmp_path, NOTICED)
-        assert re.search(r"rank 1 on node2, last heard of \d+ s ago in step \d+: ", failed.text), failed.text
+        assert re.match(r"no sign of life: rank 1 on node2, last heard of \d+ s ago in step \d+: ", failed.text), (
+            failed.text
+        )
         assert "without node2" in wait_for_event("requeued", tmp_path, 10).text
         ended = slurm.wait(job, seconds=240)
     finally:
@@ -85,6 +96,7 @@ def test_the_job_survives_the_node_that_its_script_runs_on(
     assert curve(tmp_path) == undisturbed
 
 
+@pytest.mark.slow
 def test_after_too_many_faults_without_progress_the_job_gives_up(
     tmp_path: Path, workspace: Path, slurm: Cluster
 ) -> None:
@@ -102,6 +114,7 @@ def test_after_too_many_faults_without_progress_the_job_gives_up(
     assert [event.kind for event in read_events(tmp_path)][-1] == "gave-up"
 
 
+@pytest.mark.slow
 def test_the_node_check_names_a_slow_link_and_the_job_goes_on_without_it(
     tmp_path: Path, workspace: Path, slurm: Cluster
 ) -> None:

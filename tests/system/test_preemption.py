@@ -51,6 +51,7 @@ def test_the_time_limit_itself(tmp_path: Path, workspace: Path, slurm: Cluster, 
     assert events_of(tmp_path, "stopped")
 
 
+@pytest.mark.slow
 def test_scontrol_requeue_loses_nothing(tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve) -> None:
     job = slurm.submit(*SIZE, "slurm/phase1.sh", *long_run(tmp_path, workspace))
     wait_for_step(15, tmp_path, slurm, job)
@@ -61,6 +62,7 @@ def test_scontrol_requeue_loses_nothing(tmp_path: Path, workspace: Path, slurm: 
     assert [event.step for event in events_of(tmp_path, "ended")] == [STEPS]
 
 
+@pytest.mark.slow
 def test_scancel_saves_and_stays_away_until_it_is_submitted_again(
     tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve
 ) -> None:

@@ -96,6 +96,14 @@ class Cluster:
         path = self.folder / f"job-{job}.log"
         return path.read_text() if path.exists() else ""
 
+    def clear(self) -> None:
+        """End all jobs that are left."""
+        self.call("scancel", "--user=root")
+        deadline = time.monotonic() + 60
+        while self.call("squeue", "--noheader").strip():
+            assert time.monotonic() < deadline, self.call("squeue")
+            time.sleep(0.1)
+
     def power_off(self, node: str) -> None:
         """Pull the plug: all that runs on `node` is gone at once, and nobody is told."""
         self.cut(node)

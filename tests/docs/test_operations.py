@@ -1,0 +1,28 @@
+"""docs/operations.md: every message in it is asserted by the test that the page names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+# A heading with the message, and below it a comment: file of the test, and the piece of the message that it asserts.
+ENTRIES = re.findall(r"^#### `(.+)`\n<!-- (\S+): (.+) -->$", PAGE, re.MULTILINE)
+
+
+def test_every_message_names_its_test() -> None:
+    assert len(ENTRIES) == PAGE.count("\n#### ") >= 15
+
+
+@pytest.mark.parametrize(("message", "file", "piece"), ENTRIES)
+def test_the_message_is_asserted_by_its_test(message: str, file: str, piece: str) -> None:
+    assert without_values(piece) in without_values(message)
+    assert piece in (ROOT / file).read_text()
+
+
+def without_values(text: str) -> str:
+    """`text` with its numbers and its <placeholders> alike."""
+    return re.sub(r"<\w+>|\d+", "#", text)
