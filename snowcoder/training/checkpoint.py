@@ -86,10 +86,10 @@ class Checkpoints:
                 f"{self.failed}. Of the checkpoints in {self.folder}, {there}. Run the same command again after that"
             )
 
-    def finish_uploads(self, seconds: float) -> None:
-        """Wait so long for what is not in the bucket yet."""
-        if dist.get_rank() == 0:
-            self._uploads.finish(seconds)
+    def finish_uploads(self, seconds: float = float("inf")) -> None:
+        """Wait, at most so long, for what is not in the bucket yet."""
+        if dist.get_rank() == 0:  # the others wait in a collective, which has a time limit
+            self._uploads.finish(min(seconds, 0.8 * self._seconds))
 
     def _save(self, record: dict[str, Any], build_state: Callable[[], dict[str, Any]]) -> None:
         self.wait()  # one save in flight

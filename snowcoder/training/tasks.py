@@ -32,6 +32,7 @@ def train(config: Config) -> None:
     _tell(resume(run, checkpoints.folder))
     if run.step >= run.last_step:
         _tell(f"{run.phases[-1].name} has ended at step {run.last_step}: nothing to do")
+        checkpoints.finish_uploads()
         return
     train_loop(run, callbacks_of(run, checkpoints))
     done = run.step == run.last_step

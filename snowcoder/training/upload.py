@@ -68,8 +68,10 @@ def _upload_metrics(config: Config, store: Store) -> None:
 def prune(store: Store, newest: int, keep: int) -> None:
     """Remove what the rule of the run's own folder would, and what is newer than its `newest`: the run went back."""
     files = listed(store)
-    phase_ends = {step: _phase_end(store, step) if RECORD in names else None for step, names in files.items()}
-    for step in sorted({*superseded(phase_ends, keep), *(step for step in files if step > newest)}):
+    phase_ends = {
+        step: _phase_end(store, step) if RECORD in names else None for step, names in files.items() if step <= newest
+    }
+    for step in [*superseded(phase_ends, keep), *(step for step in files if step > newest)]:
         # Its record first: from there on it is no checkpoint, however far the removal gets.
         for name in sorted(files[step], key=lambda name: name != RECORD):
             store.delete(f"{step_folder(Path(), step).name}/{name}")

@@ -27,6 +27,8 @@ class SmallRun:
             "phases.phase1.learning_rate.warmup_steps=4",
             "phases.phase1.sources.raw.max_epochs=99",
             "phases.phase2.sources.raw.max_epochs=99",
+            *(f"phases.{phase}.{key}" for phase in ("phase2", "phase3") for key in ("tokens=2048", "global_batch=8")),
+            "phases.phase2.learning_rate.warmup_steps=2",
             *LAYOUTS[layout],
             *more,
         )

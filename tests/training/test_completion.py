@@ -62,6 +62,16 @@ def make_file(target: Path) -> None:
     target.write_text("no folder")
 
 
+def make_record_a_folder(target: Path) -> None:
+    (target / RECORD).unlink()
+    (target / RECORD).mkdir()
+
+
+def empty(target: Path) -> None:
+    for path in target.iterdir():
+        path.unlink()
+
+
 def outside(record: dict[str, Any]) -> dict[str, Any]:
     record["files"][0]["name"] = "../secret"
     return sealed({key: value for key, value in record.items() if key != "digest"})
@@ -90,11 +100,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a record that reaches outside": (rewrite(outside), "its COMPLETE.json cannot be read"),
     "a record that is a folder": (
-        lambda t: ((t / RECORD).unlink(), (t / RECORD).mkdir()) and None,
+        make_record_a_folder,
         "its COMPLETE.json cannot be read (Is a directory)",
     ),
     "a file in its place": (make_file, "its COMPLETE.json cannot be read (Not a directory)"),
-    "nothing in it": (lambda t: (shutil.rmtree(t), t.mkdir()) and None, "it has no completion record"),
+    "nothing in it": (empty, "it has no completion record"),
 }
 
 
@@ -135,7 +145,7 @@ def test_early_records_have_no_digest(tmp_path: Path) -> None:
 
 def test_checkpoints_that_cannot_be_listed_are_not_none(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").write_text("no folder")
-    with pytest.raises(OperationError, match="cannot list the checkpoints in .*: Not a directory"):
+    with pytest.raises(OperationError, match=r"cannot list the checkpoints in .*: Not a directory"):
         newest_valid(tmp_path / "checkpoints")
     assert newest_valid(tmp_path / "nowhere") == (None, [])
 

@@ -33,9 +33,7 @@ class Checkpointing(Callback):
     def on_end(self, run: Run) -> None:
         self.checkpoints.save(run)
         self.checkpoints.wait()
-        # The other ranks wait in a collective, which has a time limit.
-        limit = 0.8 * 60 * run.config.launch.timeout_minutes
-        self.checkpoints.finish_uploads(min(limit, _STOP_SECONDS) if run.stop else limit)
+        self.checkpoints.finish_uploads(_STOP_SECONDS if run.stop else float("inf"))
         self.checkpoints.require()
 
     def _save_if_due(self, run: Run) -> None:

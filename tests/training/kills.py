@@ -1,0 +1,86 @@
+"""Training that kills itself at a place where a kill from outside would hardly ever hit: tasks of `launch`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from megatron.core.dist_checkpointing.strategies import filesystem_async
+from torch.distributed.checkpoint import FileSystemReader
+
+from snowcoder.config.schema import Config
+from snowcoder.training import save, tasks
+
+
+def train_killed(config: Config, where: str) -> None:
+    {"writing": _writing, "files": _files, "record": _record, "pruning": _pruning, "loading": _loading}[where]()
+    tasks.train(config)
+
+
+def train_stalled(config: Config, where: str) -> None:
+    """The first save's writer dies, or stops for good; later ones are well."""
+    first = threading.Event()
+    write = filesystem_async.FileSystemWriterAsync.write_preloaded_data_multiproc
+
+    def fail(*arguments: Any) -> None:
+        os.kill(os.getpid(), {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}[where])
+        write(*arguments)
+
+    def choose(self: Any) -> Any:
+        function, stage, arguments = function_and_arguments(self)
+        if not first.is_set():
+            first.set()
+            return lambda *rest: fail(*function.args, *rest), stage, arguments
+        return function, stage, arguments
+
+    function_and_arguments = filesystem_async.FileSystemWriterAsync.get_save_function_and_args
+    filesystem_async.FileSystemWriterAsync.get_save_function_and_args = choose  # type: ignore[method-assign]
+    tasks.train(config)
+
+
+def _kill(rank: int) -> None:
+    os.kill(rank, signal.SIGKILL)
+    threading.Event().wait()  # a writer ends with its rank
+
+
+def _writing() -> None:
+    """Midway through a file of a save, in the process that writes it."""
+    write, rank, written = filesystem_async._write_item, os.getpid(), 0
+
+    def write_some(*arguments: Any, **more: Any) -> Any:
+        nonlocal written
+        written += 1
+        return write(*arguments, **more) if written < 5 else _kill(rank)
+
+    filesystem_async._write_item = write_some
+
+
+def _files() -> None:
+    """When the tensors are written, and nothing that describes them."""
+    save.save_config = lambda *_: _kill(os.getpid())
+
+
+def _record() -> None:
+    save.write_json = lambda *_: _kill(os.getpid())
+
+
+def _pruning() -> None:
+    """When a checkpoint is removed, and one of its files is gone."""
+    remove = shutil.rmtree
+
+    def remove_one(path: Path | str, **more: Any) -> None:
+        files = sorted(Path(path).glob("*.distcp"))
+        if files:
+            files[0].unlink()
+            _kill(os.getpid())
+        remove(path, **more)
+
+    shutil.rmtree = remove_one  # type: ignore[assignment]
+
+
+def _loading() -> None:
+    FileSystemReader.read_data = lambda *_: _kill(os.getpid())  # type: ignore[method-assign,assignment]
