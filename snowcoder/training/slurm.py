@@ -60,6 +60,8 @@ class SlurmRanks:
         code = self.process.poll()
         if code is None:
             return None
+        if code < 0:
+            return Ended(code, what="srun")
         return Ended(128 - code if code > 128 else code)  # srun's way to say that a signal killed a task
 
     def forward(self, number: signal.Signals) -> None:

@@ -22,6 +22,7 @@ class Ended(NamedTuple):
 
     code: int  # as subprocess has it: negative for a signal
     rank: int | None = None
+    what: str = "a rank"
 
 
 class Ranks(Protocol):
@@ -80,7 +81,7 @@ def _conclude(ended: Ended, listener: Listener) -> None:
         raise UserError("the ranks refused to start, see the message above")
     if ended.code == Stopped.exit_code:
         raise Stopped("stopped by a signal, after saving. The same command goes on from there")
-    who = "a rank" if ended.rank is None else f"rank {ended.rank} on {socket.gethostname()}"
+    who = ended.what if ended.rank is None else f"rank {ended.rank} on {socket.gethostname()}"
     how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"failed with exit status {ended.code}"
     culprits = listener.culprits() if ended.rank is None else listener.only(ended.rank)
     words = [beat.why for beat in culprits.values() if beat.why]

@@ -70,7 +70,9 @@ def rank_of(rank: int, folder: Path) -> psutil.Process:
             words, number = process.cmdline(), process.environ().get("SLURM_PROCID")
         except psutil.Error:
             continue
-        if "snowcoder.training.worker" in words and f"{folder}/resolved.yaml" in words and number == str(rank):
+        # srun, and the process that waits for it, have the same words and number.
+        is_rank = process.name().startswith("python") and words[1:3] == ["-m", "snowcoder.training.worker"]
+        if is_rank and f"{folder}/resolved.yaml" in words and number == str(rank):
             found.append(process)
     return min(found, key=lambda process: process.create_time())
 

@@ -92,7 +92,13 @@ def test_two_kills_and_resumes_are_bit_equal_to_a_straight_run(
 
 @pytest.mark.parametrize(
     "layout",
-    ["tp2pp2", "dp2", pytest.param("tp2sp", marks=pytest.mark.slow), pytest.param("pp2", marks=pytest.mark.slow)],
+    [
+        "tp2pp2",
+        "dp2overlap",
+        pytest.param("dp2", marks=pytest.mark.slow),
+        pytest.param("tp2sp", marks=pytest.mark.slow),
+        pytest.param("pp2", marks=pytest.mark.slow),
+    ],
 )
 def test_a_checkpoint_is_resumed_in_another_layout_and_back(
     tmp_path: Path, workspace: Path, straight: Training, layout: str
