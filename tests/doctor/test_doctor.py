@@ -85,6 +85,7 @@ def test_every_problem_is_told_and_the_command_fails(tmp_path: Path) -> None:
     assert done.returncode == 2
     problems = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("problem")]
     assert problems == ["tokenizer", "shards", "shards", "shards", "shards", "notify"]
+    assert "notify.command: no-such-program is not a program here; nobody would be told" in done.stdout
     assert "6 problem(s), 0 warning(s); the lines above say what to do" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
@@ -238,6 +239,7 @@ def test_how_far_a_clock_may_be_off(ahead: float, level: str) -> None:
     assert finding.level == level
     if level != "ok":
         assert f"is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine" in finding.text
+        assert "set both clocks by NTP" in finding.text
 
 
 @pytest.fixture
