@@ -81,9 +81,9 @@ class Checkpoints:
         self.wait()
         if self.failed:
             last = on_rank_0(lambda: complete_steps(self.folder)[-1:])
-            there = f"the newest complete one is of step {last[0]}" if last else "there is none yet"
+            there = f"the newest complete one is of step {last[0]}" if last else "none is complete yet"
             raise OperationError(
-                f"{self.failed}. Of the checkpoints in {self.folder}, {there}. Run the same command again after that"
+                f"{self.failed}. Of all checkpoints, {there}. After that the same command goes on from it"
             )
 
     def finish_uploads(self, seconds: float = float("inf")) -> None:
@@ -122,9 +122,11 @@ class Checkpoints:
         shutil.rmtree(step_folder(self.folder, step), ignore_errors=True)
         size = f", a checkpoint takes {_gib(bytes_)}" if (bytes_ := _newest_size(self.folder)) else ""
         free = _gib(shutil.disk_usage(self.folder).free)
+        full = any(word in problem for word in ("No space left", "quota"))
+        remedy = ": make room there, or lower checkpoint.keep" if full else ""
         return (
             f"the save of step {step} failed: {problem}. In {self.folder} {free} are free{size}, and older checkpoints "
-            "stay: make room there, or lower checkpoint.keep"
+            f"stay{remedy}"
         )
 
     def _warn(self, text: str, step: int | None) -> None:

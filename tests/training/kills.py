@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from torch.distributed.checkpoint import FileSystemReader
 
 from snowcoder.config.schema import Config
 from snowcoder.training import save, tasks
+from snowcoder.training.completion import RECORD
 
 
 def train_killed(config: Config, where: str) -> None:
@@ -51,6 +53,7 @@ def _writing() -> None:
     """Midway through a file of a save, in the process that writes it."""
     write, rank, written = filesystem_async._write_item, os.getpid(), 0
 
+    @functools.wraps(write)  # its signature is looked at
     def write_some(*arguments: Any, **more: Any) -> Any:
         nonlocal written
         written += 1
@@ -74,7 +77,7 @@ def _pruning() -> None:
 
     def remove_one(path: Path | str, **more: Any) -> None:
         files = sorted(Path(path).glob("*.distcp"))
-        if files:
+        if files and any(Path(path).parent.glob(f"*/{RECORD}")):
             files[0].unlink()
             _kill(os.getpid())
         remove(path, **more)

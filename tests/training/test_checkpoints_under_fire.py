@@ -176,7 +176,7 @@ def test_a_full_disk_stops_nothing_that_was_good(
     assert "the save of step 12 failed: " in done.stderr
     assert "No space left on device" in done.stderr
     assert "make room there, or lower checkpoint.keep" in done.stderr
-    assert "the newest complete one is of step 4. Run the same command again after that" in done.stderr
+    assert "the newest complete one is of step 4. After that the same command goes on from it" in done.stderr
     assert "Traceback" not in done.stderr
     first, *_ = warnings = run.events("warning")
     assert [event.step for event in warnings] == [8, 12, 12]  # the last one is tried again at the end
