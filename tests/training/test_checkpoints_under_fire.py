@@ -33,7 +33,7 @@ from snowcoder.training.completion import (
 )
 from snowcoder.training.events import read_events
 from snowcoder.training.safe_metadata import safe_loading
-from tests.tiny import snowcoder
+from tests.tiny import snowcoder, steps_of
 from tests.training.small_run import SmallRun
 
 ASYNCHRONOUS = "checkpoint.asynchronous=true"
@@ -63,14 +63,14 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 240) -> None
 def test_thirty_kills_at_random_points_change_nothing(tmp_path: Path, workspace: Path) -> None:
     seed = int(os.environ.get("SNOWCODER_TEST_SEED", time.time_ns() % 10**6))
     print(f"seed {seed}")
-    draw, steps = random.Random(seed), 160
-    straight = SmallRun(tmp_path / "straight", workspace, "tp1", steps, "checkpoint.every_steps=80").plan()
+    draw, steps = random.Random(seed), 120
+    straight = SmallRun(tmp_path / "straight", workspace, "tp1", steps, "checkpoint.every_steps=60").plan()
     straight.train()
     run = SmallRun(tmp_path / "killed", workspace, "tp1", steps, ASYNCHRONOUS, "checkpoint.every_steps=2").plan()
     in_saves = 0
     for _ in range(30):
         newest = max(complete_steps(run.checkpoints), default=0)
-        kill_soon_after_start(run, draw.uniform(0, 1.5))
+        kill_after(run, draw.randint(0, 7), draw.uniform(0, 0.3))
         in_saves += all_steps(run.checkpoints) != complete_steps(run.checkpoints)
         check_nothing_lost(run, newest)
     assert complete_steps(run.checkpoints)[-1] < steps, "it ended before the last kill"
@@ -80,13 +80,20 @@ def test_thirty_kills_at_random_points_change_nothing(tmp_path: Path, workspace:
     assert len(run.curve) == steps
 
 
-def kill_soon_after_start(run: SmallRun, seconds: float) -> None:
-    """SIGKILL all processes, so long after they began to train, in whatever they are in."""
+def kill_after(run: SmallRun, steps: int, seconds: float) -> None:
+    """SIGKILL all processes of a training, so long after it did so many steps, in whatever they are in."""
     starts = len(run.events("started"))
     process = subprocess.Popen(
         [sys.executable, "-m", "snowcoder", "train", *run.overrides], start_new_session=True, stdout=subprocess.DEVNULL
     )
     until(lambda: len(run.events("started")) > starts or process.poll() is not None, "it did not start")
+    first = run.events("started")[-1].step or 0
+
+    def far_enough() -> bool:
+        records = steps_of(run.folder)
+        return process.poll() is not None or steps == 0 or bool(records and records[-1]["step"] >= first + steps)
+
+    until(far_enough, f"it did not come to step {first + steps}")
     time.sleep(seconds)
     assert process.poll() is None, "it ended by itself"
     kill_tree(process.pid)
