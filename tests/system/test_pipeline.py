@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from snowcoder.config.compose import read_config
 from snowcoder.lineage.manifest import find_manifest
 from tests.system.jobs import SIZE, long_run
 from tests.system.slurm.cluster import Cluster
@@ -31,6 +32,7 @@ def test_the_phases_run_one_after_another(tmp_path: Path, workspace: Path, slurm
         assert ended.code == 0, ended.log
     here = long_run(tmp_path / "here", workspace, *SHORT)
     snowcoder("train", *here)
+    assert read_config(tmp_path / "chain" / "resolved.yaml").optimizer.lr == 3e-4
     assert curve(tmp_path / "chain") == curve(tmp_path / "here")
     assert len(curve(tmp_path / "here")) == 14
 

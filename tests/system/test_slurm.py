@@ -1,4 +1,4 @@
-"""The job scripts of slurm/ on a real Slurm, over two nodes: phases chain, and mistakes are refused."""
+"""The job scripts of slurm/ on a real Slurm, over two nodes: mistakes are refused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.config.compose import read_config
 from tests.system.jobs import SIZE
 from tests.system.slurm.cluster import Cluster
-from tests.tiny import curve, snowcoder, tiny_overrides
+from tests.tiny import snowcoder, tiny_overrides
 
 pytestmark = pytest.mark.slurm
 FEW_STEPS = [
@@ -31,21 +30,6 @@ def planned(folder: Path, workspace: Path, *more: str) -> list[str]:
     overrides = tiny_overrides(folder, *shared, *FEW_STEPS, *more)
     snowcoder("plan", *overrides)
     return overrides
-
-
-def test_phases_by_sbatch_give_the_losses_of_a_local_run(tmp_path: Path, workspace: Path, slurm: Cluster) -> None:
-    overrides = planned(tmp_path / "slurm", workspace)
-    jobs = [slurm.submit(*SIZE, f"slurm/{phase}.sh", *overrides) for phase in ("phase1", "phase2")]
-    first, second = (slurm.wait(job, seconds=120) for job in jobs)
-    assert first.code == 0, first.log
-    assert second.code == 0, second.log
-    assert "resumed from" in second.log
-    assert read_config(tmp_path / "slurm" / "resolved.yaml").optimizer.lr == 3e-4
-
-    here = planned(tmp_path / "here", workspace)
-    snowcoder("train", *here, "phase=[phase1,phase2]")
-    assert curve(tmp_path / "slurm") == curve(tmp_path / "here")
-    assert len(curve(tmp_path / "here")) == 10
 
 
 def test_phase2_without_phase1_is_refused(tmp_path: Path, workspace: Path, slurm: Cluster) -> None:
