@@ -14,7 +14,7 @@ from megatron.core.dist_checkpointing.strategies import filesystem_async
 from torch.distributed.checkpoint import FileSystemReader
 
 from snowcoder.config.schema import Config
-from snowcoder.training import save, tasks
+from snowcoder.training import checkpoint, save, tasks
 from snowcoder.training.completion import RECORD
 
 
@@ -24,7 +24,8 @@ def train_killed(config: Config, where: str) -> None:
 
 
 def train_stalled(config: Config, where: str) -> None:
-    """The first save's writer dies, or stops for good; later ones are well."""
+    """The first save's writer dies, or stops for good; later ones are well. A save has 20 seconds."""
+    checkpoint.Save = lambda target, record, _: save.Save(target, record, 20)  # type: ignore[misc,assignment]
     first = threading.Event()
     write = filesystem_async.FileSystemWriterAsync.write_preloaded_data_multiproc
 

@@ -229,7 +229,7 @@ def test_when_there_is_room_again_the_next_save_succeeds(small_disk: Path, tmp_p
 def test_a_writer_that_fails_is_a_save_that_failed(
     tmp_path: Path, workspace: Path, undisturbed: SmallRun, how: str, told: str
 ) -> None:
-    settings = [ASYNCHRONOUS, "checkpoint.every_steps=4", "launch.timeout_minutes=0.3"]
+    settings = [ASYNCHRONOUS, "checkpoint.every_steps=4"]
     run = SmallRun(tmp_path, workspace, "dp2", STEPS, *settings).plan()
     run.launch("tests.training.kills:train_stalled", how)
     (warning,) = run.events("warning")
