@@ -109,15 +109,18 @@ def _requeue(job: str, events: Events, why: str, bad: set[str] | None = None) ->
 
 def _avoid(job: str, bad: set[str]) -> bool:
     """Keep the job from `bad` nodes if the others of its partition can hold it. Only a pending job can be told."""
+    if not bad:
+        return False
     about = dict(word.split("=", 1) for word in scontrol("show", "job", job).split() if "=" in word)
-    excluded = bad | set(_names(about.get("ExcNodeList", "(null)")))
     nodes = _ask("sinfo", "--noheader", "--Node", f"--partition={about['Partition']}", "--format=%N %T").split()
     ours = set(scontrol("show", "hostnames").split())
     usable = {name for name, state in zip(nodes[::2], nodes[1::2], strict=True) if state == "idle" or name in ours}
-    if not bad or len(usable - excluded) < len(ours):
-        return False
-    scontrol("update", f"JobId={job}", f"ExcNodeList={','.join(sorted(excluded))}")
-    return True
+    # Nodes that were avoided before may be well by now: they are taken again before there is none.
+    for excluded in (bad | set(_names(about.get("ExcNodeList", "(null)"))), bad):
+        if len(usable - excluded) >= len(ours):
+            scontrol("update", f"JobId={job}", f"ExcNodeList={','.join(sorted(excluded))}")
+            return True
+    return False
 
 
 def _names(nodes: str) -> list[str]:
