@@ -33,9 +33,8 @@ def main() -> None:
         upload(config, store, step)
         prune(store, complete_steps(checkpoints_of(config))[-1], config.checkpoint.keep)
     except (SnowcoderError, OSError) as error:
-        _warn(
-            config, f"{name} is not in {config.checkpoint.upload}: {error}; tried again with the next checkpoint", step
-        )
+        what = f"upload of {name} to {config.checkpoint.upload}"
+        _warn(config, f"{what}: {error}. Tried again with the next checkpoint", step)
         sys.exit(1)
 
 

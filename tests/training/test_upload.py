@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from snowcoder.config.compose import load_config
+from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.errors import OperationError
 from snowcoder.lineage.digest import digest_file
@@ -200,6 +202,22 @@ def test_a_damaged_checkpoint_is_not_uploaded(config: Config, store: Store) -> N
     assert steps_in(store) == {}
 
 
+def test_an_upload_that_fails_is_a_warning(config: Config) -> None:
+    make(config, 5)
+    url = config.checkpoint.upload
+    nowhere = {"endpoint": "http://127.0.0.1:9", "attempts": 2}
+    config = config.model_copy(update={"storage": config.storage.model_copy(update=nowhere)})
+    command = [sys.executable, "-m", "snowcoder.training.upload", "5"]
+    done = subprocess.run(command, input=to_yaml(config), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    told = f"upload of step-00000005 to {url}: cannot look up {url}/step-00000005/{RECORD}: nothing answers at "
+    assert done.stderr.startswith(f"snowcoder: warning: {told}http://127.0.0.1:9")
+    (event,) = read_events(Path(config.run.dir))
+    assert (event.kind, event.step) == ("warning", 5)
+    assert event.text.startswith(told)
+    assert event.text.endswith("Tried again with the next checkpoint")
+
+
 # With training
 
 
@@ -249,7 +267,7 @@ def test_a_server_that_is_killed_during_an_upload_disturbs_no_training(tmp_path:
         assert [record["step"] for record in steps_of(run.folder)] == list(range(1, 13))
         warnings = run.events("warning")
         assert warnings
-        assert f"is not in {url}: cannot " in warnings[0].text
+        assert f"to {url}: cannot " in warnings[0].text
         assert warnings[0].text.endswith("Tried again with the next checkpoint")
         assert not run.events("uploaded")
         proxy.hold_after = None
