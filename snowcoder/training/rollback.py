@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch.distributed as dist
 
+from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.training.completion import all_steps, find_damage, step_folder
 from snowcoder.training.events import Events
 from snowcoder.training.parallel import on_rank_0
+from snowcoder.training.restore import restore_before
 from snowcoder.training.resume import go_to
 from snowcoder.training.run import Run, start_anew
 
@@ -27,7 +29,7 @@ class RollBack(Exception):
 def roll_back(run: Run, decision: RollBack) -> None:
     """Put `run` back to its newest valid checkpoint that saw none of the window's samples."""
     checkpoints = run.folder / "checkpoints"
-    back_to = on_rank_0(lambda: _newest_before(checkpoints, decision.first))
+    back_to = on_rank_0(lambda: _newest_before(run.config, checkpoints, decision.first))
     _check_patience(run, back_to, decision)
     run.skips.new(decision.first, decision.last, decision.why, back_to)
     if dist.get_rank() == 0:
@@ -41,8 +43,9 @@ def roll_back(run: Run, decision: RollBack) -> None:
         go_to(run, step_folder(checkpoints, back_to))
 
 
-def _newest_before(checkpoints: Path, step: int) -> int:
-    """The step of the newest valid checkpoint at or before `step`; 0 for the initial weights."""
+def _newest_before(config: Config, checkpoints: Path, step: int) -> int:
+    """The step of the newest valid checkpoint at or before `step`, here or in the bucket; 0 for the initial weights."""
+    restore_before(config, step)
     steps = [found for found in all_steps(checkpoints) if found <= step]
     return next((found for found in reversed(steps) if find_damage(step_folder(checkpoints, found)) is None), 0)
 
