@@ -63,7 +63,7 @@ def train_with(skips: Path, folder: Path, workspace: Path, layout: str, *more: s
     return curve(folder)
 
 
-@pytest.mark.parametrize("layout", ["dp2overlap", "tp2sp"])
+@pytest.mark.parametrize("layout", ["dp2overlap", pytest.param("tp2sp", marks=pytest.mark.slow)])
 def test_one_ranks_nan_is_skipped_by_all_and_reaches_no_weight(tmp_path: Path, workspace: Path, layout: str) -> None:
     overrides = overrides_of(tmp_path / "nan", workspace, layout)
     snowcoder("plan", *overrides)

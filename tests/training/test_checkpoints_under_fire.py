@@ -259,7 +259,7 @@ def vouch_for(checkpoint: Path) -> None:
     write_json(checkpoint / RECORD, sealed({key: value for key, value in record.items() if key != "digest"}))
 
 
-@pytest.mark.parametrize("name", [".metadata", "common.pt"])
+@pytest.mark.parametrize("name", [".metadata", pytest.param("common.pt", marks=pytest.mark.slow)])
 def test_a_pickle_that_runs_code_is_refused_before_it_does(
     tmp_path: Path, workspace: Path, undisturbed: SmallRun, name: str
 ) -> None:

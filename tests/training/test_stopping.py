@@ -32,7 +32,15 @@ def start(folder: Path, workspace: Path) -> tuple[subprocess.Popen[str], list[st
     return process, overrides
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
+    ],
+    ids=lambda number: number.name,
+)
 def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
     tmp_path: Path, workspace: Path, number: signal.Signals
 ) -> None:
