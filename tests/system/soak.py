@@ -26,7 +26,7 @@ import psutil
 
 from benchmarks.result import RESULTS, machine
 from snowcoder.training.completion import complete_steps, step_folder
-from snowcoder.training.events import read_events
+from snowcoder.training.events import Event, read_events
 from tests.system.jobs import SIZE, events_of, nodes_of, rank_of
 from tests.system.slurm.cluster import Cluster, why_not
 from tests.system.slurm.store import Store
@@ -161,11 +161,9 @@ class Soak:
         at, step, known = time.monotonic(), self.step, len(read_events(self.folder))
         undo = fault()
         lowest, noticed = step, ""
-        while self.step <= step + 1:
+        while not self._goes_on(new := self._told(known), step):
             lowest = min(lowest, self.step)
-            if not noticed and (
-                new := [e for e in read_events(self.folder)[known:] if e.kind not in ("checkpoint", "uploaded")]
-            ):
+            if new and not noticed:
                 noticed = f"{new[0].kind}, {time.monotonic() - at:.0f} s"
             assert time.monotonic() - at < RECOVERED, f"{fault.__name__}: no step beyond {step}\n{self.log()[-5000:]}"
             time.sleep(0.1)
@@ -175,6 +173,15 @@ class Soak:
         return Row(
             (at - self.started) / 60, fault.__name__.replace("_", " "), step, noticed, time.monotonic() - at, again
         )
+
+    def _told(self, known: int) -> list[Event]:
+        return [event for event in read_events(self.folder)[known:] if event.kind not in ("checkpoint", "uploaded")]
+
+    def _goes_on(self, events: list[Event], step: int) -> bool:
+        """Whether the run is beyond `step`, having started again if the fault was more than a warning."""
+        starts = [event.step or 0 for event in events if event.kind == "started"]
+        warned = bool(events) and events[0].kind == "warning"
+        return (bool(starts) or warned) and self.step > max([step, *starts])
 
     @property
     def step(self) -> int:
