@@ -5,6 +5,7 @@ folder=$1 name=$2 address=$3
 
 hostname "$name"
 ip link set lo up
+nsenter --target 1 --net ip link delete "$name" 2> /dev/null || true # the cable of a node that lost power
 ip link add eth0 type veth peer name "$name" netns 1
 ip address add "$address/24" dev eth0
 ip link set eth0 up
