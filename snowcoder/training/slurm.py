@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from snowcoder.config.schema import Config
@@ -85,7 +87,39 @@ def _try_again(job: str, config: Config, events: Events, fault: Fault) -> None:
             f"{fault}\n{text}: not tried again. The same sbatch goes on from the newest valid checkpoint"
         )
     print(f"snowcoder: {fault}", file=sys.stderr, flush=True)
+    dead = sorted(host for host in fault.hosts if not _answers(host))
+    if dead:
+        _leave_to_slurm(job, events, dead)
     _requeue(job, events, f"after a fault, {times} since the last checkpoint", fault.hosts)
+
+
+def _leave_to_slurm(job: str, events: Events, dead: list[str]) -> None:
+    """Wait until Slurm takes the nodes for dead too: it ends this process, and starts the job elsewhere.
+
+    A job that is requeued before that is never started again by Slurm 22.05, whatever nodes become free.
+    """
+    limit = int(_setting("SlurmdTimeout").split()[0])
+    text = f"job {job}, by Slurm, which takes {', '.join(dead)} for dead after {limit} s (SlurmdTimeout)"
+    events.add("requeued", text)
+    print(f"snowcoder: {text}", file=sys.stderr, flush=True)
+    deadline = time.monotonic() + 2 * limit + 60
+    while time.monotonic() < deadline:
+        time.sleep(1)
+
+
+def _answers(host: str) -> bool:
+    """Whether Slurm's daemon on `host` can be reached from here."""
+    try:
+        socket.create_connection((host, int(_setting("SlurmdPort"))), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _setting(name: str) -> str:
+    found = re.search(rf"^{name}\s*= (.+)$", scontrol("show", "config"), re.MULTILINE)
+    assert found, name
+    return found[1]
 
 
 def _failures_in_a_row(run: Path) -> int:
