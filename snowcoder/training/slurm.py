@@ -88,13 +88,13 @@ def _try_again(job: str, config: Config, events: Events, fault: Fault) -> None:
         )
     print(f"snowcoder: {fault}", file=sys.stderr, flush=True)
     dead = sorted(host for host in fault.hosts if not _answers(host))
-    if dead:
-        _leave_to_slurm(job, events, dead)
+    if dead and _left_to_slurm(job, events, dead):
+        return
     _requeue(job, events, f"after a fault, {times} since the last checkpoint", fault.hosts)
 
 
-def _leave_to_slurm(job: str, events: Events, dead: list[str]) -> None:
-    """Wait until Slurm takes the nodes for dead too: it ends this process, and starts the job elsewhere.
+def _left_to_slurm(job: str, events: Events, dead: list[str]) -> bool:
+    """Wait until Slurm takes the nodes for dead too, and gives the job back; whether it did.
 
     A job that is requeued before that is never started again by Slurm 22.05, whatever nodes become free.
     """
@@ -104,7 +104,10 @@ def _leave_to_slurm(job: str, events: Events, dead: list[str]) -> None:
     print(f"snowcoder: {text}", file=sys.stderr, flush=True)
     deadline = time.monotonic() + 2 * limit + 60
     while time.monotonic() < deadline:
+        if _state(job) != "RUNNING":
+            return True
         time.sleep(1)
+    return False
 
 
 def _answers(host: str) -> bool:
