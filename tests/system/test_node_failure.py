@@ -47,15 +47,8 @@ def power_it_off(slurm: Cluster, folder: Path) -> None:
     slurm.power_off("node2")
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(stop_a_rank, marks=pytest.mark.slow),
-        pytest.param(cut_its_link, marks=pytest.mark.slow),
-        power_it_off,
-    ],
-    ids=lambda fault: fault.__name__,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [stop_a_rank, cut_its_link, power_it_off], ids=lambda fault: fault.__name__)
 def test_a_silent_node_is_named_and_the_job_goes_on_without_it(
     tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve, fault: Callable[[Cluster, Path], None]
 ) -> None:

@@ -104,6 +104,7 @@ def board_losses(folder: Path) -> list[tuple[int, float]]:
 
 @needs_wandb
 @needs_mlflow
+@pytest.mark.slow
 def test_a_resumed_training_goes_on_in_the_same_runs_and_logs_each_step_once(tmp_path: Path, workspace: Path) -> None:
     shared = [f"tokenizer.dir={workspace}/tokenizer", f"index.dir={workspace}/index", "index.held_out=0.1"]
     wanted = ["logging.wandb=project", f"logging.mlflow={EXPERIMENT}", "logging.tensorboard=true"]

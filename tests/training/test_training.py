@@ -94,7 +94,7 @@ def test_two_kills_and_resumes_are_bit_equal_to_a_straight_run(
     "layout",
     [
         "tp2pp2",
-        "dp2overlap",
+        pytest.param("dp2overlap", marks=pytest.mark.slow),
         pytest.param("dp2", marks=pytest.mark.slow),
         pytest.param("tp2sp", marks=pytest.mark.slow),
         pytest.param("pp2", marks=pytest.mark.slow),
