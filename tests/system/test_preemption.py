@@ -80,17 +80,3 @@ def test_scancel_saves_and_stays_away_until_it_is_submitted_again(
     assert again.code == 0, again.log
     assert f"(step {stopped.step}, phase1)" in again.log
     assert curve(tmp_path) == undisturbed
-
-
-@pytest.mark.slow
-def test_a_job_whose_ranks_do_not_save_in_time_says_so(tmp_path: Path, workspace: Path, slurm: Cluster) -> None:
-    """A step takes longer than KillWait."""
-    large = ["phases.phase1.global_batch=8192", f"phases.phase1.tokens={8 * 8192 * 64}"]
-    job = slurm.submit(*SIZE, "slurm/phase1.sh", *long_run(tmp_path, workspace, *large))
-    wait_for_event("started", tmp_path, 120)
-    slurm.call("scancel", job)
-    deadline = time.monotonic() + 60
-    while "before the ranks had saved" not in slurm.log_of(job):
-        assert time.monotonic() < deadline, slurm.log_of(job)
-        time.sleep(0.1)
-    assert not events_of(tmp_path, "requeued")
