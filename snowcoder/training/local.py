@@ -49,10 +49,12 @@ class LocalRanks:
     def poll(self) -> Ended | None:
         """As soon as one rank fails, for the others would wait for it; else when all are done."""
         codes = [process.poll() for process in self.processes]
-        for rank, code in enumerate(codes):
-            if code:
-                return Ended(code, rank)
-        return Ended(0) if all(code == 0 for code in codes) else None
+        if not any(codes):
+            return Ended(0) if all(code == 0 for code in codes) else None
+        # Look again: the first to end may have been passed just before it did.
+        ended = [process.poll() or 0 for process in self.processes]
+        code = min(ended) or max(ended)  # who was killed, for others then lose contact and fail
+        return Ended(code, ended.index(code))
 
     def forward(self, number: signal.Signals) -> None:
         for process in self.processes:

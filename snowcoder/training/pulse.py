@@ -123,8 +123,12 @@ class Listener:
     def culprits(self) -> dict[int, Beat]:
         """Now that all ranks have ended: those that did without a word; else the first that said why."""
         wordless = {rank: beat for rank, beat in sorted(self.beats.items()) if not beat.ended}
+        return wordless or self.first()
+
+    def first(self) -> dict[int, Beat]:
+        """The first that said why it ends."""
         told = sorted((beat.time, rank) for rank, beat in self.beats.items() if beat.why)
-        return wordless or {rank: self.beats[rank] for _, rank in told[:1]}
+        return {rank: self.beats[rank] for _, rank in told[:1]}
 
     def behind(self) -> dict[int, Beat]:
         """Ranks that are not where most are: the ones that the others wait for."""

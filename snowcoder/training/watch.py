@@ -81,12 +81,21 @@ def _conclude(ended: Ended, listener: Listener) -> None:
         raise UserError("the ranks refused to start, see the message above")
     if ended.code == Stopped.exit_code:
         raise Stopped("stopped by a signal, after saving. The same command goes on from there")
-    who = ended.what if ended.rank is None else f"rank {ended.rank} on {socket.gethostname()}"
+    culprits = _culprits(ended, listener)
+    rank = next(iter(culprits), ended.rank)
+    who = ended.what if ended.rank is None else f"rank {rank} on {socket.gethostname()}"
     how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"failed with exit status {ended.code}"
-    culprits = listener.culprits() if ended.rank is None else listener.only(ended.rank)
     words = [beat.why for beat in culprits.values() if beat.why]
     told = "; ".join(filter(None, [f"{who} {how}", tell(culprits), *words]))
     raise Fault(told, {host for beat in listener.beats.values() for host in beat.bad_hosts})
+
+
+def _culprits(ended: Ended, listener: Listener) -> dict[int, Beat]:
+    if ended.rank is None:
+        return listener.culprits()
+    if ended.code < 0:
+        return listener.only(ended.rank)
+    return listener.first() or listener.only(ended.rank)  # others failed for its failing
 
 
 def _hosts(ranks: dict[int, Beat]) -> set[str]:

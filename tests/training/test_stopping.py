@@ -10,11 +10,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from test_training import PHASES
 
+from snowcoder.config.compose import load_config
 from snowcoder.training.completion import complete_steps
 from snowcoder.training.events import read_events
+from snowcoder.training.local import LocalRanks
+from snowcoder.training.watch import Ended
 from tests.system.jobs import wait_for_event
-from tests.tiny import curve, snowcoder, steps_of
+from tests.tiny import curve, snowcoder, steps_of, tiny_overrides
 from tests.training.test_bad_numbers import overrides_of
 
 
@@ -70,6 +74,15 @@ def test_ctrl_c_twice_ends_at_once(tmp_path: Path, workspace: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert not any(rank.is_running() for rank in ranks)
+
+
+def test_of_two_ranks_that_ended_the_killed_one_is_blamed(tmp_path: Path) -> None:
+    script = "import os, sys; os.kill(os.getpid(), 9) if os.environ['RANK'] == '1' else sys.exit(1)"
+    config = load_config(tiny_overrides(tmp_path, *PHASES, "parallel=tp2"))
+    ranks = LocalRanks([sys.executable, "-c", script], config, {})
+    for process in ranks.processes:
+        process.wait()
+    assert ranks.poll() == Ended(-9, 1)
 
 
 def test_a_killed_rank_is_named(tmp_path: Path, workspace: Path) -> None:
