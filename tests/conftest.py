@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import torch.distributed as dist
 
 pytest_plugins = ["tests.workspace", "tests.object_stores"]
 
@@ -13,6 +12,8 @@ pytest_plugins = ["tests.workspace", "tests.object_stores"]
 @pytest.fixture
 def one_rank() -> Iterator[None]:
     """A group of one, for code that asks which rank it is."""
+    import torch.distributed as dist  # not at the top: most tests need no torch
+
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     yield
     dist.destroy_process_group()
