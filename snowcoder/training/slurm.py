@@ -105,6 +105,7 @@ def _left_to_slurm(job: str, events: Events, dead: list[str]) -> bool:
     deadline = time.monotonic() + 2 * limit + 60
     while time.monotonic() < deadline:
         if _state(job) != "RUNNING":
+            _avoid(job, set(dead))  # else it might wait for them, without a node that was avoided before
             return True
         time.sleep(1)
     return False

@@ -74,6 +74,28 @@ def test_a_silent_node_is_named_and_the_job_goes_on_without_it(
 
 
 @pytest.mark.slow
+def test_a_node_that_was_avoided_is_taken_again_before_there_are_too_few(
+    tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve
+) -> None:
+    job = slurm.submit(*SIZE, "slurm/phase1.sh", *long_run(tmp_path, workspace))
+    wait_for_step(15, tmp_path, slurm, job)
+    stop_a_rank(slurm, tmp_path)
+    assert "without node2" in wait_for_event("requeued", tmp_path, NOTICED).text
+    deadline = time.monotonic() + 120
+    while len(events_of(tmp_path, "started")) < 2:
+        assert time.monotonic() < deadline, slurm.log_of(job)
+        time.sleep(0.1)
+    slurm.power_off("node3")
+    try:
+        ended = slurm.wait(job, seconds=240)
+    finally:
+        slurm.power_on("node3")
+    assert ended.code == 0, ended.log
+    assert nodes_of(job, slurm) == ["node1", "node2"]
+    assert curve(tmp_path) == undisturbed
+
+
+@pytest.mark.slow
 def test_the_job_survives_the_node_that_its_script_runs_on(
     tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve
 ) -> None:
