@@ -107,9 +107,9 @@ class Cluster:
     def power_off(self, node: str) -> None:
         """Pull the plug: all that runs on `node` is gone at once, and nobody is told."""
         self.cut(node)
-        (first,) = [
-            p for p in self._processes() if p.cmdline()[:2] == ["bash", "-c"] and f"-N {node} " in p.cmdline()[2]
-        ]
+        # Ours, not the cluster's: a node that was off and on again was started by us.
+        ours = psutil.Process().children(recursive=True)
+        (first,) = [process for process in ours if _is_first(process, f"-N {node} -f {self.folder}/")]
         first.kill()
 
     def power_on(self, node: str) -> None:
@@ -140,9 +140,6 @@ class Cluster:
             assert time.monotonic() < deadline, self.call("sinfo", "--Node", "--long")
             time.sleep(0.1)
 
-    def _processes(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
     def wait(self, job: str, seconds: float) -> Ended:
         """Wait until `job` has ended, which must be within `seconds`."""
         deadline = time.monotonic() + seconds
@@ -154,3 +151,12 @@ class Cluster:
             time.sleep(0.1)
         code, signal = re.search(r"ExitCode=(\d+):(\d+)", text).groups()  # type: ignore[union-attr]
         return Ended(int(code) or (128 + int(signal) if signal != "0" else 0), self.log_of(job))
+
+
+def _is_first(process: psutil.Process, words: str) -> bool:
+    """Whether it is the first process of a node (node.sh) with these words in its command."""
+    try:
+        command = process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
+    return command[:2] == ["bash", "-c"] and words in command[2]
