@@ -41,4 +41,5 @@ format: env
 	$(BIN)/ruff format .
 
 bench: env
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks $(NAME)

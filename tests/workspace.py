@@ -42,7 +42,8 @@ def make_workspace(folder: Path) -> None:
         repository = folder / "repositories" / name
         write_functions(repository, seed, files)
         shards = folder / "shards" / name
-        snowcoder("corpus", "pack", str(repository), *tiny_overrides(folder, f"index.sources.raw.shards={shards}"))
+        places = [f"corpus.input={shards}", f"corpus.output={folder}/clean"]  # these files are clean as they are
+        snowcoder("corpus", "pack", str(repository), *tiny_overrides(folder, *places))
     snowcoder("tokenizer", "train", *tiny_overrides(folder))
     snowcoder("index", "build", *tiny_overrides(folder, "index.held_out=0.1"))
 

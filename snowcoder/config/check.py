@@ -9,7 +9,8 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    problems = [*_model(config), *_parallel(config), *_precision(config), *_run(config), *_part(config)]
+    rules = (_model, _parallel, _precision, _run, _part, _corpus)
+    problems = [problem for rule in rules for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
     return problems
@@ -119,3 +120,19 @@ def _sources(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:
     if abs(total - 1.0) > 1e-6:
         shares = ", ".join(f"{name} {source.share:g}" for name, source in phase.sources.items())
         yield f"{key}.sources: the shares add up to {total:g} ({shares}); they must add up to 1"
+
+
+def _corpus(config: Config) -> Iterator[str]:
+    corpus, near = config.corpus, config.corpus.near
+    if corpus.input.rstrip("/") == corpus.output.rstrip("/"):
+        yield f"corpus.output={corpus.output}: is corpus.input; clean documents need a place of their own"
+    if config.grouping.max_mib > config.index.max_document_mib:
+        yield (
+            f"grouping.max_mib={config.grouping.max_mib:g}: the index drops documents of more than "
+            f"index.max_document_mib={config.index.max_document_mib:g}"
+        )
+    if near.bands * near.rows > near.permutations:
+        yield (
+            f"corpus.near: bands={near.bands} of rows={near.rows} take {near.bands * near.rows} permutations, "
+            f"there are {near.permutations}"
+        )

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-
-
-class Section(BaseModel):
-    """A group of keys. Unknown keys are errors, values are immutable once validated."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+from snowcoder.config.corpus_schema import (
+    CorpusConfig,
+    DecontaminationConfig,
+    FiltersConfig,
+    GroupingConfig,
+    LicencePolicyConfig,
+    PiiConfig,
+    RepositoriesConfig,
+)
+from snowcoder.config.section import Count, Natural, Positive, Section, Share
 
 
 class RunConfig(Section):
@@ -45,6 +45,9 @@ class ColumnsConfig(Section):
     path: str
     language: str
     licence: str
+    # Of a row that holds several files of a repository: their paths, and how many characters of the content each has.
+    file_paths: str
+    file_lengths: str
 
 
 class TokenizerConfig(Section):
@@ -90,6 +93,18 @@ class ModelConfig(Section):
 
 class PackingConfig(Section):
     document_mask: bool  # attention stays inside a document, positions restart with it
+
+
+class FimConfig(Section):
+    rate: Share  # of the files that are rearranged; 0: off
+    spm: Share  # of those, as suffix, prefix, middle; the others as prefix, suffix, middle
+    slack: Natural  # tokens kept free in each file for what cutting inside of words adds
+    longest: Count  # tokens; longer files stay as they are
+
+    @property
+    def reserved(self) -> int:
+        """Tokens by which each file is longer in a stream than in the index: three sentinels and the slack."""
+        return 3 + self.slack if self.rate else 0
 
 
 class PhaseSource(Section):
@@ -200,10 +215,18 @@ class ExportConfig(Section):
 class Config(Section):
     run: RunConfig
     storage: StorageConfig
+    corpus: CorpusConfig
+    repositories: RepositoriesConfig
+    licence_policy: LicencePolicyConfig
+    filters: FiltersConfig
+    pii: PiiConfig
+    decontamination: DecontaminationConfig
+    grouping: GroupingConfig
     tokenizer: TokenizerConfig
     index: IndexConfig
     model: ModelConfig
     packing: PackingConfig
+    fim: FimConfig
     phases: dict[str, PhaseConfig]
     plan: PlanConfig
     parallel: ParallelConfig

@@ -1,23 +1,32 @@
-"""`snowcoder corpus pack FOLDER...`: folders of source code into shards in the schema of The Stack.
+"""`snowcoder corpus pack SOURCE...`: repositories of source code into shards in the schema of The Stack.
 
-Files are read as bytes and never executed; symbolic links are not followed.
+Files are read as bytes and never executed; links are not followed.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
+import orjson
 import pyarrow
 import pyarrow.parquet
 
+from snowcoder.config.corpus_schema import RepositoriesConfig
 from snowcoder.config.schema import ColumnsConfig, Config
-from snowcoder.corpus.languages import language_of
-from snowcoder.errors import OperationError, UserError
+from snowcoder.corpus.languages import detect, known_language, languages_of_name
+from snowcoder.corpus.licences import LicenceTree, is_licence_text, is_metadata, tagged_licence
+from snowcoder.corpus.sources.find import find_repositories
+from snowcoder.corpus.sources.folder import Folder
+from snowcoder.corpus.sources.repository import BadRepository, File, Gate, Repository
+from snowcoder.corpus.sources.spool import Spool
+from snowcoder.corpus.sources.text import decode
+from snowcoder.errors import UserError
 from snowcoder.lineage.digest import digest_bytes, digest_file, digest_json
 from snowcoder.lineage.manifest import NAME, Manifest, Output
 from snowcoder.progress import bar
@@ -25,50 +34,40 @@ from snowcoder.storage.shards import list_shards
 from snowcoder.storage.store import Store, open_store
 
 _SHARD_BYTES = 32 << 20
-_FILE_BYTES = 1 << 20  # larger files are data, not code that people write
+_FAILURES_SHOWN = 20
 
 
-class SourceFile(NamedTuple):
-    repository: str
-    path: str  # in the repository
-    file: Path
-    language: str
+def run(config: Config, *sources: str) -> None:
+    """The repositories of all sources; the shards are what `snowcoder corpus build` reads."""
+    store = open_store(config.corpus.input, config.storage)
+    pack(find_repositories(sources, config.storage), store, config.index.columns, config.repositories)
 
 
-def run(config: Config, *folders: str) -> None:
-    """Each folder is a repository, named as the folder is; the shards become the source `raw`."""
-    missing = [folder for folder in folders if not Path(folder).is_dir()]
-    if missing:
-        raise UserError(f"not folders: {', '.join(missing)}")
-    repositories = [(Path(folder).resolve().name, Path(folder)) for folder in folders]
-    twice = sorted(name for name, count in Counter(name for name, _ in repositories).items() if count > 1)
-    if twice:
-        raise UserError(f"several folders are named {', '.join(twice)}: repositories need names of their own")
-    store = open_store(config.index.sources["raw"].shards, config.storage)
-    pack(repositories, store, config.index.columns)
-
-
-def pack(repositories: Iterable[tuple[str, Path]], store: Store, columns: ColumnsConfig) -> Manifest:
+def pack(
+    repositories: Iterable[Repository | tuple[str, Path]],
+    store: Store,
+    columns: ColumnsConfig,
+    limits: RepositoriesConfig,
+) -> Manifest:
     """Write shards of the repositories' source files to `store`, with a manifest. Prints a summary.
 
-    Raises UserError where there is nothing to pack, or other shards lie in `store`.
+    A repository that cannot be read is counted and named. Memory holds a shard and some bytes a file, whatever the size
+    of the repositories. Raises UserError where there is nothing to pack, or other shards lie in `store`.
     """
-    found = (file for name, folder in repositories for file in find_files(name, folder))
-    # By digest of the name, so that every shard is a mixture, and the same one on every run.
-    files = sorted(found, key=lambda file: digest_json([file.repository, file.path]))
-    dropped: Counter[str] = Counter()
-    languages: Counter[str] = Counter()
-    outputs = []
-    for number, rows in enumerate(_shards(files, dropped)):
-        languages.update(row["language"] for row in rows)
-        outputs.append(_write_shard(store, f"shard-{number:05d}.parquet", rows, columns))
-    _check(store, outputs, dropped)
-    counts = {
-        "documents": sum(languages.values()),
-        "languages": dict(languages.most_common()),
-        "dropped": dict(dropped),
-    }
-    manifest = Manifest("corpus pack", {}, {"columns": columns.model_dump()}, counts, outputs)
+    packer = _Packer(limits)
+    found = [Folder(*each) if isinstance(each, tuple) else each for each in repositories]
+    found.sort(key=lambda repository: repository.name)
+    with packer.spool:
+        for repository in bar("read", len(found), "repository", found):
+            packer.read(repository)
+        outputs = [
+            _write_shard(store, f"shard-{number:05d}.parquet", rows, columns)
+            for number, rows in enumerate(_shards(packer.rows()))
+        ]
+    counts = packer.counts()
+    _check(store, outputs, counts)
+    chosen = {"columns": columns.model_dump(), "limits": limits.model_dump()}
+    manifest = Manifest("corpus pack", {}, chosen, counts, outputs)
     with tempfile.TemporaryDirectory() as folder:
         manifest.write(Path(folder))
         store.write(NAME, (Path(folder) / NAME).read_bytes())
@@ -76,76 +75,114 @@ def pack(repositories: Iterable[tuple[str, Path]], store: Store, columns: Column
     return manifest
 
 
-def find_files(repository: str, folder: Path) -> Iterator[SourceFile]:
-    """Source files below `folder`, by extension; links and hidden folders are passed over."""
-    for root, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if name != "__pycache__" and name[0] != "."]
-        for name in names:
-            file = Path(root, name)
-            language = language_of(file)
-            if language and file.is_file() and not file.is_symlink():
-                # Names on disk need not be UTF-8; those in a shard must be.
-                path = os.fsencode(file.relative_to(folder).as_posix()).decode(errors="replace")
-                yield SourceFile(repository, path, file, language)
+class _Packer:
+    """What has been read: files in the spool, licences and failures by repository."""
 
+    def __init__(self, limits: RepositoriesConfig) -> None:
+        unknown = [language for language in limits.languages if not known_language(language)]
+        if unknown:
+            raise UserError(f"repositories.languages: not names of GitHub's Linguist: {', '.join(unknown)}")
+        self.limits = limits
+        self.languages = frozenset(limits.languages)
+        self.spool = Spool()
+        self.repositories: list[tuple[str, str, LicenceTree]] = []  # name, revision, licences
+        self.dropped: Counter[str] = Counter()
+        self.packed: Counter[str] = Counter()
+        self.failed: dict[str, str] = {}
 
-def _unreadable(error: OSError) -> None:
-    raise OperationError(f"cannot read {error.filename}: {error.strerror}")
+    def read(self, repository: Repository) -> None:
+        """All of a repository, or nothing of one that fails."""
+        before, dropped, licences = len(self.spool), Counter[str](), LicenceTree()
+        try:
+            for file in repository.files(Gate(self.limits, self._wanted, dropped)):
+                fault = self._keep(repository.name, file, licences)
+                if fault:
+                    dropped[fault] += 1
+        except BadRepository as error:
+            self.spool.cut(before)
+            self.failed[repository.name] = str(error)
+            return
+        self.repositories.append((repository.name, repository.revision, licences))
+        self.dropped += dropped
 
-
-def _shards(files: list[SourceFile], dropped: Counter[str]) -> Iterator[list[dict[str, str]]]:
-    rows: list[dict[str, str]] = []
-    size = 0
-    for file in bar("pack", len(files), "file", files):
-        data = _read(file.file)
-        fault = _fault(data)
-        if fault:
-            dropped[fault] += 1
-            continue
-        rows.append(
-            {
-                "content": data.decode(),
-                "repository": file.repository,
-                "path": file.path,
-                "language": file.language,
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Rows by digest of the name, so that every shard is a mixture, and the same one on every run."""
+        for record in bar("pack", len(self.spool), "file", self.spool.sorted()):
+            number, path, language, tag, content = orjson.loads(record)
+            name, revision, licences = self.repositories[number]
+            self.packed[language] += 1
+            yield {
+                "content": content,
+                "repository": name,
+                "revision": revision,
+                "path": path,
+                "language": language,
+                "licence": [tag] if tag else licences.of(path),
             }
-        )
-        size += len(data)
+
+    def counts(self) -> dict[str, Any]:
+        return {
+            "documents": self.packed.total(),
+            "languages": dict(self.packed.most_common()),
+            "dropped": dict(sorted(self.dropped.items())),
+            "repositories": len(self.repositories),
+            "failed": self.failed,
+        }
+
+    def _wanted(self, path: str) -> bool:
+        languages = languages_of_name(path)
+        by_name = languages is None or not self.languages.isdisjoint(languages)
+        return by_name or is_licence_text(path) or is_metadata(path)
+
+    def _keep(self, repository: str, file: File, licences: LicenceTree) -> str | None:
+        """Put a file where it belongs; why it is not packed, or None."""
+        text, fault = _text(file)
+        if is_licence_text(file.path) or is_metadata(file.path):
+            licences.add(file.path, text)
+        language = detect(file.path, text) if text is not None else None
+        if text is None or language not in self.languages:
+            return fault or "other language"
+        key = int(digest_json([repository, file.path])[:16], 16)
+        record = [len(self.repositories), file.path, language, tagged_licence(text), text]
+        self.spool.add(key, orjson.dumps(record))
+        return None
+
+
+def _text(file: File) -> tuple[str | None, str | None]:
+    """A file's text, or None and why there is none."""
+    if file.data is None:
+        return None, file.fault
+    try:
+        return decode(file.data), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _shards(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    shard: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        shard.append(row)
+        size += len(row["content"])
         if size >= _SHARD_BYTES:
-            yield rows
-            rows, size = [], 0
-    if rows:
-        yield rows
+            yield shard
+            shard, size = [], 0
+    if shard:
+        yield shard
 
 
-def _read(file: Path) -> bytes:
-    """The bytes of a file, or of a too long one some more than are allowed."""
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_FILE_BYTES + 1)
-    except OSError as error:
-        raise OperationError(f"cannot read {file}: {error.strerror}") from None
-
-
-def _fault(data: bytes) -> str | None:
-    """Why a file is not packed, or None."""
-    if len(data) > _FILE_BYTES:
-        return "too long"
-    try:
-        return None if data.decode().strip() else "no content"
-    except UnicodeDecodeError:
-        return "not UTF-8"
-
-
-def _write_shard(store: Store, key: str, rows: list[dict[str, str]], columns: ColumnsConfig) -> Output:
+def _write_shard(store: Store, key: str, rows: list[dict[str, Any]], columns: ColumnsConfig) -> Output:
+    contents = [row["content"].encode() for row in rows]
     names = columns.model_dump()
     kinds = ("repository", "path", "language", "content")
+    licences = pyarrow.array([row["licence"] for row in rows], pyarrow.list_(pyarrow.string()))
     table = pyarrow.table(
         {
-            "blob_id": [digest_bytes(row["content"].encode()) for row in rows],
+            "blob_id": [digest_bytes(content) for content in contents],
+            "revision_id": [row["revision"] for row in rows],
+            "length_bytes": [len(content) for content in contents],
             **{names[kind]: [row[kind] for row in rows] for kind in kinds},
-            # Licences are detected by the corpus stage; here none is known.
-            columns.licence: pyarrow.array([[] for _ in rows], pyarrow.list_(pyarrow.string())),
+            columns.licence: licences,
         }
     )
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
@@ -154,12 +191,13 @@ def _write_shard(store: Store, key: str, rows: list[dict[str, str]], columns: Co
         return Output(key, os.path.getsize(file.name), digest_file(Path(file.name)))
 
 
-def _check(store: Store, outputs: list[Output], dropped: Counter[str]) -> None:
+def _check(store: Store, outputs: list[Output], counts: dict[str, Any]) -> None:
     """Before the manifest is written: readers of `store` find these shards and no others."""
     if not outputs:
+        what = {"dropped": counts["dropped"], "failed": counts["failed"]}
         raise UserError(
-            f"nothing to pack for {store.url}: no source files of a known language"
-            + (f" with text; dropped: {dict(dropped)}" if dropped else "")
+            f"nothing to pack for {store.url}: no source files of a wanted language with text"
+            + "".join(f"; {kind}: {found}" for kind, found in what.items() if found)
         )
     others = {shard.key for shard in list_shards(store)} - {output.name for output in outputs}
     if others:
@@ -173,6 +211,12 @@ def _print_summary(store: Store, manifest: Manifest) -> None:
     counts, size = manifest.counts, sum(output.bytes for output in manifest.outputs)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts["dropped"].items())
     print(
-        f"{store.url}: {counts['documents']:,} files in {len(manifest.outputs)} shard(s), "
-        f"{size / 2**20:.1f} MiB; {counts['languages']}; dropped: {reasons or 'nothing'}"
+        f"{store.url}: {counts['documents']:,} files of {counts['repositories']:,} repositories "
+        f"in {len(manifest.outputs)} shard(s), {size / 2**20:.1f} MiB; {counts['languages']}; "
+        f"dropped: {reasons or 'nothing'}"
     )
+    failed = counts["failed"]
+    for name, reason in list(failed.items())[:_FAILURES_SHOWN]:
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    if len(failed) > _FAILURES_SHOWN:
+        print(f"left out: {len(failed) - _FAILURES_SHOWN:,} more, named in {store.url}/{NAME}", file=sys.stderr)

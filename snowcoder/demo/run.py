@@ -34,6 +34,8 @@ def run() -> None:
         config = load_config(overrides)
         _title("shards of the source code found here, into the bucket")
         _pack(config)
+        _stage("corpus", "build", *overrides)
+        _stage("corpus", "report", *overrides)
         _stage("tokenizer", "train", *overrides)
         _stage("index", "build", *overrides)
         _stage("plan", *overrides)
@@ -46,8 +48,10 @@ def run() -> None:
 
 
 def _pack(config: Config) -> None:
+    """The raw source goes through the corpus stage; the others stand in for what later stages would make."""
+    places = {name: source.shards for name, source in config.index.sources.items()} | {"raw": config.corpus.input}
     for name, repositories in find_sources()._asdict().items():
-        pack(repositories, open_store(config.index.sources[name].shards, config.storage), config.index.columns)
+        pack(repositories, open_store(places[name], config.storage), config.index.columns, config.repositories)
 
 
 def _train_with_a_kill(config: Config, overrides: list[str]) -> None:
@@ -86,6 +90,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "report.html": "losses, learning rate, tokens/s, the ledger of tokens by source",
         "metrics.jsonl": "one line a step",
         "resolved.yaml": "the frozen config of the training",
+        "corpus/report.html": "what each rule took of the raw files, with examples",
         "tokenizer": "the tokenizer and its report",
         "index": "token ids in .bin/.idx files, with a sidecar naming each document",
         "plan": "step -> samples",

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from snowcoder.index.layout import texts_of
 from snowcoder.index.writer import SPLITS
 from snowcoder.storage.shards import Batch
 
 
-def by_split(batch: Batch, held_out: float) -> Iterator[tuple[str, list[str], pa.Table]]:
-    """For each split that has documents: its name, their texts, and the sidecar without tokens."""
+def by_split(batch: Batch, held_out: float) -> Iterator[tuple[str, list[list[str]], pa.Table]]:
+    """For each split that has documents: its name, the texts of each, and the sidecar without what encoding tells."""
     data = [text.encode() for text in batch.contents]
     hashes = [xxhash.xxh3_128_digest(content) for content in data]
     table = pa.table(
@@ -30,7 +31,8 @@ def by_split(batch: Batch, held_out: float) -> Iterator[tuple[str, list[str], pa
     for split, mask in zip(SPLITS, (~chosen, chosen), strict=True):
         rows = np.flatnonzero(mask)
         if len(rows):
-            yield split, [batch.contents[row] for row in rows], table.take(rows)
+            texts = [texts_of(batch.contents[row], batch.repositories[row], batch.files[row]) for row in rows]
+            yield split, texts, table.take(rows)
 
 
 def is_held_out(hashes: list[bytes], share: float) -> np.ndarray:

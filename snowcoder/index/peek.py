@@ -1,20 +1,26 @@
-"""`snowcoder index peek SOURCE [DOCUMENT [COUNT]]`: documents of an index as text."""
+"""`snowcoder index peek SOURCE [DOCUMENT [COUNT [EPOCH]]]`: documents of an index as text."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.dataset
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.index.layout import split
 from snowcoder.index.reader import IndexedSource
-from snowcoder.tokenization.load import load_tokenizer
+from snowcoder.mixture.fim import fim_of
+from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
 
-def run(config: Config, source: str, document: str = "0", count: str = "1") -> None:
-    """Print `count` training documents from number `document` on, each under a line about it."""
+def run(config: Config, source: str, document: str = "0", count: str = "1", epoch: str | None = None) -> None:
+    """Print `count` training documents from number `document` on, each under a line about it.
+
+    With `epoch` (from 0) they come as that epoch trains on them, after fill-in-the-middle.
+    """
     if source not in config.index.sources:
         known = ", ".join(config.index.sources)
         raise UserError(f"{source!r} is not a source of index.sources; allowed: {known}")
@@ -23,20 +29,35 @@ def run(config: Config, source: str, document: str = "0", count: str = "1") -> N
         raise UserError(
             f"document {document!r}, count {count!r}: documents of {source} are numbered 0 to {index.documents - 1}"
         )
+    if epoch is not None and not (epoch.isdecimal() and config.fim.rate):
+        raise UserError(f"epoch {epoch!r}: give a number from 0 on, and the run's fill-in-the-middle (fim=starcoder)")
     tokenizer = load_tokenizer(Path(config.tokenizer.dir))
     if tokenizer.digest != index.manifest.inputs["tokenizer"]:
         raise UserError(f"{tokenizer.folder} is not the tokenizer that {source} was indexed with")
+    fim = fim_of(index, config.fim, tokenizer)
     for number in range(int(document), min(int(document) + int(count), index.documents)):
         row = sidecar_row(index, number)
+        files = f", {len(row['files'])} files" if row["files"] else ""
         print(
             f"==== {source} {number}: {row['repository']} {row['path']} "
-            f"[{row['language']}, {row['licence']}] {row['tokens']} tokens"
+            f"[{row['language']}, {row['licence']}] {row['tokens']} tokens{files}"
         )
-        print(tokenizer.decode(index.tokens_of(number, 0, row["tokens"]).tolist()))
+        pieces = split(index.tokens_of(number, 0, row["tokens"]), tokenizer)
+        if epoch is not None:
+            pieces = fim.of_document(pieces, config.run.seed, source, number, int(epoch))
+        _print_pieces(pieces, tokenizer)
+
+
+def _print_pieces(pieces: list[np.ndarray], tokenizer: Tokenizer) -> None:
+    """A document as text: of several files the repository's name, then each file under a line about it."""
+    for number, piece in enumerate(pieces):
+        if number:
+            print(f"---- file {number} of {len(pieces) - 1}: {len(piece)} tokens")
+        print(tokenizer.decode(piece.tolist()))
 
 
 def sidecar_row(index: IndexedSource, document: int) -> dict[str, Any]:
-    """Repository, path, language, licence, content_hash, tokens and bytes of a document."""
+    """Repository, path, language, licence, content_hash, tokens, bytes and files of a document."""
     shard, row = index.locate(document)
     path = index.prefixes[shard].with_suffix(".docs.parquet")
     return pyarrow.dataset.dataset(path).take([row]).to_pylist()[0]

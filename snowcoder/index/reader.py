@@ -33,6 +33,8 @@ class IndexedSource:
         shards = [shard for shard in self.manifest.counts["shards"] if shard[split]["documents"]]
         self.documents: int = self.manifest.counts[split]["documents"]
         self.tokens: int = self.manifest.counts[split]["tokens"]
+        # An index of an earlier version does not count them: each document was one.
+        self.files: int = self.manifest.counts[split].get("files", self.documents)
         self.prefixes = [folder / split / shard["name"] for shard in shards]
         self.starts = np.cumsum([0, *(shard[split]["documents"] for shard in shards)])
         self._shard = functools.lru_cache(_OPEN_SHARDS)(self._open)

@@ -20,7 +20,7 @@ class ShardRecord:
     digest: str
     made_with: str  # digest of tokenizer and config
     encoder: str
-    splits: dict[str, dict[str, int]]  # train, held_out -> documents, tokens, bytes
+    splits: dict[str, dict[str, int]]  # train, held_out -> documents, files, tokens, bytes
     tokens_by_language: dict[str, int]
     dropped: dict[str, int]  # reason -> documents
     max_token_id: int

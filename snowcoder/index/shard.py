@@ -15,6 +15,7 @@ from snowcoder.config.schema import IndexConfig, StorageConfig
 from snowcoder.errors import OperationError
 from snowcoder.index.documents import by_split
 from snowcoder.index.format import token_dtype
+from snowcoder.index.layout import Joined, files_of_documents, join
 from snowcoder.index.lock import Held
 from snowcoder.index.record import ShardRecord, record_path
 from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
@@ -52,7 +53,7 @@ class Counts:
     """What a shard came to."""
 
     splits: dict[str, Counter[str]] = field(
-        default_factory=lambda: {split: Counter(documents=0, tokens=0, bytes=0) for split in SPLITS}
+        default_factory=lambda: {split: Counter(documents=0, files=0, tokens=0, bytes=0) for split in SPLITS}
     )
     tokens_by_language: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -60,7 +61,8 @@ class Counts:
 
     def add(self, split: str, ids: np.ndarray, rows: pa.Table) -> None:
         size = pc.sum(rows["bytes"]).as_py()
-        self.splits[split].update(documents=len(rows), tokens=len(ids), bytes=size)
+        files = int(files_of_documents(rows["files"]).sum())
+        self.splits[split].update(documents=len(rows), files=files, tokens=len(ids), bytes=size)
         by_language = rows.group_by("language").aggregate([("tokens", "sum")])
         self.tokens_by_language.update(dict(zip(*by_language.to_pydict().values(), strict=True)))
         self.max_token_id = max(self.max_token_id, int(ids.max()))
@@ -102,26 +104,27 @@ class ShardIndexer:
         with ExitStack() as stack:
             for batch in read_shard(path, task.info.key, index.columns, limit):
                 counts.dropped.update(batch.dropped)
-                for split, texts, rows in by_split(batch, index.held_out):
+                for split, documents, rows in by_split(batch, index.held_out):
                     if split not in writers:  # not before: megatron-core cannot open an empty .bin
                         prefix = self.job.folder / split / task.name
                         writers[split] = stack.enter_context(split_writer(prefix, self.dtype))
-                    ids, lengths = self._encode(task, texts)
+                    ids, lengths, files = self._encode(task, documents)
                     rows = rows.append_column("tokens", pa.array(lengths, pa.int32()))
+                    rows = rows.append_column("files", pa.array(files, pa.list_(pa.int32())))
                     writers[split].append(ids, rows)
                     counts.add(split, ids, rows)
 
-    def _encode(self, task: Task, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Ids and lengths of the texts, each ended by end of text."""
+    def _encode(self, task: Task, documents: list[list[str]]) -> Joined:
+        """Documents of these texts, each ended by end of text."""
+        texts = [text for document in documents for text in document]
         ids, lengths = self.encoder.encode_batch(texts)
         top, vocab_size = int(ids.max(initial=0)), self.tokenizer.vocab_size
         if top >= vocab_size or len(lengths) != len(texts):
             raise OperationError(
-                f"{task.info.key}: {self.encoder.name} made {len(lengths)} documents of "
+                f"{task.info.key}: {self.encoder.name} made {len(lengths)} texts of "
                 f"{len(texts)}, with ids up to {top} of a vocabulary of {vocab_size}"
             )
-        ends = np.cumsum(lengths)
-        return np.insert(ids.astype(self.dtype), ends, self.tokenizer.end_of_text), lengths + 1
+        return join(ids.astype(self.dtype), lengths, np.array([len(own) for own in documents]), self.tokenizer)
 
     def _record(self, task: Task, digest: str, counts: Counts, skipped: str | None) -> ShardRecord:
         names = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index.shard import Task
-from snowcoder.lineage.manifest import NAME
-from snowcoder.storage.shards import SUFFIXES, list_shards
+from snowcoder.storage.promised import find_promised_shards
 from snowcoder.storage.store import Store, open_store
 
 
@@ -42,20 +40,5 @@ def find_sources(config: Config, names: Iterable[str] = ()) -> list[Source]:
 
 
 def _tasks(store: Store) -> list[Task]:
-    shards = list_shards(store)
-    promised = _promised_digests(store)
-    differing = {info.key for info in shards} ^ promised.keys()
-    if promised and differing:
-        raise UserError(
-            f"{store.url}/{NAME} and the shards there differ in {', '.join(sorted(differing))}; "
-            "pack or copy the shards again, or remove that manifest"
-        )
-    return [Task(f"shard-{number:05d}", info, promised.get(info.key)) for number, info in enumerate(shards)]
-
-
-def _promised_digests(store: Store) -> dict[str, str]:
-    """Shard -> digest, by the manifest that `snowcoder corpus pack` writes beside the shards."""
-    if store.stat(NAME) is None:
-        return {}
-    outputs = json.loads(store.read(NAME))["outputs"]
-    return {out["name"]: out["digest"] for out in outputs if out["name"].endswith(SUFFIXES)}
+    shards = enumerate(find_promised_shards(store))
+    return [Task(f"shard-{number:05d}", shard.info, shard.digest) for number, shard in shards]

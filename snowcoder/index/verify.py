@@ -15,13 +15,15 @@ import xxhash
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
 from snowcoder.index.format import Idx, open_bin, open_idx
+from snowcoder.index.layout import content_of, files_of_documents
 from snowcoder.index.ledger import total
 from snowcoder.index.writer import SPLITS
 from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
 from snowcoder.progress import bar
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
+from snowcoder.tokenization.special import FILE_SEP
 
-_COLUMNS = ["content_hash", "tokens", "bytes"]
+_COLUMNS = ["content_hash", "tokens", "bytes", "files"]
 _CHUNK = 1 << 24  # ids looked at together
 _DECODED = 16  # documents of each shard and split that are decoded and hashed
 
@@ -51,6 +53,9 @@ def check_source(folder: Path, manifest: Manifest, tokenizer: Tokenizer) -> Iter
     if manifest.inputs["tokenizer"] != tokenizer.digest:
         yield f"{folder}: made with another tokenizer than {tokenizer.folder}"
         return
+    if "files" not in manifest.counts["train"]:
+        yield f"{folder}: made by a version that did not count files: run `snowcoder index build`"
+        return
     yield from manifest.check_files(folder, digests=True)
     shards, totals = manifest.counts["shards"], {split: manifest.counts[split] for split in SPLITS}
     if totals != {split: total(shard[split] for shard in shards) for split in SPLITS}:
@@ -73,7 +78,8 @@ def check_shard(prefix: Path, expected: dict[str, int], tokenizer: Tokenizer) ->
         yield f"{prefix}: {error}"
         return
     size = pc.sum(rows["bytes"]).as_py()
-    found = {"bytes": size, "documents": len(idx.lengths), "tokens": len(ids)}
+    files = int(files_of_documents(rows["files"]).sum())
+    found = {"bytes": size, "documents": len(idx.lengths), "files": files, "tokens": len(ids)}
     if found != expected:
         yield f"{prefix}: {found} on disk, {expected} in the manifest"
     if not np.array_equal(rows["tokens"].to_numpy(), idx.lengths):
@@ -82,6 +88,7 @@ def check_shard(prefix: Path, expected: dict[str, int], tokenizer: Tokenizer) ->
         yield f"{prefix}.idx: its offsets do not fit its lengths and the .bin"
     else:
         yield from _check_ids(prefix, idx, ids, rows["content_hash"], tokenizer)
+        yield from _check_files(prefix, idx, ids, rows["files"], tokenizer)
 
 
 def _lies_back_to_back(idx: Idx, tokens: int) -> bool:
@@ -101,6 +108,19 @@ def _check_ids(prefix: Path, idx: Idx, ids: np.ndarray, hashes: pa.ChunkedArray,
     if wrong := int(np.count_nonzero(ids[ends] != tokenizer.end_of_text)):
         yield f"{prefix}.bin: {wrong} documents do not end with end of text"
     for row in np.linspace(0, len(ends) - 1, min(_DECODED, len(ends)), dtype=int):
-        text = tokenizer.decode(ids[ends[row] + 1 - idx.lengths[row] : ends[row]].tolist())
+        text = content_of(ids[ends[row] + 1 - idx.lengths[row] : ends[row] + 1], tokenizer)
         if xxhash.xxh3_128_digest(text.encode()) != hashes[row].as_py():
             yield f"{prefix}: document {row} does not decode to the content that was indexed"
+
+
+def _check_files(
+    prefix: Path, idx: Idx, ids: np.ndarray, files: pa.ChunkedArray, tokenizer: Tokenizer
+) -> Iterator[str]:
+    """Files begin where, and only where, a separator ends: no text has become one."""
+    begins = np.cumsum(idx.lengths, dtype=np.int64) - idx.lengths
+    told = np.repeat(begins, pc.fill_null(pc.list_value_length(files), 0)) + pc.list_flatten(files).to_numpy()
+    separator = tokenizer.special(FILE_SEP)
+    chunks = range(0, len(ids), _CHUNK)
+    found = np.concatenate([np.flatnonzero(ids[start : start + _CHUNK] == separator) + start + 1 for start in chunks])
+    if not np.array_equal(told, found):
+        yield f"{prefix}.docs.parquet: its files are not those of the .bin"

@@ -27,6 +27,7 @@ SIDECAR = pa.schema(
         "content_hash": pa.binary(16),  # xxh3-128 of the UTF-8 content
         "bytes": pa.int64(),  # of the UTF-8 content
         "tokens": pa.int32(),  # with end of text
+        "files": pa.list_(pa.int32()),  # of several: the token at which each begins, with its path; null: it is one
     }
 )
 

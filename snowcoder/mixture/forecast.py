@@ -20,6 +20,7 @@ def describe(config: Config, plan: Plan, planned_sizes: set[str]) -> str:
     return "\n".join(
         [
             *_model(config),
+            *_fim(plan),
             *(line for phase in plan.phases for line in _phase(phase, planned_sizes)),
             *_memory(config),
             *_time(config, plan),
@@ -34,6 +35,14 @@ def _model(config: Config) -> Iterator[str]:
         f"tensor {parallel.tensor}, pipeline {parallel.pipeline}, context {parallel.context}, "
         f"data {parallel.data}"
     )
+
+
+def _fim(plan: Plan) -> Iterator[str]:
+    if plan.fim:
+        yield (
+            f"fill-in-the-middle: {plan.fim.rate:.0%} of the files, {plan.fim.spm:.0%} of them as suffix, prefix, "
+            f"middle; {plan.fim.reserved} tokens reserved in each file are counted in its source"
+        )
 
 
 def _phase(phase: PhasePlan, planned_sizes: set[str]) -> Iterator[str]:

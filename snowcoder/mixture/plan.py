@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snowcoder.config.schema import Config, LearningRateConfig, PhaseConfig, Section
+from snowcoder.config.schema import Config, FimConfig, LearningRateConfig, PhaseConfig, Section
 from snowcoder.errors import UserError
 from snowcoder.lineage.digest import digest_bytes, digest_json
 from snowcoder.lineage.manifest import read_manifest
@@ -27,7 +27,7 @@ NAME = "plan.json"
 class SourceSize(NamedTuple):
     """What a plan must know of a source: the size of one epoch, and the digest of its index."""
 
-    tokens: int
+    tokens: int  # with the room that is reserved for fill-in-the-middle
     digest: str  # empty for a source that is not indexed yet
 
 
@@ -89,6 +89,7 @@ class PhasePlan(Section):
 class Plan(Section):
     seed: int
     phases: tuple[PhasePlan, ...]
+    fim: FimConfig | None = None  # None: off
 
     @property
     def digest(self) -> str:
@@ -155,7 +156,9 @@ def make_plan(config: Config, sizes: dict[str, SourceSize]) -> Plan:
     phases: list[PhasePlan] = []
     cursors = dict.fromkeys(sizes, 0)
     repeated: list[str] = []
-    before, first_step = str(config.run.seed), 0
+    fim = config.fim if config.fim.rate else None
+    before = digest_json([config.run.seed, fim.model_dump()]) if fim else str(config.run.seed)
+    first_step = 0
     for name, phase in config.phases.items():
         planned = _phase(name, phase, first_step, _sources(phase, sizes, cursors), before)
         repeated += _repeated_too_often(planned, phase)
@@ -165,7 +168,7 @@ def make_plan(config: Config, sizes: dict[str, SourceSize]) -> Plan:
         phases.append(planned)
     if repeated:
         raise UserError("the plan repeats sources too often:\n" + "\n".join(repeated))
-    return Plan(seed=config.run.seed, phases=tuple(phases))
+    return Plan(seed=config.run.seed, phases=tuple(phases), fim=fim)
 
 
 def _steps(phase: PhaseConfig) -> int:

@@ -11,6 +11,8 @@ from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import NAME as MANIFEST
 from snowcoder.lineage.manifest import Manifest, describe, find_manifest
 from snowcoder.mixture import forecast
+from snowcoder.mixture.documents import Rooms
+from snowcoder.mixture.files import FileTable, files_tables, write_files
 from snowcoder.mixture.plan import NAME, Plan, SourceSize, make_plan
 from snowcoder.mixture.stream import Epoch, held_out_name, write_starts
 from snowcoder.progress import bar
@@ -44,7 +46,9 @@ def source_sizes(config: Config) -> dict[str, SourceSize]:
         if manifest is not None and manifest.counts["train"]["tokens"] == 0:
             unknown.append(f"  {name}: its index has no tokens to train on")
         elif manifest is not None:
-            sizes[name] = SourceSize(manifest.counts["train"]["tokens"], manifest.digest)
+            counts = manifest.counts["train"]
+            reserved = config.fim.reserved * counts.get("files", counts["documents"])
+            sizes[name] = SourceSize(counts["tokens"] + reserved, manifest.digest)
         elif planned is not None:
             sizes[name] = SourceSize(int(planned), "")
         else:
@@ -66,26 +70,31 @@ def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
         print(f"\nThe plan in {folder} is up to date ({plan.digest}).")
         return
     (folder / MANIFEST).unlink(missing_ok=True)
-    for table in folder.glob("*.starts.npy"):
+    for table in folder.glob("*.npy"):
         table.unlink()
+    sources = [name for name in plan.epochs() if name not in absent] if plan.fim else []
+    for name in sources:
+        write_files(folder, name, IndexedSource(Path(config.index.dir) / name))
     tables = list(_tables(config, plan, absent))
-    for epoch, index in bar("plan", len(tables), "table", tables):
-        write_starts(folder, epoch, index, plan.seed)
-    write_json(folder / NAME, plan.model_dump())
-    outputs = describe(folder, [NAME, *(epoch.file for epoch, _ in tables)])
+    for epoch, source in bar("plan", len(tables), "table", tables):
+        write_starts(folder, epoch, source, plan.seed)
+    write_json(folder / NAME, plan.model_dump(exclude_none=True))
+    names = [table for name in sources for table in files_tables(name)]
+    outputs = describe(folder, [NAME, *(epoch.file for epoch, _ in tables), *names])
     counts = {"steps": plan.total_steps, "tokens": sum(phase.tokens for phase in plan.phases)}
     Manifest("plan", plan.indexes, decided_by, counts, outputs).write(folder)
     print(f"\nThe plan is written to {folder} ({plan.digest}).")
 
 
-def _tables(config: Config, plan: Plan, absent: list[str]) -> Iterator[tuple[Epoch, IndexedSource]]:
+def _tables(config: Config, plan: Plan, absent: list[str]) -> Iterator[tuple[Epoch, IndexedSource | Rooms]]:
     """Every epoch that the run reads from, and the held-out documents of each source."""
     for name, epochs in plan.epochs().items():
         if name in absent:
             continue
         folder = Path(config.index.dir) / name
         train, held_out = IndexedSource(folder), IndexedSource(folder, "held_out")
-        yield from ((Epoch(name, number), train) for number in range(epochs))
+        rooms = Rooms(train, FileTable(Path(config.plan.dir), name, train), plan.fim.reserved) if plan.fim else train
+        yield from ((Epoch(name, number), rooms) for number in range(epochs))
         if held_out.documents:
             yield Epoch(held_out_name(name), 0), held_out
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snowcoder.errors import OperationError
 from snowcoder.index.reader import IndexedSource
+from snowcoder.mixture.documents import Documents, Rooms
 from snowcoder.mixture.shuffle import key_of, permute
-from snowcoder.storage.atomic import atomic_path
+from snowcoder.mixture.tables import new_table, open_table
 
 _CHUNK = 1 << 20
 
@@ -43,34 +43,33 @@ def held_out_name(source: str) -> str:
     return f"{source}.held_out"
 
 
-def write_starts(folder: Path, epoch: Epoch, index: IndexedSource, seed: int) -> None:
+def write_starts(folder: Path, epoch: Epoch, source: IndexedSource | Rooms, seed: int) -> None:
     """Write where in the epoch each document begins (int64, tokens), in order. Bounded memory."""
-    with atomic_path(folder / epoch.file) as path:
-        starts = np.lib.format.open_memmap(path, "w+", np.int64, (index.documents,))
+    count = source.documents
+    with new_table(folder / epoch.file, count, np.int64) as starts:
         total = 0
-        for first in range(0, index.documents, _CHUNK):
-            ranks = np.arange(first, min(first + _CHUNK, index.documents))
-            lengths = index.lengths(epoch.documents(ranks, index.documents, seed))
+        for first in range(0, count, _CHUNK):
+            ranks = np.arange(first, min(first + _CHUNK, count))
+            lengths = source.lengths(epoch.documents(ranks, count, seed))
             starts[ranks[0] : ranks[-1] + 1] = total + np.cumsum(lengths) - lengths
             total += int(lengths.sum())
-        starts.flush()
 
 
 class TokenStream:
     """Reads windows of a stream's first `epochs` epochs, whose tables lie in `folder`."""
 
-    def __init__(self, folder: Path, name: str, index: IndexedSource, epochs: int, seed: int) -> None:
-        self.index, self.seed = index, seed
+    def __init__(self, folder: Path, name: str, source: Documents, epochs: int, seed: int) -> None:
+        self.source, self.seed = source, seed
         self._epochs = [Epoch(name, number) for number in range(epochs)]
-        self._starts = [_open(folder / epoch.file, index) for epoch in self._epochs]
+        self._starts = [open_table(folder / epoch.file, source.documents) for epoch in self._epochs]
 
     def window(self, position: int, length: int) -> Window:
         """The stream's tokens [position, position + length)."""
-        epoch, first = divmod(position, self.index.tokens)
+        epoch, first = divmod(position, self.source.tokens)
         pieces: list[np.ndarray] = []
         missing = length
         while missing:
-            stop = min(first + missing, self.index.tokens)
+            stop = min(first + missing, self.source.tokens)
             pieces += self._read(epoch, first, stop)
             missing -= stop - first
             epoch, first = epoch + 1, 0
@@ -82,18 +81,8 @@ class TokenStream:
         table = self._starts[epoch]
         low, high = np.searchsorted(table, [first, stop - 1], side="right") - 1
         ranks = np.arange(low, high + 1)
-        documents = self._epochs[epoch].documents(ranks, self.index.documents, self.seed)
+        documents = self._epochs[epoch].documents(ranks, self.source.documents, self.seed)
         return [
-            self.index.tokens_of(document, max(0, first - begin), stop - begin)
+            self.source.read(epoch, document, max(0, first - begin), stop - begin)
             for document, begin in zip(documents.tolist(), table[ranks].tolist(), strict=True)
         ]
-
-
-def _open(path: Path, index: IndexedSource) -> np.ndarray:
-    try:
-        starts = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise OperationError(f"{path} cannot be read ({error}): run `snowcoder plan`") from None
-    if len(starts) != index.documents:
-        raise OperationError(f"{path} has {len(starts)} documents, the index {index.documents}: run `snowcoder plan`")
-    return starts

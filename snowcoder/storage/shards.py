@@ -22,6 +22,13 @@ _BATCH_BYTES = 8 << 20
 _BATCH_ROWS = 1024
 
 
+class Files(NamedTuple):
+    """The files of a row that holds several: their texts, one after the other, are its content."""
+
+    paths: list[str]
+    lengths: list[int]  # in characters
+
+
 class Batch(NamedTuple):
     """Good rows of a shard as columns, some MiB of text, and the bad rows passed on the way."""
 
@@ -30,6 +37,7 @@ class Batch(NamedTuple):
     paths: list[str]
     languages: list[str]
     licences: list[str]
+    files: list[Files | None]  # None: the row is one file
     dropped: dict[str, int]  # reason -> rows
 
 
@@ -53,23 +61,31 @@ def read_shard(path: Path, name: str, columns: ColumnsConfig, max_document_bytes
 
     Raises `CorruptShard` naming `name` and where; `UserError` if the content column is not there.
     """
-    rows = _parquet_rows(path, name, columns) if name.endswith(".parquet") else _json_rows(path, name, columns)
-    for contents, others in rows:
-        yield _batch(contents, others, max_document_bytes)
+    read = _parquet_rows if name.endswith(".parquet") else _json_rows
+    for rows in read(path, name, columns):
+        yield _batch(rows, max_document_bytes)
 
 
-Rows = tuple[list[Any], list[list[str]]]
+class _Rows(NamedTuple):
+    """Rows as they are read: what should be text or lists may be anything."""
+
+    contents: list[Any]
+    others: list[list[str]]  # in the order of `_other_columns`
+    file_paths: list[Any]
+    file_lengths: list[Any]
 
 
-def _batch(contents: list[Any], others: list[list[str]], max_bytes: int) -> Batch:
-    reasons = [_fault(content, max_bytes) for content in contents]
+def _batch(rows: _Rows, max_bytes: int) -> Batch:
+    contents, others, *files = rows
+    reasons = [_fault(row[0], max_bytes) or _files_fault(*row) for row in zip(contents, *files, strict=True)]
     if any(reasons):
         keep = [n for n, reason in enumerate(reasons) if reason is None]
         contents = [contents[n] for n in keep]
-        others = [[column[n] for n in keep] for column in others]
+        others, files = ([[column[n] for n in keep] for column in columns] for columns in (others, files))
     dropped = Counter(reason for reason in reasons if reason)
     repositories, paths, languages, licences = others
-    return Batch(contents, repositories, paths, languages, licences, dict(dropped))
+    found = [_files(*row) for row in zip(*files, strict=True)]
+    return Batch(contents, repositories, paths, languages, licences, found, dict(dropped))
 
 
 def _fault(content: Any, max_bytes: int) -> str | None:
@@ -87,7 +103,21 @@ def _fault(content: Any, max_bytes: int) -> str | None:
     return "too long" if size > max_bytes else None
 
 
-def _parquet_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Rows]:
+def _files_fault(content: str, paths: Any, lengths: Any) -> str | None:
+    """Why a row cannot be cut into its files, or None."""
+    if paths is None and lengths is None:
+        return None
+    if not isinstance(paths, list) or not isinstance(lengths, list) or len(paths) != len(lengths):
+        return "file lengths"
+    counted = all(isinstance(length, int) and length >= 0 for length in lengths)
+    return None if counted and sum(lengths) == len(content) else "file lengths"
+
+
+def _files(paths: list[Any] | None, lengths: list[int] | None) -> Files | None:
+    return None if paths is None or lengths is None else Files([_text(path) for path in paths], lengths)
+
+
+def _parquet_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[_Rows]:
     try:
         file = pyarrow.parquet.ParquetFile(path, memory_map=True)
     except (pyarrow.ArrowException, OSError) as error:
@@ -102,10 +132,8 @@ def _parquet_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Row
         rows = _rows_at_a_time(file.metadata.row_group(group))
         try:
             for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
-                yield (
-                    _values(batch.column(columns.content)),
-                    [_texts(batch, column) for column in _other_columns(columns)],
-                )
+                others = [list(map(_text, _values(batch, column))) for column in _other_columns(columns)]
+                yield _Rows(_values(batch, columns.content), others, *_file_columns(batch, columns))
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise CorruptShard(name, f"row group {group}", error) from None
 
@@ -115,12 +143,21 @@ def _rows_at_a_time(group: pyarrow.parquet.RowGroupMetaData) -> int:
     return max(1, min(_BATCH_ROWS, _BATCH_BYTES // per_row))
 
 
-def _values(column: pyarrow.Array) -> list[Any]:
-    """Values of a column; bytes where text is not UTF-8, which pyarrow does not check."""
+def _file_columns(batch: pyarrow.RecordBatch, columns: ColumnsConfig) -> tuple[list[Any], list[Any]]:
+    return _values(batch, columns.file_paths), _values(batch, columns.file_lengths)
+
+
+def _values(batch: pyarrow.RecordBatch, name: str) -> list[Any]:
+    """Values of a column, None where it is not there; bytes where text is not UTF-8, which pyarrow does not check."""
+    if name not in batch.schema.names:
+        return [None] * batch.num_rows
+    column = batch.column(name)
     try:
         values = column.to_pylist()
     except UnicodeDecodeError:
-        values = column.cast(pyarrow.large_binary()).to_pylist()
+        binary = pyarrow.large_binary()
+        lists = pyarrow.types.is_nested(column.type)
+        values = column.cast(pyarrow.list_(binary) if lists else binary).to_pylist()
     return [_decode(value) if isinstance(value, bytes) else value for value in values]
 
 
@@ -129,12 +166,6 @@ def _decode(value: bytes) -> str | bytes:
         return value.decode()
     except UnicodeDecodeError:
         return value
-
-
-def _texts(batch: pyarrow.RecordBatch, name: str) -> list[str]:
-    if name not in batch.schema.names:
-        return [""] * batch.num_rows
-    return [_text(value) for value in _values(batch.column(name))]
 
 
 def _text(value: Any) -> str:
@@ -152,25 +183,30 @@ def _other_columns(columns: ColumnsConfig) -> list[str]:
     return [columns.repository, columns.path, columns.language, columns.licence]
 
 
-def _json_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[Rows]:
-    contents: list[Any] = []
-    others: list[list[str]] = [[] for _ in _other_columns(columns)]
-    size = rows = with_content = 0
+def _json_rows(path: Path, name: str, columns: ColumnsConfig) -> Iterator[_Rows]:
+    rows: list[dict[str, Any]] = []
+    size = count = with_content = 0
     for offset, line in _lines(path, name):
         row = _parse(line, name, offset)
-        rows += 1
+        count += 1
         with_content += columns.content in row
-        contents.append(row.get(columns.content))
-        for column, key in zip(others, _other_columns(columns), strict=True):
-            column.append(_text(row.get(key)))
+        rows.append(row)
         size += len(line)
-        if size >= _BATCH_BYTES or len(contents) >= _BATCH_ROWS:
-            yield contents, others
-            contents, others, size = [], [[] for _ in others], 0
-    if rows and not with_content:
+        if size >= _BATCH_BYTES or len(rows) >= _BATCH_ROWS:
+            yield _columns_of(rows, columns)
+            rows, size = [], 0
+    if count and not with_content:
         raise UserError(f"shard {name}: no row has a key {columns.content!r} (index.columns.content)")
-    if contents:
-        yield contents, others
+    if rows:
+        yield _columns_of(rows, columns)
+
+
+def _columns_of(rows: list[dict[str, Any]], columns: ColumnsConfig) -> _Rows:
+    def values(key: str) -> list[Any]:
+        return [row.get(key) for row in rows]
+
+    others = [list(map(_text, values(key))) for key in _other_columns(columns)]
+    return _Rows(values(columns.content), others, values(columns.file_paths), values(columns.file_lengths))
 
 
 def _parse(line: bytes, name: str, offset: int) -> dict[str, Any]:

@@ -27,6 +27,12 @@ class Tokenizer:
         """Ids of plain text: a special token spelled out in it does not become that token's id."""
         return self.backend.encode(text, add_special_tokens=False).ids
 
+    def special(self, token: str) -> int:
+        """The id of a special token of `special.py`."""
+        number = self.backend.token_to_id(token)
+        assert number is not None  # `load_tokenizer` has seen to it
+        return number
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special tokens spelled out."""
         return self.backend.decode(ids, skip_special_tokens=False)

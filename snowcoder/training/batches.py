@@ -21,7 +21,8 @@ class MicroBatch:
 
     tokens: torch.Tensor
     labels: torch.Tensor
-    loss_mask: torch.Tensor  # fp32; 0 where the label begins another document that attention cannot see
+    # fp32; 0 where the label is padding, or begins another document that attention cannot see
+    loss_mask: torch.Tensor
     positions: torch.Tensor
     packed: PackedSeqParams | None
 
@@ -36,29 +37,31 @@ def slots_of_rank(global_batch: int, micro_batch: int, data_rank: int, data_size
 def micro_batches(samples: Samples, size: int, document_mask: bool) -> Iterator[MicroBatch]:
     """Cut `samples` into micro batches of `size` sequences on this rank's device."""
     for first in range(0, len(samples.tokens), size):
-        rows, starts = samples.tokens[first : first + size], samples.starts[first : first + size]
-        yield _packed(rows, starts) if document_mask else _plain(rows)
+        own = slice(first, first + size)
+        part = Samples(samples.tokens[own], samples.starts[own], samples.loss_mask[own])
+        yield _packed(part) if document_mask else _plain(part)
 
 
-def _plain(rows: np.ndarray) -> MicroBatch:
+def _plain(samples: Samples) -> MicroBatch:
+    rows, mask = samples.tokens, samples.loss_mask.astype(np.float32)
     tokens = torch.from_numpy(rows).to(platform.device(), non_blocking=True)
     batch = {
         "tokens": tokens[:, :-1].contiguous(),
         "labels": tokens[:, 1:].contiguous(),
         "position_ids": torch.arange(tokens.shape[1] - 1, device=tokens.device).expand(len(tokens), -1),
-        "loss_mask": torch.ones(len(tokens), tokens.shape[1] - 1, device=tokens.device),
+        "loss_mask": torch.from_numpy(mask).to(tokens.device),
     }
     if parallel_state.get_context_parallel_world_size() > 1:
         batch = get_batch_on_this_cp_rank(batch)
     return MicroBatch(batch["tokens"], batch["labels"], batch["loss_mask"], batch["position_ids"], None)
 
 
-def _packed(rows: np.ndarray, starts: list[np.ndarray]) -> MicroBatch:
+def _packed(samples: Samples) -> MicroBatch:
+    rows, starts, mask = samples.tokens, samples.starts, samples.loss_mask.astype(np.float32)
     length = rows.shape[1] - 1
     bounds = np.concatenate([row * length + own[own < length] for row, own in enumerate(starts)])
     bounds = np.append(bounds, rows.shape[0] * length)
     sizes = np.diff(bounds)
-    mask = np.ones((rows.shape[0], length), dtype=np.float32)
     for row, own in enumerate(starts):
         mask[row, own[own > 0] - 1] = 0.0
     positions = np.concatenate([np.arange(size) for size in sizes])

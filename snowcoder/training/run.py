@@ -20,6 +20,7 @@ from snowcoder.mixture.samples import SampleReader
 from snowcoder.model.initialize import draw
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
+from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.optimizer import build_optimizer, reset_state
 from snowcoder.training.parallel import tensor_part
 from snowcoder.training.skips import NAME as SKIPS
@@ -79,7 +80,8 @@ class Run:
 def build_run(config: Config) -> Run:
     """Open plan and index, build the model with its initial weights. Loads no checkpoint."""
     plan = load_plan(Path(config.plan.dir))
-    reader = SampleReader(plan, Path(config.plan.dir), Path(config.index.dir))
+    tokenizer = load_tokenizer(Path(config.tokenizer.dir)) if plan.fim else None
+    reader = SampleReader(plan, Path(config.plan.dir), Path(config.index.dir), tokenizer)
     skips = Skips(train_folder(config) / SKIPS, plan)
     return Run(config, plan, reader, build_model(config), skips)
 

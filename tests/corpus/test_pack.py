@@ -76,7 +76,7 @@ def manifest_of(store: Store, folder: Path) -> Manifest:
 def test_source_files_are_packed_and_all_others_passed_over_or_counted(
     store: Store, repository: Path, tmp_path: Path, config: Config, capsys: pytest.CaptureFixture
 ) -> None:
-    pack([("mine", repository)], store, config.index.columns)
+    pack([("mine", repository)], store, config.index.columns, config.repositories)
     rows = {path: row for row in packed(store, config) for path in [row[2]]}
     expected = {"main.c": "C", "at_the_limit.py": "Python"}
     expected |= {f"json/{path.name}": "Python" for path in (repository / "json").glob("*.py")}
@@ -86,7 +86,15 @@ def test_source_files_are_packed_and_all_others_passed_over_or_counted(
     counts = manifest_of(store, tmp_path / "manifest").counts
     assert counts["documents"] == len(expected)
     assert counts["languages"] == {"Python": len(expected) - 1, "C": 1}
-    assert counts["dropped"] == {"no content": 2, "not UTF-8": 1, "too long": 1}
+    assert counts["dropped"] == {
+        "binary": 1,
+        "device or pipe": 1,
+        "in a hidden folder": 2,  # .git is passed over
+        "no content": 2,
+        "other language": 1,
+        "symbolic link": 3,
+        "too long": 1,
+    }
     assert "no content 2" in capsys.readouterr().out
 
 
@@ -94,7 +102,7 @@ def test_the_manifest_vouches_for_the_shards(
     store: Store, repository: Path, tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packing, "_SHARD_BYTES", 20_000)
-    pack([("mine", repository)], store, config.index.columns)
+    pack([("mine", repository)], store, config.index.columns, config.repositories)
     manifest = manifest_of(store, tmp_path / "manifest")
     shards = list_shards(store)
     assert len(shards) > 2
@@ -111,7 +119,7 @@ def test_two_runs_write_the_same_bytes(
     monkeypatch.setattr(packing, "_SHARD_BYTES", 20_000)
     repositories = [("b", repository), ("a", repository / "json")]
     for name, order in [("one", repositories), ("two", repositories[::-1])]:
-        pack(order, open_store(str(tmp_path / name), config.storage), config.index.columns)
+        pack(order, open_store(str(tmp_path / name), config.storage), config.index.columns, config.repositories)
     one, two = ({path.name: digest_file(path) for path in (tmp_path / n).iterdir()} for n in ("one", "two"))
     assert len(one) > 2
     assert one == two
@@ -122,14 +130,14 @@ def test_names_that_are_not_utf8_are_packed(tmp_path: Path, config: Config) -> N
     folder.mkdir()
     (folder / os.fsdecode(b"caf\xe9.py")).write_text("x = 1\n")
     store = open_store(str(tmp_path / "shards"), config.storage)
-    pack([("mine", folder)], store, config.index.columns)
+    pack([("mine", folder)], store, config.index.columns, config.repositories)
     assert [row[2] for row in packed(store, config)] == ["caf\ufffd.py"]
 
 
 def test_shards_of_another_run_are_an_error(store: Store, repository: Path, config: Config) -> None:
     store.write("shard-00007.parquet", b"an older run's")
     with pytest.raises(UserError, match=r"1 other shard\(s\), such as shard-00007\.parquet"):
-        pack([("mine", repository)], store, config.index.columns)
+        pack([("mine", repository)], store, config.index.columns, config.repositories)
     assert store.stat("manifest.json") is None
 
 
@@ -141,7 +149,7 @@ def test_nothing_to_pack_is_an_error(tmp_path: Path, config: Config, content: st
         (folder / "a.py").write_text(content)
     store = open_store(str(tmp_path / "shards"), config.storage)
     with pytest.raises(UserError, match=f"nothing to pack for {reason}"):
-        pack([("mine", folder)], store, config.index.columns)
+        pack([("mine", folder)], store, config.index.columns, config.repositories)
     assert store.list() == []
 
 
@@ -151,7 +159,7 @@ def test_two_repositories_of_one_name_are_an_error(tmp_path: Path) -> None:
     folders = [str(tmp_path / "one" / "src"), str(tmp_path / "two" / "src")]
     done = snowcoder("corpus", "pack", *folders, f"run.dir={tmp_path / 'run'}", check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("snowcoder: several folders are named src")
+    assert done.stderr.startswith("snowcoder: several repositories are named src")
 
 
 def test_the_command_names_folders_that_do_not_exist(tmp_path: Path) -> None:
@@ -159,5 +167,6 @@ def test_the_command_names_folders_that_do_not_exist(tmp_path: Path) -> None:
     folders = [str(tmp_path / name) for name in ("nowhere", "there", "nor-here")]
     done = snowcoder("corpus", "pack", *folders, f"run.dir={tmp_path / 'run'}", check=False)
     assert done.returncode == 2
-    assert done.stderr == f"snowcoder: not folders: {folders[0]}, {folders[2]}\n"
+    assert done.stderr.startswith("snowcoder: no folders, git repositories or archives (.zip ")
+    assert done.stderr.endswith(f": {folders[0]}, {folders[2]}\n")
     assert not (tmp_path / "run").exists()

@@ -105,7 +105,7 @@ def test_what_is_no_bucket_name_is_the_users_mistake(server: StorageConfig) -> N
 def pack(folder: Path, shards: str, endpoint: str | None) -> subprocess.CompletedProcess[str]:
     (folder / "code").mkdir()
     (folder / "code" / "a.py").write_text("x = 1\n")
-    where = [f"storage.endpoint={endpoint}", f"index.sources.raw.shards={shards}"]
+    where = [f"storage.endpoint={endpoint}", f"corpus.input={shards}"]
     options = ["storage=s3", "storage.attempts=2", *where]
     return snowcoder("corpus", "pack", str(folder / "code"), *options, check=False)
 

@@ -12,10 +12,18 @@ import pytest
 
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
-from snowcoder.storage.shards import Batch, CorruptShard, list_shards, read_shard
+from snowcoder.storage.shards import Batch, CorruptShard, Files, list_shards, read_shard
 from snowcoder.storage.store import Store
 
-COLUMNS = ColumnsConfig(content="text", repository="repo", path="file", language="lang", licence="licenses")
+COLUMNS = ColumnsConfig(
+    content="text",
+    repository="repo",
+    path="file",
+    language="lang",
+    licence="licenses",
+    file_paths="paths",
+    file_lengths="lengths",
+)
 SUFFIXES = [".parquet", ".jsonl.zst", ".jsonl.gz"]
 LIMIT = 1 << 20
 Row = dict[str, Any]
@@ -91,7 +99,7 @@ def test_a_store_without_shards_is_the_users_mistake(store: Store) -> None:
 def test_licences_may_be_one_string_and_optional_columns_missing(tmp_path: Path, suffix: str) -> None:
     rows = [{"text": "x = 1", "licenses": "MIT"}, {"text": "x = 2", "licenses": None}]
     (batch,) = read(write_shard(tmp_path / f"shard{suffix}", rows))
-    assert batch == Batch(["x = 1", "x = 2"], [""] * 2, [""] * 2, [""] * 2, ["MIT", ""], {})
+    assert batch == Batch(["x = 1", "x = 2"], [""] * 2, [""] * 2, [""] * 2, ["MIT", ""], [None] * 2, {})
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -108,6 +116,55 @@ def test_rows_without_content_and_too_long_ones_are_counted(tmp_path: Path, suff
     batches = read(path, limit=100)
     assert contents(batches) == ["a", "é" * 50, "x" * 100, "z"]
     assert dropped(batches) == {"no content": 2, "too long": 2}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_row_may_hold_several_files(tmp_path: Path, suffix: str) -> None:
+    rows: list[Row] = [
+        {"text": "aé🐍b", "paths": ["x.py", "y.py", "z.py"], "lengths": [3, 0, 1]},
+        {"text": "c", "paths": None, "lengths": None},
+        {"text": "", "paths": ["x.py"], "lengths": [0]},
+        {"text": "d", "paths": ["x.py"], "lengths": [1]},
+    ]
+    (batch,) = read(write_shard(tmp_path / f"shard{suffix}", rows))
+    assert batch.contents == ["aé🐍b", "c", "d"]
+    assert batch.files == [Files(["x.py", "y.py", "z.py"], [3, 0, 1]), None, Files(["x.py"], [1])]
+    assert batch.dropped == {"no content": 1}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    ("paths", "lengths"),
+    [
+        (["x", "y"], [1, 1]),
+        (["x", "y"], [2, 2]),
+        (["x", "y"], [4, -1]),
+        (["x", "y"], [3]),
+        (["x"], None),
+        (None, [3]),
+        ([], []),
+        (["x", "y"], [3, None]),
+    ],
+)
+def test_files_that_are_not_those_of_the_content_are_counted(
+    tmp_path: Path, suffix: str, paths: list[str] | None, lengths: list[int] | None
+) -> None:
+    rows: list[Row] = [
+        {"text": "abé", "paths": ["x", "y"], "lengths": [2, 1]},
+        {"text": "abé", "paths": paths, "lengths": lengths},
+    ]
+    (batch,) = read(write_shard(tmp_path / f"shard{suffix}", rows))
+    assert batch.files == [Files(["x", "y"], [2, 1])]
+    assert batch.dropped == {"file lengths": 1}
+
+
+def test_lists_in_json_may_hold_anything(tmp_path: Path) -> None:
+    odd = [("x", 1), ([1, None], [1, 0]), (["x"], ["1"]), (["x"], [1.0]), ({"x": 1}, [1])]
+    lines = [json.dumps({"text": "a", "paths": paths, "lengths": lengths}).encode() for paths, lengths in odd]
+    write_lines(tmp_path / "shard.jsonl.gz", lines)
+    (batch,) = read(tmp_path / "shard.jsonl.gz")
+    assert batch.files == [Files(["1", ""], [1, 0])]
+    assert batch.dropped == {"file lengths": 4}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -153,9 +210,11 @@ def test_parquet_that_is_not_utf8_is_counted(tmp_path: Path, kind: str) -> None:
     if "string" in kind:  # as a careless writer does: not checked
         text = pyarrow.large_string() if "large" in kind else pyarrow.string()
         column = pyarrow.Array.from_buffers(text, len(values), column.buffers())
-    path = tmp_path / "shard.parquet"
-    pyarrow.parquet.write_table(pyarrow.table({"text": column, "file": column}), path)
+    path, one_each = tmp_path / "shard.parquet", pyarrow.array(range(7), pyarrow.int32())
+    lists = pyarrow.ListArray.from_arrays(one_each, column)
+    pyarrow.parquet.write_table(pyarrow.table({"text": column, "file": column, "licenses": lists}), path)
     batches = read(path)
+    assert batches[0].licences == ["good é", "x\x00y"]
     assert contents(batches) == ["good é", "x\x00y"]
     assert dropped(batches) == {"not UTF-8": 2, "no content": 2}
     assert batches[0].paths == ["good é", "x\x00y"]

@@ -25,7 +25,8 @@ def logits_of_packed_documents(config: Config, output: str) -> None:
     starts = [np.array([0, 20, 41]), np.array([0, 33])]
     results = {}
     for name, rows in {"before": tokens, "after": changed}.items():
-        (batch,) = micro_batches(Samples(rows, starts), size=2, document_mask=config.packing.document_mask)
+        samples = Samples(rows, starts, np.ones((2, 64), bool))
+        (batch,) = micro_batches(samples, size=2, document_mask=config.packing.document_mask)
         logits = chunk(batch.tokens, batch.positions, None, packed_seq_params=batch.packed)
         results[name] = logits.reshape(2, 64, -1)
     alone = torch.from_numpy(tokens[:1, 20:41])

@@ -1,0 +1,81 @@
+"""One side of the deduplication benchmark: `python -m benchmarks.dedup_sides ours|stock|code FILES WORK`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from snowcoder.config.compose import load_config
+from snowcoder.config.corpus_schema import CorpusConfig, NearConfig
+from snowcoder.corpus.dedup.run import find_copies
+from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema, signature_table
+from snowcoder.corpus.document import DOCUMENTS, documents_of
+from snowcoder.corpus.steps import Step, Task, run_step
+
+CORES = 2
+
+
+class Sign(Step):
+    """What the first step of the corpus stage does for deduplication, without its filters."""
+
+    def __init__(self, folder: Path, near: NearConfig) -> None:
+        super().__init__(folder)
+        self.near = near
+
+    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+        path = Path(task.data["path"])
+        (folder / f"{task.name}{DOCUMENTS}").hardlink_to(path)
+        with pq.ParquetWriter(folder / f"{task.name}{SIGNATURES}", signature_schema(self.near)) as writer:
+            for batch in pq.ParquetFile(path).iter_batches(1000):
+                ids, found = zip(*documents_of(batch), strict=True)
+                writer.write_table(signature_table(list(found), ids, self.near))
+        return {}
+
+
+def ours(files: Path, work: Path) -> None:
+    corpus: CorpusConfig = load_config([f"corpus.work={work}", f"corpus.engine.workers={CORES}"]).corpus
+    paths = sorted(files.glob("*.parquet"))
+    step = Sign(work / "signed", corpus.near)
+    tasks = [Task(path.stem, "", {"path": str(path)}, path.stat().st_size) for path in paths]
+    records = run_step(step, "signatures", tasks, corpus.engine)
+    _, found = find_copies(corpus, step.folder, records)
+    print(found.counts)
+
+
+def peer(files: Path, work: Path, code_regex: bool) -> None:
+    """The four steps of datatrove's example, with its defaults."""
+    from datatrove.executor import LocalPipelineExecutor
+    from datatrove.pipeline.dedup import MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter
+    from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
+    from datatrove.pipeline.readers import JsonlReader
+    from datatrove.pipeline.writers import JsonlWriter
+
+    config, tasks = MinhashConfig(), len(list(files.glob("*.jsonl")))
+    folders = {name: str(work / name) for name in ("signatures", "buckets", "remove", "kept")}
+    reader = JsonlReader(str(files), glob_pattern="*.jsonl")
+    signature = MinhashDedupSignature(folders["signatures"], config=config)
+    if code_regex:
+        signature.word_tokenizer = CodeTokenizer()
+    for number, (steps, count) in enumerate(
+        (
+            ([reader, signature], tasks),
+            ([MinhashDedupBuckets(folders["signatures"], folders["buckets"], config=config)], config.num_buckets),
+            ([MinhashDedupCluster(folders["buckets"], folders["remove"], config=config)], 1),
+            ([reader, MinhashDedupFilter(folders["remove"]), JsonlWriter(folders["kept"])], tasks),
+        )
+    ):
+        LocalPipelineExecutor(steps, tasks=count, workers=CORES, logging_dir=str(work / f"logs-{number}")).run()
+
+
+class CodeTokenizer:
+    def word_tokenize(self, text: str) -> list[str]:
+        return re.findall(r"[A-Za-z_0-9]+", text)
+
+
+if __name__ == "__main__":
+    side, source, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    ours(source, target) if side == "ours" else peer(source, target, side == "code")

@@ -1,0 +1,220 @@
+"""`snowcoder corpus build`: raw shards to clean documents, in four steps.
+
+    filtered     a task a raw shard: licences and filters; what finds copies is computed on the way
+    dedup        tables of ids alone: which documents are copies
+    washed       a task a raw shard: copies and benchmarks dropped, personal data replaced, sent to a partition
+    grouped      a task a partition: files to training documents, one output shard
+
+A partition holds whole groups, about `corpus.partition_mib` of text. A killed build goes on with the next task.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snowcoder import __version__
+from snowcoder.config.schema import Config
+from snowcoder.corpus.counts import KEPT, Counts
+from snowcoder.corpus.decontamination import Matcher
+from snowcoder.corpus.dedup.run import find_copies
+from snowcoder.corpus.document import DOCUMENTS
+from snowcoder.corpus.engine import start_engine
+from snowcoder.corpus.gather import Gather, shard_of
+from snowcoder.corpus.output import OutputShards
+from snowcoder.corpus.prepare import Prepare
+from snowcoder.corpus.samples import Samples
+from snowcoder.corpus.scatter import Scatter
+from snowcoder.corpus.steps import Record, Task, run_step
+from snowcoder.index.lock import ALL, build_lock
+from snowcoder.lineage.digest import digest_file, digest_json
+from snowcoder.lineage.manifest import Manifest
+from snowcoder.storage.atomic import write_json, writing_to
+from snowcoder.storage.promised import Shard, find_promised_shards
+from snowcoder.storage.store import open_store
+
+REPORT = "report.json"
+
+
+def run(config: Config) -> None:
+    """Do what is missing; prints what became of the files."""
+    begun, work = time.monotonic(), Path(config.corpus.work)
+    shards = find_promised_shards(open_store(config.corpus.input, config.storage))
+    with writing_to(work), build_lock(work, ALL):
+        output = OutputShards(config, work)
+        start_engine(config.corpus.engine)
+        done = _build(config, shards, output)
+        manifest = _manifest(config, shards, done)
+        write_json(work / REPORT, _report(config, done))
+        output.publish(manifest)
+    _print_summary(config, manifest, time.monotonic() - begun)
+
+
+class Done(NamedTuple):
+    """Records of all tasks."""
+
+    filtered: list[Record]
+    copies: Record
+    washed: list[Record]
+    grouped: list[Record]
+
+
+def _build(config: Config, shards: list[Shard], output: OutputShards) -> Done:
+    work, engine = Path(config.corpus.work), config.corpus.engine
+    prepare = Prepare(work / "filtered", config)
+    filtered = run_step(prepare, "filter", _prepare_tasks(config, shards), engine)
+    copies, found = find_copies(config.corpus, prepare.folder, filtered)
+    scatter = Scatter(work / "washed", config, copies)
+    partitions = _partitions(config, filtered)
+    washed = run_step(scatter, "wash", _scatter_tasks(config, prepare, filtered, found, partitions), engine)
+    gather = Gather(work / "grouped", config, [path for record in washed for path in record.paths(scatter.folder)])
+    tasks = _gather_tasks(config, washed, partitions)
+    output.claim([f"{task.name}.parquet" for task in tasks], changes=any(gather.find(task) is None for task in tasks))
+    return Done(filtered, found, washed, run_step(gather, "group", tasks, engine))
+
+
+def _prepare_tasks(config: Config, shards: list[Shard]) -> list[Task]:
+    how = _identity(
+        filters=config.filters.model_dump(),
+        licences=config.licence_policy.model_dump(),
+        opt_out=digest_file(Path(config.licence_policy.opt_out)) if config.licence_policy.opt_out else None,
+        near=config.corpus.near.model_dump(),
+        columns=config.index.columns.model_dump(),
+        max_document_mib=config.index.max_document_mib,
+        samples=config.corpus.samples,
+    )
+    return [
+        Task(
+            f"shard-{number:05d}",
+            digest_json([how, number, *shard.info, shard.digest]),
+            {"number": number, "info": shard.info._asdict(), "digest": shard.digest},
+            shard.info.bytes,
+        )
+        for number, shard in enumerate(shards)
+    ]
+
+
+def _scatter_tasks(
+    config: Config, prepare: Prepare, filtered: list[Record], copies: Record, partitions: int
+) -> list[Task]:
+    how = _identity(
+        pii=config.pii.model_dump(),
+        benchmarks=Matcher.build(config.decontamination).digest,
+        by=config.grouping.by,
+        partitions=partitions,
+        samples=config.corpus.samples,
+        copies=copies.digest,
+    )
+    tasks = []
+    for number, record in enumerate(filtered):
+        (documents,) = record.paths(prepare.folder, DOCUMENTS)
+        data = {"shard": number, "documents": str(documents), "partitions": partitions}
+        tasks.append(Task(record.name, digest_json([how, record.digest]), data, record.bytes))
+    return tasks
+
+
+def _gather_tasks(config: Config, washed: list[Record], partitions: int) -> list[Task]:
+    made_from = _identity(
+        grouping=config.grouping.model_dump(),
+        seed=config.run.seed,
+        columns=config.index.columns.model_dump(),
+        output=config.corpus.output,
+        washed=[record.digest for record in washed],
+    )
+    size = sum(record.bytes for record in washed) // partitions
+    return [Task(f"shard-{number:05d}", made_from, {"partition": number}, size) for number in range(partitions)]
+
+
+def _identity(**what: Any) -> str:
+    """Digest of what decides what a task makes, besides its input."""
+    return digest_json({"snowcoder": __version__, **what})
+
+
+def _partitions(config: Config, filtered: list[Record]) -> int:
+    return max(1, math.ceil(_counts(filtered).total(KEPT)[1] / (config.corpus.partition_mib << 20)))
+
+
+def _counts(records: Iterable[Record]) -> Counts:
+    counts = Counts()
+    for record in records:
+        counts.merge(record.counts["counts"])
+    return counts
+
+
+def _manifest(config: Config, shards: list[Shard], done: Done) -> Manifest:
+    read = zip(shards, done.filtered, strict=True)
+    sections = ("filters", "licence_policy", "pii", "grouping")
+    kept = _counts(done.grouped)
+    return Manifest(
+        stage="corpus build",
+        inputs={
+            "shards": [
+                {"name": shard.info.key, "bytes": shard.info.bytes, "digest": record.counts["digest"]}
+                for shard, record in read
+            ],
+            "benchmarks": Matcher.build(config.decontamination).digest,
+        },
+        config={
+            **{name: getattr(config, name).model_dump(mode="json") for name in sections},
+            "near": config.corpus.near.model_dump(),
+            "columns": config.index.columns.model_dump(),
+            "seed": config.run.seed,
+        },
+        counts={
+            "documents": sum(record.counts["documents"] for record in done.grouped),
+            "files": kept.total(KEPT)[0],
+            "bytes": kept.total(KEPT)[1],
+            "files_by_language": {language: count for (_, language), count in kept.files.most_common()},
+            "dropped": _dropped(done).files_by_rule(),
+        },
+        outputs=[shard for record in done.grouped if (shard := shard_of(record))],
+    )
+
+
+def _dropped(done: Done) -> Counts:
+    counts = _counts([*done.filtered, *done.washed])
+    counts.forget(KEPT)
+    return counts
+
+
+def _report(config: Config, done: Done) -> dict[str, Any]:
+    """What `snowcoder corpus report` shows."""
+    samples = Samples(config.corpus.samples)
+    for record in (*done.filtered, *done.washed):
+        samples.merge(record.counts["samples"])
+    replaced: dict[str, int] = {}
+    for record in done.washed:
+        for kind, count in record.counts["replaced"].items():
+            replaced[kind] = replaced.get(kind, 0) + count
+    return {
+        "input": config.corpus.input,
+        "output": config.corpus.output,
+        "kept": _counts(done.grouped).rows(),
+        "documents": sum(record.counts["documents"] for record in done.grouped),
+        "dropped": _dropped(done).rows(),
+        "samples": samples.rules,
+        "copies": done.copies.counts,
+        "replaced": dict(sorted(replaced.items())),
+        "hits": [hit for record in done.washed for hit in record.counts["hits"]],
+    }
+
+
+def _print_summary(config: Config, manifest: Manifest, seconds: float) -> None:
+    counts = manifest.counts
+    print(
+        f"{config.corpus.output}: {counts['documents']:,} documents of {counts['files']:,} files, "
+        f"{counts['bytes'] / 2**20:.1f} MiB of text in {len(manifest.outputs)} shard(s), in {seconds:.1f} s"
+    )
+    print("dropped: " + (", ".join(f"{rule} {files:,}" for rule, files in counts["dropped"].items()) or "nothing"))
+
+
+def read_report(config: Config) -> dict[str, Any] | None:
+    """What the last finished build of this config's work folder wrote, or None."""
+    try:
+        return json.loads((Path(config.corpus.work) / REPORT).read_text())
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,92 @@
+"""The engine under the corpus stage: Daft, in this process or on the Ray cluster that a Slurm job started.
+
+Two things are asked of it: run a function over tasks in worker processes, and join and group tables of ids.
+Contents of files never go through its tables: a task reads and writes them itself, shard by shard.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+# Read when it is imported, here and in workers: nothing is sent to its makers, nothing is drawn over our output.
+os.environ.setdefault("DAFT_ANALYTICS_ENABLED", "0")
+os.environ.setdefault("DAFT_PROGRESS_BAR", "0")
+
+import daft
+
+from snowcoder.config.corpus_schema import EngineConfig
+from snowcoder.errors import OperationError, SnowcoderError, UserError
+
+Task = dict[str, Any]  # as JSON has it
+_START_SECONDS = 300  # for all nodes of a cluster to come
+
+
+def start_engine(config: EngineConfig) -> None:
+    """Choose where work is done. Raises `UserError` where there is no Ray cluster, or not all of it comes."""
+    if config.kind == "local":
+        daft.set_runner_native()
+        return
+    try:
+        import ray
+
+        ray.init(address=config.address, log_to_driver=False)
+    except (ImportError, ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"corpus.engine.kind=ray: no cluster at {config.address} ({error}); slurm/corpus.sh starts one"
+        ) from None
+    _wait_for_nodes(config.nodes)
+    daft.set_runner_ray()
+
+
+def _wait_for_nodes(wanted: int) -> None:
+    import ray
+
+    deadline = time.monotonic() + _START_SECONDS
+    while (alive := sum(node["Alive"] for node in ray.nodes())) < wanted:
+        if time.monotonic() > deadline:
+            raise OperationError(f"of the {wanted} nodes of the Ray cluster (corpus.engine.nodes) {alive} came")
+        time.sleep(0.5)
+
+
+def run_tasks(function: Callable[[Task], Task], tasks: list[Task], config: EngineConfig) -> Iterator[Task]:
+    """What `function` returns for each task, in any order. Raises what it raises, and that a worker died."""
+    if len(tasks) == 1 and config.kind == "local":
+        yield function(tasks[0])  # no worker is worth its start
+        return
+    workers = min(config.workers or _cores(config), len(tasks))
+    worker = daft.cls(_Worker, use_process=True, max_concurrency=workers)(function)
+    frame = daft.from_pydict({"task": [json.dumps(task) for task in tasks]}).into_batches(1)
+    try:
+        for row in frame.select(worker(daft.col("task")).alias("outcome")).iter_rows(results_buffer_size=None):
+            yield _result(json.loads(row["outcome"]))
+    except RuntimeError as error:  # by the engine: what the function itself raises comes as an outcome
+        raise OperationError(f"a worker process of the corpus stage failed: {error}") from error
+
+
+def _cores(config: EngineConfig) -> int:
+    if config.kind == "local":
+        return len(os.sched_getaffinity(0))
+    import ray
+
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+class _Worker:
+    def __init__(self, function: Callable[[Task], Task]) -> None:
+        self.function = function
+
+    def __call__(self, task: str) -> str:
+        try:
+            return json.dumps({"result": self.function(json.loads(task))})
+        except SnowcoderError as error:
+            return json.dumps({"error": str(error), "user": isinstance(error, UserError)})
+
+
+def _result(outcome: dict[str, Any]) -> Task:
+    if "error" not in outcome:
+        return outcome["result"]
+    raise (UserError if outcome["user"] else OperationError)(outcome["error"])

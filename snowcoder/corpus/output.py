@@ -1,0 +1,53 @@
+"""Where the clean shards go: what may be overwritten there, what is removed, and the manifest, written last."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from snowcoder.config.schema import Config
+from snowcoder.errors import UserError
+from snowcoder.lineage.manifest import NAME, Manifest
+from snowcoder.storage.atomic import write_json
+from snowcoder.storage.shards import SUFFIXES
+from snowcoder.storage.store import open_store
+
+
+class OutputShards:
+    """Raises UserError where shards lie that no build of this work folder wrote."""
+
+    def __init__(self, config: Config, work: Path) -> None:
+        self.store = open_store(config.corpus.output, config.storage)
+        self._names = work / "outputs.json"  # also of shards that a killed build wrote without a manifest
+        self.owned = self._owned()
+        foreign = sorted(self._there() - self.owned)
+        if foreign:
+            raise UserError(
+                f"{self.store.url} has {len(foreign)} shard(s) that are not of the build in {work}, such as "
+                f"{foreign[0]}: remove them, or set corpus.output to an empty place"
+            )
+
+    def claim(self, names: list[str], changes: bool) -> None:
+        """Before shards of these names are written. With `changes`, nothing vouches for what is there from now on."""
+        self.owned |= set(names)
+        write_json(self._names, sorted(self.owned))
+        if changes:
+            self.store.delete(NAME)
+
+    def publish(self, manifest: Manifest) -> None:
+        """Remove what is outdated, then vouch for the rest."""
+        for name in self._there() - {output.name for output in manifest.outputs}:
+            self.store.delete(name)
+        with tempfile.TemporaryDirectory() as folder:
+            manifest.write(Path(folder))
+            self.store.write(NAME, (Path(folder) / NAME).read_bytes())
+
+    def _there(self) -> set[str]:
+        return {info.key for info in self.store.list() if info.key.endswith(SUFFIXES)}
+
+    def _owned(self) -> set[str]:
+        try:
+            return set(json.loads(self._names.read_text()))
+        except FileNotFoundError:
+            return set()

@@ -1,0 +1,38 @@
+"""Rows from many shards to many partitions: every task writes one file, with a row group for each partition.
+
+So a task of the next step reads its row group of every file, and no more files exist than shards. (Spark's
+sort shuffle; a file for every pair of shard and partition would be more than a file system bears.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_KEY = b"row_group_of_partition"
+
+
+def write_partitioned(path: Path, table: pa.Table, partition: np.ndarray) -> None:
+    """Write `table`, whose row i goes to `partition[i]`; rows of one partition keep their order."""
+    order = np.argsort(partition, kind="stable")
+    present, starts = np.unique(partition[order], return_index=True)
+    groups = {str(number): group for group, number in enumerate(present.tolist())}
+    schema = table.schema.with_metadata({_KEY: json.dumps(groups)})
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for start, end in pairwise([*starts.tolist(), len(order)] if len(order) else []):
+            writer.write_table(table.take(order[start:end]).cast(schema), row_group_size=max(1, end - start))
+
+
+def read_partition(paths: list[Path], partition: int) -> Iterator[pa.Table]:
+    """The partition's rows, a table for every file that has some, in the order of `paths`."""
+    for path in paths:
+        file = pq.ParquetFile(path, memory_map=True)
+        groups = json.loads(file.schema_arrow.metadata[_KEY])
+        if str(partition) in groups:
+            yield file.read_row_group(groups[str(partition)]).replace_schema_metadata(None)

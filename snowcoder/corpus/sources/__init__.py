@@ -1,0 +1,1 @@
+"""Repositories of source code: folders, git repositories and archives, read as bytes and never executed."""

@@ -1,0 +1,167 @@
+"""Benchmarks' tasks in files: found whatever the layout and the comments, and nothing where there is none."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from snowcoder.config.corpus_schema import DecontaminationConfig
+from snowcoder.corpus.decontamination import Hit, Matcher
+from snowcoder.errors import UserError
+from tests.corpus.raw_shards import library
+
+SIGNATURE = "from typing import List\n\n\ndef below_threshold(prices: List[int], ceiling: int) -> List[int]:\n"
+PROBLEM = (
+    "Return those prices of the given list that lie strictly below the ceiling, each of them once, in their order."
+)
+BODY = """    seen = set()
+    cheap = []
+    for price in prices:
+        if price < ceiling and price not in seen:
+            seen.add(price)
+            cheap.append(price)
+    return cheap
+"""
+HUMANEVAL = {
+    "task_id": "HumanEval/900",
+    "prompt": f'{SIGNATURE}    """ {PROBLEM}\n    >>> below_threshold([1, 2], 2)\n    [1]\n    """\n',
+    "canonical_solution": BODY,
+    "test": "",
+}
+MBPP = {
+    "task_id": 901,
+    "text": "Write a python function to rotate the letters of a word by a distance that is counted from its end.",
+    "code": "def rotate_back(word, distance):\n    at = len(word) - distance\n    return word[at:] + word[:at]\n",
+}
+SHORT = {"task_id": 902, "text": "Write a function to double.", "code": "def twice_of(value):\n  return 2 * value\n"}
+BIGCODEBENCH = {
+    "task_id": "BigCodeBench/903",
+    "complete_prompt": HUMANEVAL["prompt"],
+    "instruct_prompt": PROBLEM,
+    "canonical_solution": BODY,
+    "code_prompt": SIGNATURE,
+}
+APPS = {"problem_id": 904, "question": MBPP["text"], "solutions": json.dumps([MBPP["code"]])}
+
+
+def write(path: Path, *rows: dict[str, Any]) -> Path:
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(list(rows)), path)
+        return path
+    with gzip.open(path, "wt") if path.suffix == ".gz" else path.open("w") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    return path
+
+
+def matcher(*paths: Path, share: float = 0.3) -> Matcher:
+    settings = {"benchmarks": [str(path) for path in paths], "ngram": 10, "share": share, "shortest": 3}
+    return Matcher.build(DecontaminationConfig(**settings))
+
+
+@pytest.fixture
+def find(tmp_path: Path) -> Any:
+    return matcher(write(tmp_path / "HumanEval.jsonl", HUMANEVAL)).find
+
+
+def test_a_solution_is_found_in_another_layout_with_other_comments_inside_a_file(find: Any) -> None:
+    planted = SIGNATURE + BODY
+    planted = planted.replace("    ", "\t").replace(" = ", "=").replace("set()", "set( )  # what was there")
+    planted = planted.replace("    for", "  # and now all of them, one by one\n\tfor").replace("\n", "\r\n")
+    before, after = library()[:2]
+    for text in (planted, f"{before}\n{planted}", f"{planted}\n{after}", f"{before}{planted}{after}"):
+        (hit,) = find(text)
+        assert hit[:3] == ("HumanEval", "HumanEval/900", "exact")
+    assert find(f"{before}\n{after}") == []
+
+
+def test_a_solution_with_a_changed_line_is_found_by_its_ngrams(find: Any) -> None:
+    changed = BODY.replace("cheap.append(price)", "cheap += [price]")
+    (hit,) = find(SIGNATURE.replace("below_threshold", "filter_prices") + changed)
+    assert hit.rule == "10-gram"
+    assert 0.3 <= hit.share < 1
+    assert "for price in prices" in hit.excerpt
+
+
+def test_a_problem_is_found_in_prose_and_in_comments(find: Any) -> None:
+    assert find(f"# Exercise 7\n# {PROBLEM.replace('that', 'that' + chr(10) + '#')}\n")[0].rule == "10-gram"
+    assert find(f"<p>{PROBLEM.upper()}</p>")[0].task == "HumanEval/900"
+
+
+def test_a_notebook_is_read_as_its_code(find: Any) -> None:
+    cell = {"cell_type": "code", "source": (SIGNATURE + BODY).splitlines(keepends=True)}
+    assert find(json.dumps({"cells": [cell]}, indent=1))[0].share == 1
+
+
+def test_what_is_alike_is_not_found(find: Any) -> None:
+    """Its loop is what anybody writes; with a share of 0, DeepSeek-Coder's rule, it is enough."""
+    alike = (
+        "def cheap(items):\n    seen = set()\n    cheap = []\n    for price in prices:\n        if price < 3: pass\n"
+    )
+    assert find(alike) == []
+
+
+def test_an_alphabet_is_no_solution(tmp_path: Path) -> None:
+    table = ", ".join(f"'{letter}': {n}" for n, letter in enumerate("abcdefghijklmnopqrstuvwxyz"))
+    coder = {"task_id": 5, "text": PROBLEM, "code": f"def code_of(word):\n    return [{{{table}}}[c] for c in word]\n"}
+    find = matcher(write(tmp_path / "mbpp.jsonl", coder)).find
+    assert find(f"LETTERS = {{{table}}}\n") == []
+    assert find(coder["code"])[0].share == 1
+
+
+def test_any_one_ngram_is_enough_with_a_share_of_0(tmp_path: Path) -> None:
+    alike = "x = 1\nseen = set()\ncheap = []\nfor price in prices:\n    if price < ceiling: pass\n"
+    file = write(tmp_path / "HumanEval.jsonl", HUMANEVAL)
+    assert matcher(file).find(alike) == []
+    assert matcher(file, share=0.0).find(alike)[0].rule == "10-gram"
+
+
+def test_a_short_solution_must_be_there_whole(tmp_path: Path) -> None:
+    find = matcher(write(tmp_path / "mbpp.jsonl", SHORT)).find
+    assert find(f"import os\n\n{SHORT['code'].replace('2 * value', '2*value  # !')}") == [
+        Hit("mbpp", "902", "exact", 1.0, "def twice_of value return 2 value")
+    ]
+    assert find("def twice_of(value):\n    return 3 * value\n") == []
+    assert find("def not_twice_of(value): return 2 * value_of(3)") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "task", "text"),
+    [
+        ("mbpp.jsonl", MBPP, "901", MBPP["code"]),
+        ("mbpp.jsonl", MBPP, "901", MBPP["text"]),
+        ("BigCodeBench.hf_data.jsonl.gz", BIGCODEBENCH, "BigCodeBench/903", SIGNATURE + BODY),
+        ("apps.parquet", APPS, "904", APPS["question"]),
+        ("EvoEval_subtle.jsonl.gz", {**HUMANEVAL, "task_id": "EvoEval/1"}, "EvoEval/1", BODY),
+        ("ds1000.jsonl.gz", {"prompt": MBPP["text"], "reference_code": MBPP["code"]}, "0", MBPP["code"]),
+    ],
+)
+def test_each_benchmarks_files_are_read(tmp_path: Path, name: str, row: dict[str, Any], task: str, text: str) -> None:
+    write(tmp_path / name, row)
+    (hit,) = matcher(tmp_path).find(text)
+    assert (hit.benchmark, hit.task) == (name.partition(".")[0], task)
+
+
+def test_every_path_that_says_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.jsonl").write_text("{")
+    write(tmp_path / "other.jsonl", {"a": 1})
+    paths = [tmp_path / name for name in ("empty", "broken.jsonl", "other.jsonl", "nowhere")]
+    with pytest.raises(UserError) as error:
+        matcher(*paths)
+    assert all(str(path) in str(error.value) for path in paths)
+
+
+def test_the_digest_tells_other_tasks_and_settings_apart(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "a.jsonl", HUMANEVAL), write(tmp_path / "b.jsonl", MBPP)
+    assert matcher(one, two).digest == matcher(two, one).digest
+    assert len({matcher(one).digest, matcher(two).digest, matcher(one, share=0.5).digest, matcher().digest}) == 4
+
+
+def test_without_benchmarks_nothing_is_found() -> None:
+    assert matcher().find(SIGNATURE + BODY) == []
