@@ -8,13 +8,13 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.corpus.raw_shards import library
 
 from snowcoder.config.corpus_schema import PiiConfig
 from snowcoder.corpus.document import Document
 from snowcoder.corpus.pii import Redactor, evaluate
 from snowcoder.corpus.pii.evaluate import examples
 from snowcoder.corpus.pii.redact import find
+from tests.corpus.raw_shards import library
 
 FLOORS = {"email": (0.95, 0.9), "ip_address": (0.95, 0.9), "key": (0.95, 0.9), "password": (0.95, 0.8)}
 

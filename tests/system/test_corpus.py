@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.corpus.raw_shards import build_overrides, write_raw_shards
 
 from snowcoder.lineage.manifest import find_manifest
+from tests.corpus.raw_shards import build_overrides, write_raw_shards
 from tests.system.slurm.cluster import Cluster
 from tests.tiny import snowcoder
 
