@@ -111,10 +111,10 @@ class PiiConfig(Section):
 class DecontaminationConfig(Section):
     """Files that hold a benchmark's problem or solution are dropped."""
 
-    benchmarks: list[str]  # files of tasks, or folders of them: .jsonl, .jsonl.gz, .jsonl.zst, .parquet
-    ngram: Count  # tokens; shorter texts must be there whole
+    benchmarks: list[str]  # files of tasks, or folders of them: .jsonl, .jsonl.gz, .jsonl.zst, .json, .parquet
+    ngram: Count  # words; shorter texts must be there whole
     share: Share  # of a text's n-grams that a file must have; 0: any one, as DeepSeek-Coder has it
-    shortest: Count  # tokens; texts shorter still say nothing
+    shortest: Count  # words; texts shorter still say nothing
 
 
 class GroupingConfig(Section):

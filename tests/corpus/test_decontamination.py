@@ -28,39 +28,58 @@ BODY = """    seen = set()
             cheap.append(price)
     return cheap
 """
-HUMANEVAL = {
+HUMANEVAL: dict[str, Any] = {
     "task_id": "HumanEval/900",
     "prompt": f'{SIGNATURE}    """ {PROBLEM}\n    >>> below_threshold([1, 2], 2)\n    [1]\n    """\n',
     "canonical_solution": BODY,
     "test": "",
 }
-MBPP = {
+MBPP: dict[str, Any] = {
     "task_id": 901,
     "text": "Write a python function to rotate the letters of a word by a distance that is counted from its end.",
     "code": "def rotate_back(word, distance):\n    at = len(word) - distance\n    return word[at:] + word[:at]\n",
 }
-SHORT = {"task_id": 902, "text": "Write a function to double.", "code": "def twice_of(value):\n  return 2 * value\n"}
-BIGCODEBENCH = {
+MBPPPLUS: dict[str, Any] = {
+    "task_id": "Mbpp/901",
+    "prompt": f'"""\n{MBPP["text"]}\nassert rotate_back("abc", 1) == "cab"\n"""\n',
+    "canonical_solution": f"\n{MBPP['code']}",
+}
+SHORT: dict[str, Any] = {
+    "task_id": 902,
+    "text": "Write a function to double.",
+    "code": "def twice_of(value):\n  return 2 * value\n",
+}
+BIGCODEBENCH: dict[str, Any] = {
     "task_id": "BigCodeBench/903",
     "complete_prompt": HUMANEVAL["prompt"],
-    "instruct_prompt": PROBLEM,
+    "instruct_prompt": "Make a list of all that is cheap, in two steps, and give it back sorted by its price.\n"
+    "You should write self-contained code starting with:\n```\n" + SIGNATURE + "```",
     "canonical_solution": BODY,
     "code_prompt": SIGNATURE,
 }
-APPS = {"problem_id": 904, "question": MBPP["text"], "solutions": json.dumps([MBPP["code"]])}
+PROGRAM = "count = int(input())\nwords = [input().strip() for _ in range(count)]\nprint(max(words, key=len)[::-1])\n"
+APPS: dict[str, Any] = {"problem_id": 904, "question": MBPP["text"], "solutions": json.dumps([PROGRAM, "print(1)"])}
+DS1000: dict[str, Any] = {
+    "prompt": "Problem:\nI have a frame whose rows I want in the order of a list of their labels, and no other row.\n"
+    'A:\n<code>\nimport pandas as pd\ndata = """\n1\n"""\n</code>\nresult = ... # put it here\n',
+    "reference_code": "result = df.iloc[List]",
+}
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(list(rows)), path)
         return path
+    if path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+        return path
     with gzip.open(path, "wt") if path.suffix == ".gz" else path.open("w") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     return path
 
 
-def matcher(*paths: Path, share: float = 0.3) -> Matcher:
-    settings = {"benchmarks": [str(path) for path in paths], "ngram": 10, "share": share, "shortest": 3}
+def matcher(*paths: Path, share: float = 0.1) -> Matcher:
+    settings: dict[str, Any] = {"benchmarks": [str(path) for path in paths], "ngram": 10, "share": share, "shortest": 3}
     return Matcher.build(DecontaminationConfig(**settings))
 
 
@@ -84,7 +103,7 @@ def test_a_solution_with_a_changed_line_is_found_by_its_ngrams(find: Any) -> Non
     changed = BODY.replace("cheap.append(price)", "cheap += [price]")
     (hit,) = find(SIGNATURE.replace("below_threshold", "filter_prices") + changed)
     assert hit.rule == "10-gram"
-    assert 0.3 <= hit.share < 1
+    assert 0.1 <= hit.share < 1
     assert "for price in prices" in hit.excerpt
 
 
@@ -98,6 +117,30 @@ def test_a_notebook_is_read_as_its_code(find: Any) -> None:
     assert find(json.dumps({"cells": [cell]}, indent=1))[0].share == 1
 
 
+def test_a_notebook_cell_of_one_string_is_read_as_its_lines(find: Any) -> None:
+    cell = f'# an exercise\n{SIGNATURE}    """Of prices."""\n{BODY.replace("set()", "set()  # what was there")}'
+    assert find(json.dumps({"source": cell}))[0].share == 1
+
+
+def test_a_string_with_quotes_in_it_hides_nothing(find: Any) -> None:
+    """It looks as if a docstring began there."""
+    hidden = f'quotes = \'"""\'\n{SIGNATURE}{BODY}\nprint(\'"""\')\n'
+    assert find(hidden)[0].share == 1
+
+
+def test_of_many_texts_each_has_its_own_hits(tmp_path: Path) -> None:
+    matcher_ = matcher(write(tmp_path / "HumanEval.jsonl", HUMANEVAL, SHORT, MBPP))
+    whole = SIGNATURE + BODY
+    parts = [whole, "", '"""', MBPP["code"], "#", f"{SHORT['code']}\n{MBPP['text']}", "\n"]
+    texts = [*parts, *library(), whole[:90], whole[90:], *library()] * 50
+    together = matcher_.find_all(texts)
+    assert together == [matcher_.find(text) for text in texts]
+    tasks = [[hit.task for hit in hits] for hits in together[: len(parts)]]
+    assert tasks == [["HumanEval/900"], [], [], ["901"], [], ["901", "902"], []]
+    assert matcher_.find_all([SHORT["code"][:20], SHORT["code"][20:]]) == [[], []]
+    assert matcher_.find_all([]) == []
+
+
 def test_what_is_alike_is_not_found(find: Any) -> None:
     """Its loop is what anybody writes; with a share of 0, DeepSeek-Coder's rule, it is enough."""
     alike = (
@@ -108,10 +151,38 @@ def test_what_is_alike_is_not_found(find: Any) -> None:
 
 def test_an_alphabet_is_no_solution(tmp_path: Path) -> None:
     table = ", ".join(f"'{letter}': {n}" for n, letter in enumerate("abcdefghijklmnopqrstuvwxyz"))
-    coder = {"task_id": 5, "text": PROBLEM, "code": f"def code_of(word):\n    return [{{{table}}}[c] for c in word]\n"}
+    coder: dict[str, Any] = {
+        "task_id": 5,
+        "text": PROBLEM,
+        "code": f"def code_of(word):\n    return [{{{table}}}[c] for c in word]\n",
+    }
     find = matcher(write(tmp_path / "mbpp.jsonl", coder)).find
     assert find(f"LETTERS = {{{table}}}\n") == []
     assert find(coder["code"])[0].share == 1
+
+
+def test_a_table_of_numbers_is_no_solution(tmp_path: Path) -> None:
+    table = ", ".join(str(10 * n) for n in range(40))
+    task: dict[str, Any] = {
+        "task_id": 6,
+        "text": PROBLEM,
+        "code": f"def next_ten(number):\n    return [{table}][number // 10]\n",
+    }
+    find = matcher(write(tmp_path / "mbpp.jsonl", task), share=0.0).find
+    assert find(f"TENS = ({table})\n") == []
+    assert find(task["code"])[0].share == 1
+
+
+def test_a_helpers_docstring_is_no_problem(tmp_path: Path) -> None:
+    helper = 'def total(prices):\n    """Returns the sum of all prices."""\n    return sum(prices)\n\n\n'
+    find = matcher(write(tmp_path / "EvoEval.jsonl", {**HUMANEVAL, "prompt": helper + HUMANEVAL["prompt"]})).find
+    assert find('def add(prices):\n    """Returns the sum of all prices."""\n    return reduce(add, prices)\n') == []
+    assert find(SIGNATURE + BODY)
+
+
+def test_a_short_program_that_is_no_function_says_nothing(tmp_path: Path) -> None:
+    find = matcher(write(tmp_path / "ds1000.jsonl", DS1000)).find
+    assert find(f"df, List = read()\n{DS1000['reference_code']}\n") == []
 
 
 def test_any_one_ngram_is_enough_with_a_share_of_0(tmp_path: Path) -> None:
@@ -138,7 +209,13 @@ def test_a_short_solution_must_be_there_whole(tmp_path: Path) -> None:
         ("BigCodeBench.hf_data.jsonl.gz", BIGCODEBENCH, "BigCodeBench/903", SIGNATURE + BODY),
         ("apps.parquet", APPS, "904", APPS["question"]),
         ("EvoEval_subtle.jsonl.gz", {**HUMANEVAL, "task_id": "EvoEval/1"}, "EvoEval/1", BODY),
-        ("ds1000.jsonl.gz", {"prompt": MBPP["text"], "reference_code": MBPP["code"]}, "0", MBPP["code"]),
+        ("BigCodeBench.parquet", BIGCODEBENCH, "BigCodeBench/903", BIGCODEBENCH["instruct_prompt"].splitlines()[0]),
+        ("sanitized-mbpp.json", {**MBPP, "prompt": MBPP["text"]}, "901", MBPP["code"]),
+        ("MbppPlus.jsonl", MBPPPLUS, "Mbpp/901", MBPP["text"]),
+        ("MbppPlus.jsonl", MBPPPLUS, "Mbpp/901", MBPP["code"]),
+        ("apps.parquet", APPS, "904", PROGRAM),
+        ("ds1000.jsonl.gz", DS1000, "0", DS1000["prompt"]),
+        ("ds1000.jsonl.gz", {**DS1000, "reference_code": PROGRAM}, "0", PROGRAM),
     ],
 )
 def test_each_benchmarks_files_are_read(tmp_path: Path, name: str, row: dict[str, Any], task: str, text: str) -> None:

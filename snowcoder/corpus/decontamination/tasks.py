@@ -1,7 +1,8 @@
-"""The tasks of code benchmarks, as their authors publish them.
+"""The tasks of code benchmarks, as their authors publish them: a row each, known by its columns.
 
-HumanEval(+), EvoEval and BigCodeBench have a prompt that is code with the problem as its docstring, and the body that
-solves it; MBPP(+) a text and a whole solution; APPS and DS-1000 a question.
+HumanEval(+), EvoEval and BigCodeBench have a prompt that is code with the problem as its docstring, and as
+`canonical_solution` the body that goes on with it, MBPP+ a whole function there; MBPP has a text and `code`, APPS a
+question and a list of programs, DS-1000 a prompt in words and the `reference_code` that goes on with it.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snowcoder.errors import UserError
 
-_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-_CODE = re.compile(r"^\s*(def|class|import|from)\b", re.MULTILINE)
-_DOCSTRING = re.compile(r"\"\"\"(.*?)\"\"\"|'''(.*?)'''", re.DOTALL)
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".parquet")
+_EXPECTED = f"expected {', '.join(_SUFFIXES)}"
 _PROMPTS = ("complete_prompt", "prompt", "text", "question")  # the first that a row has
 _NUMBERS = ("task_id", "problem_id", "id")
-_SOLUTIONS = ("canonical_solution", "code", "reference_code")
+_DOCSTRING = re.compile(r"\"\"\"(.*?)\"\"\"|'''(.*?)'''", re.DOTALL)
+_CONTINUES = "You should write self-contained code"  # the same end of all of BigCodeBench's `instruct_prompt`
 
 
 class Task(NamedTuple):
-    benchmark: str
+    benchmark: str  # the file's name
     name: str
-    problems: list[str]  # in words
+    problems: tuple[str, ...]  # in words, each another way of putting it
     solution: str  # the whole function where there is one; empty where the row has none
 
 
@@ -52,44 +54,78 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = sorted(file for file in path.rglob("*") if file.name.endswith(_SUFFIXES))
     if not found:
-        raise UserError(f"{path}: {f'has no {_SUFFIXES} files' if path.is_dir() else 'is not there'}")
+        raise UserError(f"{path}: {'has no files of them' if path.is_dir() else 'is not there'}; {_EXPECTED}")
     return found
 
 
-def _tasks(path: Path) -> Iterator[Task]:
-    benchmark, count = path.name.partition(".")[0], 0
-    for number, row in enumerate(_rows(path)):
-        prompt = next((row[key] for key in _PROMPTS if isinstance(row.get(key), str)), None)
-        if prompt is None:
-            continue
-        count += 1
-        name = next((str(row[key]) for key in _NUMBERS if key in row), str(number))
-        yield Task(benchmark, name, _problems(prompt), _solution(row, prompt))
-    if not count:
+def _tasks(path: Path) -> list[Task]:
+    benchmark = path.name.partition(".")[0]
+    numbered = ((number, row, _text(row, _PROMPTS)) for number, row in enumerate(_rows(path)))
+    tasks = [
+        Task(benchmark, _name(row, number), _problems(row, prompt), _solution(row, prompt))
+        for number, row, prompt in numbered
+        if prompt
+    ]
+    if not tasks:
         raise UserError(f"{path}: no row has one of {', '.join(_PROMPTS)}")
+    return tasks
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        if path.name.endswith(".parquet"):
-            yield from pq.read_table(path).to_pylist()
-            return
-        compression = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
-        with pa.input_stream(str(path), compression) as stream:
-            for line in filter(bytes.strip, stream.read().split(b"\n")):
-                # The standard one: MBPP+ has infinities, which others refuse.
-                yield row if isinstance(row := json.loads(line), dict) else {}
+        for row in _values(path):
+            yield row if isinstance(row, dict) else {}
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); expected {', '.join(_SUFFIXES)}") from None
+        raise UserError(f"{path}: cannot be read ({error}); {_EXPECTED}") from None
 
 
-def _problems(prompt: str) -> list[str]:
-    docstrings = [first or second for first, second in _DOCSTRING.findall(prompt)]
-    return docstrings or ([] if _CODE.search(prompt) else [prompt])
+def _values(path: Path) -> list[Any]:
+    if path.name.endswith(".parquet"):
+        rows: list[Any] = pq.read_table(path).to_pylist()
+        return rows
+    compression = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
+    with pa.input_stream(str(path), compression) as stream:
+        text = stream.read()
+    if path.name.endswith(".json"):
+        return value if isinstance(value := _loads(text), list) else [value]
+    return [_loads(line) for line in text.split(b"\n") if line.strip()]
+
+
+def _loads(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)  # MBPP+ has infinities, which orjson refuses
+
+
+def _text(row: dict[str, Any], keys: tuple[str, ...]) -> str:
+    return next((row[key] for key in keys if isinstance(row.get(key), str)), "")
+
+
+def _name(row: dict[str, Any], number: int) -> str:
+    return next((str(row[key]) for key in _NUMBERS if key in row), str(number))
+
+
+def _problems(row: dict[str, Any], prompt: str) -> tuple[str, ...]:
+    if "canonical_solution" not in row:
+        return (prompt,)
+    # Together: that of a helper, "Returns the sum of a list.", is in many files.
+    docstrings = " ".join(first or second for first, second in _DOCSTRING.findall(prompt))
+    return tuple(filter(None, (docstrings or prompt, _text(row, ("instruct_prompt",)).partition(_CONTINUES)[0])))
 
 
 def _solution(row: dict[str, Any], prompt: str) -> str:
-    solution = next((row[key] for key in _SOLUTIONS if isinstance(row.get(key), str)), "")
-    # A body alone says little: `return a + b` is in many files that are nobody's solution.
-    is_body = solution and not re.match(r"\s*(def|class|import|from)\b", solution) and _CODE.search(prompt)
-    return f"{prompt}\n{solution}" if is_body else solution
+    body = _text(row, ("canonical_solution",))
+    if body:
+        # A body alone says little: `return a + b` is in many files that are nobody's solution.
+        return f"{prompt}\n{body}" if body.lstrip("\r\n")[:1].isspace() else body
+    return _text(row, ("code", "reference_code")) or _first_of(row.get("solutions"))
+
+
+def _first_of(programs: Any) -> str:
+    """Of APPS's list, in JSON. It has 23 for each task, and StarCoder leaves them all out for their number."""
+    try:
+        programs = json.loads(programs) if isinstance(programs, str) and programs else programs
+    except ValueError:
+        return ""
+    return str(programs[0]) if isinstance(programs, list) and programs else ""

@@ -1,0 +1,37 @@
+"""Which texts have a hash: two sorted columns, and before them a map of the hashes' first bits that most miss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_MAP_BITS = 24
+_SHIFT = np.uint64(64 - _MAP_BITS)
+
+
+class Index:
+    def __init__(self, hashes: list[np.ndarray]) -> None:
+        """Distinct ones, for each text."""
+        self.totals = [len(each) for each in hashes]
+        keys = np.concatenate([*hashes, np.empty(0, np.uint64)])
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._numbers = keys[order], np.repeat(np.arange(len(hashes)), self.totals)[order]
+        self._may_be_there = np.zeros(1 << _MAP_BITS, bool)
+        self._may_be_there[keys >> _SHIFT] = True
+
+    def has(self, hashes: np.ndarray) -> np.ndarray:
+        """Which of them some text has."""
+        there = self._may_be_there.take((hashes >> _SHIFT).view(np.int64))
+        few = hashes[there]
+        if len(few):
+            there[there] = self._keys[np.searchsorted(self._keys[:-1], few)] == few
+        return there
+
+    def those_of(self, hashes: np.ndarray) -> np.ndarray:
+        """Distinct ones that some text has."""
+        return np.unique(hashes[self.has(hashes)])
+
+    def numbers_of(self, hashes: np.ndarray) -> np.ndarray:
+        """The texts of each hash, one after another."""
+        starts, ends = (np.searchsorted(self._keys, hashes, side=side) for side in ("left", "right"))
+        spans = [self._numbers[start:end] for start, end in zip(starts, ends, strict=True)]
+        return np.concatenate([*spans, self._numbers[:0]])
