@@ -20,7 +20,7 @@ demo: env
 	$(BIN)/snowcoder demo
 
 test: env
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 test-slow: env
 	$(BIN)/python -m pytest -m slow --timeout=1800

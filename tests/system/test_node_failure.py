@@ -21,6 +21,7 @@ SILENT_SECONDS = 12  # as in jobs.LONG
 NOTICED = SILENT_SECONDS + 15  # this machine is slow; docs/operations.md says silent_seconds + 5
 
 
+@pytest.mark.slow
 def test_a_killed_rank_is_named_and_the_job_goes_on(
     tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve
 ) -> None:

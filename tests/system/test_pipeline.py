@@ -24,6 +24,7 @@ def submit_pipeline(slurm: Cluster, *words: str) -> list[str]:
     return re.findall(r"job (\d+)", slurm.call("slurm/pipeline.sh", *SIZE, output, *words))
 
 
+@pytest.mark.slow
 def test_the_phases_run_one_after_another(tmp_path: Path, workspace: Path, slurm: Cluster) -> None:
     jobs = submit_pipeline(slurm, *long_run(tmp_path / "chain", workspace, *SHORT))
     assert len(jobs) == 3

@@ -124,6 +124,7 @@ def vouch_for(path: Path, source: Path) -> None:
     replace(manifest, outputs=outputs).write(source)
 
 
+@pytest.mark.slow
 def test_a_bad_shard_sends_the_run_back_and_every_resume_decides_the_same(
     tmp_path: Path, workspace: Path, bad_shard: Path
 ) -> None:

@@ -189,7 +189,7 @@ def test_a_store_that_is_away_is_one_warning_and_gets_everything_later(
     started = time.monotonic()
     for step in range(2, 1000):
         sender.log({"loss": 1.0 / step}, step)
-    assert time.monotonic() - started < 1  # training does not wait
+    assert time.monotonic() - started < 10  # training does not wait: each record would take a try
     until(lambda: warnings(tmp_path), "a warning")
     (tmp_path / "mlflow").unlink()
     (tmp_path / "away").rename(tmp_path / "mlflow")

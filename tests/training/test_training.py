@@ -44,6 +44,9 @@ class Training:
         return curve(self.folder)
 
 
+LONG = pytest.mark.slow  # a minute and more on two cores
+
+
 @pytest.fixture(scope="session")
 def straight(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Training:
     """All phases in one run on one rank, undisturbed: what everything else is compared with."""
@@ -67,7 +70,9 @@ def test_losses_are_the_golden_ones(straight: Training) -> None:
     assert ours[-1] < ours[0] - 0.5
 
 
-@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "tp1"])
+@pytest.mark.parametrize(
+    "layout", [pytest.param(name, marks=LONG if "pp2" in name[1:] else ()) for name in LAYOUTS if name != "tp1"]
+)
 def test_every_layout_gives_the_same_losses_and_gradient_norms(
     tmp_path: Path, workspace: Path, straight: Training, layout: str
 ) -> None:
