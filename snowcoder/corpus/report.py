@@ -9,7 +9,7 @@ import jinja2
 
 from snowcoder.config.schema import Config
 from snowcoder.corpus.build import REPORT, read_report
-from snowcoder.corpus.pii import evaluate
+from snowcoder.corpus.pii import HELD_OUT, evaluate
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import code_version
 from snowcoder.storage.atomic import write_text
@@ -45,7 +45,7 @@ def render(config: Config, report: dict[str, Any]) -> str:
         languages=languages,
         rows=_rows(report, languages),
         hits=report["hits"][:_HITS],
-        scores=evaluate(),
+        scores=evaluate(HELD_OUT),
         work=config.corpus.work,
         code=code_version(),
     )

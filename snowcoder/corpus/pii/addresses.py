@@ -11,11 +11,13 @@ _INSIDE_V4 = re.compile(r"\.[0-9]{1,3}\.[0-9]")
 _INSIDE_V6 = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]")
 _V4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w]|\.[0-9])")
 _V6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}[0-9A-Fa-f:]{6,40}(?<!:)(?![\w:.])")
-_VERSION = re.compile(r"(?:version\w{0,3}|\bver|release|build|==|>=|<=|~=|\bv)[\"'\s:=(@-]{0,6}\Z", re.IGNORECASE)
+_VERSION = re.compile(r"(?:version\w{0,3}|\bver|release|build|==|>=|<=|~=|\bv)[\"'\s:=(@>-]{0,6}\Z", re.IGNORECASE)
 _FEWEST = 8  # digits of a public address of version 6, or it is a slice, or a name in C++
+_ALLOCATED = ipaddress.ip_network("2000::/3")  # by IANA; the rest is hardware addresses and other hexadecimal pairs
+# StarCoder's fourteen, and the same operators' of version 6.
 _NAME_SERVERS = {
     *("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "149.112.112.112", "208.67.222.222", "208.67.220.220"),
-    *("76.76.19.19", "76.223.122.150", "94.140.14.14", "94.140.15.15", "64.6.64.6", "64.6.65.6"),
+    *("76.76.19.19", "76.223.122.150", "94.140.14.14", "94.140.15.15", "8.26.56.26", "8.20.247.20"),
     *("2001:4860:4860::8888", "2001:4860:4860::8844", "2606:4700:4700::1111", "2606:4700:4700::1001", "2620:fe::fe"),
 }
 
@@ -46,11 +48,13 @@ def _is_public(value: str) -> bool:
         address = ipaddress.ip_address(value)
     except ValueError:
         return False
+    if address.version == 6 and address not in _ALLOCATED:
+        return False
     return address.is_global and not address.is_multicast and str(address) not in _NAME_SERVERS
 
 
 def _is_version(text: str, match: re.Match[str]) -> bool:
-    """Four small numbers are, like 1.2.3.4, and what is said to be one."""
-    if all(int(part) < 20 for part in match[0].split(".")):
+    """Four small numbers are, like 1.2.3.4, and what is said to be one; so are X.500's names, like 2.5.29.17."""
+    if match[0].startswith(("2.5.4.", "2.5.29.")) or all(int(part) < 20 for part in match[0].split(".")):
         return True
     return _VERSION.search(text, max(0, match.start() - 16), match.start()) is not None

@@ -10,8 +10,9 @@ import xxhash
 from snowcoder.config.corpus_schema import PiiConfig
 from snowcoder.corpus.document import Document
 from snowcoder.corpus.pii.addresses import find_addresses
+from snowcoder.corpus.pii.assigned import find_assigned
 from snowcoder.corpus.pii.emails import find_emails
-from snowcoder.corpus.pii.secrets import find_secrets
+from snowcoder.corpus.pii.formats import find_keys, find_logins
 
 # bigcode-dataset's, in pii/utils/replace.py.
 _V4 = ("172.16.31.10", "172.16.58.3", "172.16.17.32", "192.168.127.12", "192.168.3.11")
@@ -24,9 +25,12 @@ _V6 = (
 )
 
 
+_PASSES = 5  # at most; one that finds something is followed by another, for a replacement ends words next to it
+
+
 class Finding(NamedTuple):
     kind: str  # email, ip_address, key or password
-    start: int  # in the original
+    start: int  # in the text of the pass that found it
     end: int
 
 
@@ -35,34 +39,50 @@ class Redactor:
         self.enabled = config.enabled
 
     def redact(self, document: Document) -> tuple[str, list[Finding]]:
-        """The content with everything that is found replaced, the same value by the same; and what was found."""
-        text = document.content
-        findings = find(text) if self.enabled else []
-        pieces, at = [], 0
-        for finding in findings:
-            pieces += [text[at : finding.start], _replacement(finding.kind, text[finding.start : finding.end])]
-            at = finding.end
-        return "".join([*pieces, text[at:]]), findings
+        """The content with everything that is found replaced, the same value by the same; and what was found.
+
+        Never more than twice as long. Redacting it again changes nothing.
+        """
+        text, found = document.content, list[Finding]()
+        for _ in range(_PASSES if self.enabled else 0):
+            findings = find(text, document.language)
+            if not findings:
+                break
+            text = _replaced(text, findings)
+            found += findings
+        return text, found
 
 
-def find(text: str) -> list[Finding]:
-    """In order, without overlaps: of two that do, the one that begins first, or the longer."""
-    found = sorted(_all(text), key=lambda finding: (finding.start, -finding.end))
-    kept: list[Finding] = []
+def find(text: str, language: str = "") -> list[Finding]:
+    """In order, without overlaps: those that do become one, for what is left of the other may be enough to guess it."""
+    found = sorted(_all(text, language), key=lambda finding: (finding.start, -finding.end))
+    merged: list[Finding] = []
     for finding in found:
-        if not kept or finding.start >= kept[-1].end:
-            kept.append(finding)
-    return kept
+        if merged and finding.start < merged[-1].end:
+            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, finding.end))
+        else:
+            merged.append(finding)
+    return merged
 
 
-def _all(text: str) -> Iterator[Finding]:
+def _all(text: str, language: str) -> Iterator[Finding]:
     yield from (Finding("email", *span) for span in find_emails(text))
     yield from (Finding("ip_address", *span) for span in find_addresses(text))
-    yield from (Finding(*found) for found in find_secrets(text))
+    yield from (Finding("key", *span) for span in find_keys(text))
+    yield from (Finding("password", *span) for span in find_logins(text))
+    yield from (Finding(*found) for found in find_assigned(text, language))
+
+
+def _replaced(text: str, findings: list[Finding]) -> str:
+    pieces, at = [], 0
+    for finding in findings:
+        pieces += [text[at : finding.start], _replacement(finding.kind, text[finding.start : finding.end])]
+        at = finding.end
+    return "".join([*pieces, text[at:]])
 
 
 def _replacement(kind: str, value: str) -> str:
     if kind != "ip_address":
         return {"email": "<EMAIL>", "key": "<KEY>", "password": "<PASSWORD>"}[kind]
-    choices = _V6 if ":" in value else _V4
+    choices = [choice for choice in (_V6 if ":" in value else _V4) if len(choice) <= 2 * len(value)]
     return choices[xxhash.xxh3_64_intdigest(value.encode()) % len(choices)]
