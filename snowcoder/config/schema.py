@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from snowcoder.config.annotation_schema import AnnotatorConfig
 from snowcoder.config.corpus_schema import (
     CorpusConfig,
     DecontaminationConfig,
@@ -227,6 +228,7 @@ class Config(Section):
     model: ModelConfig
     packing: PackingConfig
     fim: FimConfig
+    annotator: AnnotatorConfig
     phases: dict[str, PhaseConfig]
     plan: PlanConfig
     parallel: ParallelConfig

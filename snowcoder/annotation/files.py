@@ -1,0 +1,37 @@
+"""The files that documents of clean shards consist of: what the annotator reads, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+from snowcoder.storage.shards import Batch
+
+
+class CodeFile(NamedTuple):
+    content: str
+    repository: str
+    path: str
+    language: str
+
+
+class Row(NamedTuple):
+    """A document with its files, in their order."""
+
+    content: str
+    files: list[CodeFile]
+
+
+def rows_of(batch: Batch) -> Iterator[Row]:
+    """The documents of a batch, each cut into its files."""
+    columns = (batch.contents, batch.repositories, batch.paths, batch.languages, batch.files)
+    for content, repository, path, language, files in zip(*columns, strict=True):
+        if files is None:
+            yield Row(content, [CodeFile(content, repository, path, language)])
+            continue
+        pieces = zip(files.paths, files.lengths, accumulate(files.lengths), strict=True)
+        yield Row(
+            content,
+            [CodeFile(content[end - length : end], repository, path, language) for path, length, end in pieces],
+        )
