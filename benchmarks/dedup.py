@@ -1,8 +1,8 @@
 """MB/s of near-deduplication against datatrove's MinHash, on the same files and two cores.
 
 The peer as it comes (its word tokenizer for English), and with a tokenizer that is one regular expression.
-Ours ends with verified copies, the peer with unverified clusters. Ours is also timed on half and a quarter
-of the files, and on twice as many: the cost should be linear.
+Ours ends with verified copies, the peer with unverified clusters. Ours is also timed on a quarter and half
+of the files: the cost should be linear.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from benchmarks.sources import documents
 from snowcoder.corpus.document import Document, documents_table, size_of
 
 CORES = 2
-MEBIBYTES = 64  # for the peer takes two minutes over it
+MEBIBYTES = 256  # the peer takes minutes over it
 SHARDS = 8
-SCALES = (0.25, 0.5, 1, 2, 4)
+SCALES = (0.25, 0.5, 1)
 RUNS = 3
 
 
@@ -83,7 +83,7 @@ def _write(folder: Path, size: int) -> int:
 def _corpus(size: int) -> Iterator[Document]:
     """Files of this machine; where they are too few, again with other names for what their lines are about."""
     for turn in count():
-        for d in documents(size):
+        for d in documents(sys.maxsize):
             content = d.content if turn == 0 else re.sub(r"\b([a-z]{3,})\b", rf"\g<1>{turn}", d.content)
             yield Document(content, d.repository, d.path, d.language, ())
             size -= len(content)

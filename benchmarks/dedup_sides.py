@@ -5,39 +5,20 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
-
+from benchmarks.sign import Sign
 from snowcoder.config.compose import load_config
-from snowcoder.config.corpus_schema import CorpusConfig, NearConfig
+from snowcoder.config.corpus_schema import CorpusConfig
 from snowcoder.corpus.dedup.run import find_copies
-from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema, signature_table
-from snowcoder.corpus.document import DOCUMENTS, documents_of
-from snowcoder.corpus.steps import Step, Task, run_step
+from snowcoder.corpus.engine import start_engine
+from snowcoder.corpus.steps import Task, run_step
 
 CORES = 2
 
 
-class Sign(Step):
-    """What the first step of the corpus stage does for deduplication, without its filters."""
-
-    def __init__(self, folder: Path, near: NearConfig) -> None:
-        super().__init__(folder)
-        self.near = near
-
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        path = Path(task.data["path"])
-        (folder / f"{task.name}{DOCUMENTS}").hardlink_to(path)
-        with pq.ParquetWriter(folder / f"{task.name}{SIGNATURES}", signature_schema(self.near)) as writer:
-            for batch in pq.ParquetFile(path).iter_batches(1000):
-                ids, found = zip(*documents_of(batch), strict=True)
-                writer.write_table(signature_table(list(found), ids, self.near))
-        return {}
-
-
 def ours(files: Path, work: Path) -> None:
     corpus: CorpusConfig = load_config([f"corpus.work={work}", f"corpus.engine.workers={CORES}"]).corpus
+    start_engine(corpus.engine)
     paths = sorted(files.glob("*.parquet"))
     step = Sign(work / "signed", corpus.near)
     tasks = [Task(path.stem, "", {"path": str(path)}, path.stat().st_size) for path in paths]

@@ -18,6 +18,6 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def times(folder: Path) -> dict[str, int]:
-    """When each file below `folder` was written."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
+    """When each finished file below `folder` was written; a killed process leaves hidden ones besides."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in paths}

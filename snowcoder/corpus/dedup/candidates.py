@@ -8,12 +8,14 @@ import daft
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from daft import DataType, Expression, Series, col
+from daft import DataType, Series, col
 
 _EDGE = pa.struct({"better": pa.uint64(), "id": pa.uint64(), "priority": pa.uint64()})
 # A file is compared with so many of the best of a bucket: all pairs of a large one would be too many, and
 # those that are kept are among the best.
 _BEST = 16
+# As SQL: a constant in a Python expression makes Daft import torch, which takes more than a second.
+_SEVERAL = "list_count(id) > 1"
 
 
 def exact_copies(signatures: list[str]) -> daft.DataFrame:
@@ -22,7 +24,7 @@ def exact_copies(signatures: list[str]) -> daft.DataFrame:
         daft.read_parquet(signatures)
         .groupby("digest")
         .agg(col("id").list_agg(), col("priority").list_agg())
-        .where(_several())
+        .where(_SEVERAL)
     )
     return _edges(groups, 1)
 
@@ -37,7 +39,7 @@ def candidate_pairs(signatures: list[str], exact: daft.DataFrame) -> daft.DataFr
         .explode("bands")
         .groupby("bands")
         .agg(col("id").list_agg(), col("priority").list_agg())
-        .where(_several())
+        .where(_SEVERAL)
     )
     return _edges(buckets, _BEST).distinct()
 
@@ -74,8 +76,3 @@ def edges(ids: Series, priorities: Series, best: int) -> pa.Array:
         [pa.array(values[better]), pa.array(values[rows]), pa.array(ranks[rows])], fields=list(_EDGE)
     )
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts)), pa.int32()), pairs)
-
-
-def _several() -> Expression:
-    # Not a constant: making one imports torch, which takes a worker seconds, and most workers need neither.
-    return col("id").list_count() > 1  # type: ignore[operator]

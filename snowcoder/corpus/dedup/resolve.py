@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.shingles import jaccard, shingles, tokens
@@ -28,24 +26,6 @@ COPIES = pa.schema(
         "similarity": pa.float32(),  # null: of the same content
     }
 )
-
-
-def assign(pairs: Path, partitions: int, by_partition: Path, by_shard: Path) -> tuple[list[int], list[int]]:
-    """Send all pairs that hang together to one partition, and each of their files there.
-
-    Returns the numbers of the shards and of the partitions that have some. Holds the pairs' ids in memory.
-    """
-    table = pq.read_table(pairs)
-    edges = np.stack([table["better"].to_numpy(), table["id"].to_numpy()])
-    ids, ends = np.unique(edges, return_inverse=True)
-    better, worse = ends.reshape(2, -1)
-    graph = coo_array((np.ones(len(better), np.int8), (better, worse)), shape=(len(ids), len(ids)))
-    component = connected_components(graph, directed=False)[1]
-    partition = component % partitions
-    write_partitioned(by_partition, table, partition[better])
-    shard = (ids >> np.uint64(32)).astype(np.int64)
-    write_partitioned(by_shard, pa.table({"id": ids, "partition": partition.astype(np.int64)}), shard)
-    return np.unique(shard).tolist(), np.unique(partition).tolist()
 
 
 class Shingle(Step):

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from snowcoder.config.corpus_schema import CorpusConfig
 from snowcoder.corpus.dedup.candidates import candidate_pairs, exact_copies, write_table
+from snowcoder.corpus.dedup.partitions import assign
 from snowcoder.corpus.dedup.repositories import RepositoryCopies
-from snowcoder.corpus.dedup.resolve import COPIES, Resolve, Shingle, assign
+from snowcoder.corpus.dedup.resolve import COPIES, Resolve, Shingle
 from snowcoder.corpus.dedup.signature import SIGNATURES
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.shuffle import write_partitioned

@@ -23,7 +23,10 @@ _SEED = 1
 
 def tokens(text: str) -> str:
     """The text's tokens with one space between them."""
-    return b" ".join(text.encode().translate(_SEPARATORS).split()).decode()
+    text_bytes = np.frombuffer(text.encode().translate(_SEPARATORS), np.uint8)
+    keep = text_bytes != _SPACE
+    keep[1:] |= keep[:-1].copy()  # of several spaces the first
+    return text_bytes[keep].tobytes().decode().rstrip(" ")
 
 
 def is_short(joined: str, config: NearConfig) -> bool:

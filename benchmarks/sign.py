@@ -1,0 +1,28 @@
+"""The part of the corpus stage's first step that finds copies, without its filters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from snowcoder.config.corpus_schema import NearConfig
+from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema, signature_table
+from snowcoder.corpus.document import DOCUMENTS, documents_of
+from snowcoder.corpus.steps import Step, Task
+
+
+class Sign(Step):
+    def __init__(self, folder: Path, near: NearConfig) -> None:
+        super().__init__(folder)
+        self.near = near
+
+    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+        path = Path(task.data["path"])
+        (folder / f"{task.name}{DOCUMENTS}").hardlink_to(path)
+        with pq.ParquetWriter(folder / f"{task.name}{SIGNATURES}", signature_schema(self.near)) as writer:
+            for batch in pq.ParquetFile(path).iter_batches(1000):
+                ids, found = zip(*documents_of(batch), strict=True)
+                writer.write_table(signature_table(list(found), ids, self.near))
+        return {}
