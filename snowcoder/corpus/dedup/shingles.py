@@ -31,7 +31,8 @@ def tokens(text: str) -> str:
 
 def is_short(joined: str, config: NearConfig) -> bool:
     """Too short to be compared: BigCode's scripts take all such files for copies of one."""
-    return joined.count(" ") + 1 < max(config.min_tokens, config.ngram)
+    enough = max(config.min_tokens, config.ngram)
+    return len(joined.split(" ", enough - 1)) < enough
 
 
 def signatures(joined: list[str], config: NearConfig) -> np.ndarray:
