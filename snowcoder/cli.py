@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from snowcoder import __version__
 from snowcoder.config.compose import load_config
@@ -16,7 +16,7 @@ class Verb(NamedTuple):
     target: str  # module:function; called with the config (where it takes one) and the arguments
     arguments: str
     help: str
-    composes: bool = True  # False: works on a folder that is there, without conf/
+    reads: Literal["config", "overrides", "folder"] = "config"  # overrides: composes several; folder: no conf/ at all
 
 
 VERBS = {
@@ -29,14 +29,18 @@ VERBS = {
     "index build": Verb("snowcoder.index.build:run", "[SOURCE...]", "tokenize shards into .bin/.idx files"),
     "index verify": Verb("snowcoder.index.verify:run", "", "read the index back and check it"),
     "index peek": Verb("snowcoder.index.peek:run", "SOURCE [DOCUMENT [COUNT [EPOCH]]]", "show documents as text"),
+    "annotate train": Verb("snowcoder.annotation.train:run", "", "train the quality annotator"),
+    "annotate inspect": Verb("snowcoder.annotation.inspection:run", "", "show the best and the worst files"),
+    "annotate study": Verb("snowcoder.annotation.study:run", "", "compare annotators by ROC-AUC on benchmarks"),
     "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples"),
     "train": Verb("snowcoder.training.launch:run", "", "train the phases of `phase=`"),
     "export": Verb("snowcoder.export.to_hf:run", "", "write the checkpoint in Hugging Face format"),
     "import": Verb("snowcoder.export.from_hf:run", "FOLDER", "start a run from a Hugging Face Llama"),
-    "status": Verb("snowcoder.report.status:run", "RUN [json]", "where a run stands", composes=False),
+    "ablate": Verb("snowcoder.ablation.run:run", "[dry]", "train the variants of `ablation=`", reads="overrides"),
+    "status": Verb("snowcoder.report.status:run", "RUN [json]", "where a run stands", reads="folder"),
     "doctor": Verb("snowcoder.doctor.run:run", "", "check all that a run needs, before nodes are asked for"),
-    "report": Verb("snowcoder.report.html:run", "RUN", "write RUN/report.html", composes=False),
-    "demo": Verb("snowcoder.demo.run:run", "", "all stages on this machine", composes=False),
+    "report": Verb("snowcoder.report.html:run", "RUN", "write RUN/report.html", reads="folder"),
+    "demo": Verb("snowcoder.demo.run:run", "", "all stages on this machine", reads="folder"),
 }
 
 
@@ -84,8 +88,10 @@ def _call(words: list[str]) -> None:
         raise UserError(f"usage: snowcoder {f'{name} {verb.arguments}'.strip()} [key=value ...]; got {positional}")
     module, function = verb.target.split(":")
     target = getattr(importlib.import_module(module), function)
-    if verb.composes:
+    if verb.reads == "config":
         target(load_config(overrides), *positional)
+    elif verb.reads == "overrides":
+        target(overrides, *positional)
     elif overrides:
         raise UserError(f"`snowcoder {name}` takes no overrides; got {' '.join(overrides)}")
     else:

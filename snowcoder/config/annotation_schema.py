@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
 
@@ -59,3 +61,15 @@ class AnnotatorConfig(Section):
     score: ScoreConfig
     select: SelectConfig
     inspect: Natural  # files shown of each language, best and worst
+
+
+class StudyConfig(Section):
+    """Annotators compared by how well they tell benchmarks' solutions from files of the corpus."""
+
+    dir: str
+    annotators: dict[str, str]  # name -> folder that `annotate train` wrote
+    benchmarks: dict[str, list[str]]  # name -> files or folders of its tasks
+    negatives: ExamplesConfig
+    resamples: Count  # of the intervals' bootstrap
+    # annotator -> benchmark -> percent, of a model trained on that annotator's selection
+    pass_at_1: dict[str, dict[str, Annotated[float, Field(ge=0, le=100)]]]

@@ -9,7 +9,7 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    rules = (_model, _parallel, _precision, _run, _part, _corpus)
+    rules = (_model, _parallel, _precision, _run, _part, _corpus, _annotator)
     problems = [problem for rule in rules for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
@@ -74,6 +74,20 @@ def _part(config: Config) -> Iterator[str]:
     number, count = map(int, config.index.part.split("/"))
     if number > count:
         yield f"index.part={config.index.part}: allowed are 1/{count} to {count}/{count}"
+
+
+def _annotator(config: Config) -> Iterator[str]:
+    annotator = config.annotator
+    if annotator.head == "classification" and annotator.negatives is None:
+        yield "annotator.negatives: classification needs files of the corpus to tell good ones from"
+    if annotator.head == "regression" and annotator.negatives is not None:
+        yield "annotator.negatives: a regression learns from labels; set it to null"
+    if not annotator.positives:
+        yield "annotator.positives: is empty; name shards of files to learn from"
+    places = {f"positives.{name}": source for name, source in annotator.positives.items()}
+    for name, source in (places | {"negatives": annotator.negatives}).items():
+        if source and (source.scores is None) != (source.at_least is None):
+            yield f"annotator.{name}: scores and at_least go together"
 
 
 def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:

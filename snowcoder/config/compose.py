@@ -21,6 +21,9 @@ from snowcoder.config.check import cross_check
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 
+# Hydra has no arithmetic; a recipe's budgets are parts of one another.
+OmegaConf.register_new_resolver("times", lambda number, factor: number * factor, replace=True)
+
 
 def conf_dir() -> Path:
     """The folder of Hydra configs: SNOWCODER_CONF, ./conf, or the one that came with snowcoder."""

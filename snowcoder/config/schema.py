@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snowcoder.config.annotation_schema import AnnotatorConfig
+from snowcoder.config.ablation_schema import AblationConfig
+from snowcoder.config.annotation_schema import AnnotatorConfig, StudyConfig
 from snowcoder.config.corpus_schema import (
     CorpusConfig,
     DecontaminationConfig,
@@ -229,6 +230,7 @@ class Config(Section):
     packing: PackingConfig
     fim: FimConfig
     annotator: AnnotatorConfig
+    study: StudyConfig
     phases: dict[str, PhaseConfig]
     plan: PlanConfig
     parallel: ParallelConfig
@@ -240,3 +242,4 @@ class Config(Section):
     guard: GuardConfig
     notify: NotifyConfig
     export: ExportConfig
+    ablation: AblationConfig | None = None

@@ -161,5 +161,5 @@ def _busy(path: Path) -> Busy:
     who = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
     return Busy(
         f"{path.parent} is being built by {who}: wait until it is done or stop it. "
-        "Only builds of different parts (index.part=1/4, 2/4, ...) may run side by side"
+        "Of an index, different parts (index.part=1/4, 2/4, ...) may be built side by side"
     )

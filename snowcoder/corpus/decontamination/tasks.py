@@ -34,8 +34,8 @@ class Task(NamedTuple):
     solution: str  # the whole function where there is one; empty where the row has none
 
 
-def read_tasks(paths: list[str]) -> list[Task]:
-    """Of all files. Raises one UserError that names every path that cannot be read or has no tasks."""
+def read_tasks(paths: list[str], key: str = "decontamination.benchmarks") -> list[Task]:
+    """Of all files. Raises one UserError that names the config's key and every path that cannot be read."""
     tasks: list[Task] = []
     problems: list[str] = []
     for path in paths:
@@ -45,7 +45,7 @@ def read_tasks(paths: list[str]) -> list[Task]:
         except UserError as error:
             problems.append(f"  {error}")
     if problems:
-        raise UserError("decontamination.benchmarks:\n" + "\n".join(problems))
+        raise UserError(f"{key}:\n" + "\n".join(problems))
     return tasks
 
 

@@ -1,0 +1,51 @@
+"""`snowcoder ablate ablation=NAME`: makes every variant of an ablation, then a table of them.
+
+A stage that is up to date does nothing, so that a killed ablation goes on where it was. A variant that fails does not
+stop the others.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+from snowcoder.ablation.start import begin_with, find_start
+from snowcoder.ablation.table import table
+from snowcoder.ablation.variants import Variant, folder_of, make_variants
+from snowcoder.errors import OperationError, UserError
+from snowcoder.storage.atomic import write_text
+
+
+def run(overrides: list[str], how: str = "") -> None:
+    """`how` "dry": print each variant's commands, to be run by hand, such as `sbatch slurm/phase2.sh` for `train`."""
+    if how not in ("", "dry"):
+        raise UserError(f"usage: snowcoder ablate [dry] [key=value ...]; got {how!r}")
+    config, variants = make_variants(overrides)
+    start = find_start(config)
+    if start:
+        for variant in variants:
+            begin_with(start, variant.folder)
+    failed = [] if how == "dry" else [variant.name for variant in variants if not _make(variant)]
+    if how == "dry":
+        print("\n".join(_line(command) for variant in variants for command in variant.commands))
+    path = folder_of(config) / "table.md"
+    write_text(path, table(variants))
+    print(f"\n{path.read_text()}\nablation: {path}")
+    if failed:
+        raise OperationError(f"these variants failed, see above; the same command does them again: {', '.join(failed)}")
+
+
+def _make(variant: Variant) -> bool:
+    """Whether all its stages ended well; after one that does not, none is begun."""
+    print(f"\n# {variant.name}", flush=True)
+    return all(_stage(command) for command in variant.commands)
+
+
+def _stage(command: list[str]) -> bool:
+    print(f"$ {_line(command)}", flush=True)
+    return subprocess.run([sys.executable, "-m", "snowcoder", *command], check=False).returncode == 0
+
+
+def _line(command: list[str]) -> str:
+    return shlex.join(["snowcoder", *command])

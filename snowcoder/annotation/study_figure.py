@@ -1,0 +1,68 @@
+"""The study's figure: ROC-AUC of each annotator on each benchmark, and pass@1 over it where that is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from snowcoder.annotation.study_table import ALL, Cell, by_negatives
+from snowcoder.storage.atomic import atomic_path
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # after the backend is chosen
+
+_MARKERS = "osD^vP*X"
+
+
+def draw(cells: list[Cell], path: Path) -> None:
+    """A PNG with a panel for each set of negatives, and below them pass@1 over ROC-AUC if any is given."""
+    panels_of = by_negatives(cells)
+    rows = 2 if any(cell.pass_at_1 is not None for cell in cells) else 1
+    figure, panels = pyplot.subplots(rows, len(panels_of), figsize=(6 * len(panels_of), 4.2 * rows), squeeze=False)
+    for column, (against, mine) in enumerate(panels_of.items()):
+        _draw_areas(panels[0][column], mine)
+        panels[0][column].set_title(f"against {'all files' if against == ALL else f'files in {against}'}")
+        if rows == 2:
+            _draw_passes(panels[1][column], [cell for cell in mine if cell.pass_at_1 is not None])
+    figure.tight_layout()
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=110)
+    pyplot.close(figure)
+
+
+def _draw_areas(axes: Any, cells: list[Cell]) -> None:
+    """A group for each benchmark, in it a point with its interval for each annotator."""
+    benchmarks, annotators = _names(cells)
+    for number, annotator in enumerate(annotators):
+        mine = [cell for cell in cells if cell.annotator == annotator]
+        places = [benchmarks.index(cell.benchmark) + 0.8 * (number + 0.5) / len(annotators) - 0.4 for cell in mine]
+        errors = [[c.auc.value - c.auc.low for c in mine], [c.auc.high - c.auc.value for c in mine]]
+        axes.errorbar(
+            places, [c.auc.value for c in mine], errors, fmt=_MARKERS[number % len(_MARKERS)], ms=5, label=annotator
+        )
+    axes.axhline(0.5, color="grey", linewidth=0.8)
+    axes.set_xticks(range(len(benchmarks)), benchmarks)
+    axes.set_ylabel("ROC-AUC")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def _draw_passes(axes: Any, cells: list[Cell]) -> None:
+    """A line for each benchmark, from the annotator with the lowest area to the one with the highest."""
+    benchmarks, annotators = _names(cells)
+    for number, benchmark in enumerate(benchmarks):
+        mine = sorted((c for c in cells if c.benchmark == benchmark), key=lambda cell: cell.auc.value)
+        axes.plot([c.auc.value for c in mine], [c.pass_at_1 for c in mine], color=f"C{number}", label=benchmark)
+        for cell in mine:
+            marker = _MARKERS[annotators.index(cell.annotator) % len(_MARKERS)]
+            axes.plot(cell.auc.value, cell.pass_at_1, marker, color=f"C{number}")
+    axes.set_xlabel("ROC-AUC")
+    axes.set_ylabel("pass@1 in percent")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def _names(cells: list[Cell]) -> tuple[list[str], list[str]]:
+    return list(dict.fromkeys(c.benchmark for c in cells)), list(dict.fromkeys(c.annotator for c in cells))

@@ -1,0 +1,74 @@
+"""The study's cells, and its tables in Markdown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scipy.stats import spearmanr
+
+from snowcoder.annotation.auc import Auc
+
+ALL = "all"  # negatives of all languages
+
+
+class Cell(NamedTuple):
+    """One annotator on one benchmark, against all negatives or those of one language."""
+
+    annotator: str
+    benchmark: str
+    against: str
+    positives: int
+    negatives: int
+    auc: Auc
+    pass_at_1: float | None  # percent, of the model that was trained on this annotator's selection
+
+
+def table(cells: list[Cell]) -> str:
+    """In Markdown: the areas with their intervals, and what they say of pass@1 where that is given."""
+    parts = []
+    for against, mine in by_negatives(cells).items():
+        title = f"ROC-AUC against {mine[0].negatives:,} files{'' if against == ALL else f' in {against}'}"
+        parts.append(f"{title}, with 95% intervals\n\n{_areas(mine)}")
+    if any(cell.pass_at_1 is not None for cell in cells):
+        parts.append(f"pass@1 in percent, and its rank correlation with the ROC-AUC\n\n{_passes(cells)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _areas(cells: list[Cell]) -> str:
+    by = {(cell.annotator, cell.benchmark): cell for cell in cells}
+    annotators, benchmarks = (list(dict.fromkeys(names)) for names in zip(*by, strict=True))
+    heads = [f"{benchmark} ({by[annotators[0], benchmark].positives})" for benchmark in benchmarks]
+    rows = [[annotator, *(_interval(by[annotator, b].auc) for b in benchmarks)] for annotator in annotators]
+    return _markdown(["annotator", *heads], rows)
+
+
+def _passes(cells: list[Cell]) -> str:
+    given = [cell for cell in cells if cell.pass_at_1 is not None]
+    annotators, benchmarks = (list(dict.fromkeys(getattr(c, key) for c in given)) for key in ("annotator", "benchmark"))
+    by = {(cell.annotator, cell.benchmark): f"{cell.pass_at_1:.1f}" for cell in given}
+    rows = [[annotator, *(by.get((annotator, b), "") for b in benchmarks)] for annotator in annotators]
+    for against, mine in by_negatives(given).items():
+        found = [rank_correlation([cell for cell in mine if cell.benchmark == b]) for b in benchmarks]
+        rows.append([f"rank correlation, {against}", *("" if each is None else f"{each:.2f}" for each in found)])
+    return _markdown(["annotator", *benchmarks], rows)
+
+
+def by_negatives(cells: list[Cell]) -> dict[str, list[Cell]]:
+    """All negatives first."""
+    return {against: [c for c in cells if c.against == against] for against in dict.fromkeys(c.against for c in cells)}
+
+
+def rank_correlation(cells: list[Cell]) -> float | None:
+    """Spearman's, of ROC-AUC and pass@1 over annotators; None of fewer than three."""
+    if len(cells) < 3:
+        return None
+    return float(spearmanr([cell.auc.value for cell in cells], [cell.pass_at_1 for cell in cells]).statistic)
+
+
+def _interval(auc: Auc) -> str:
+    return f"{auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
+
+
+def _markdown(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,54 @@
+"""The study's tables and figure, of cells that are made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from snowcoder.annotation.auc import Auc
+from snowcoder.annotation.study_figure import draw
+from snowcoder.annotation.study_table import ALL, Cell, rank_correlation, table
+
+PASSES = {"edu": 19.5, "ins": 21.3, "hq": 19.0, "hqins": 22.0}
+
+
+def make_cells(passes: dict[str, float]) -> list[Cell]:
+    """The areas rank the annotators as pass@1 does against all files, and the other way round against Python's."""
+    cells = []
+    for annotator, pass_at_1 in PASSES.items():
+        for against, sign in ((ALL, 1), ("Python", -1)):
+            area = 0.5 + sign * pass_at_1 / 100
+            auc = Auc(area, area - 0.02, area + 0.03)
+            cells.append(Cell(annotator, "humaneval", against, 164, 900, auc, passes.get(annotator)))
+    return cells
+
+
+def test_the_table_has_each_area_with_its_interval_and_the_counts() -> None:
+    text = table(make_cells({}))
+    assert "ROC-AUC against 900 files, with 95% intervals" in text
+    assert "ROC-AUC against 900 files in Python, with 95% intervals" in text
+    assert "| annotator | humaneval (164) |\n| --- | --- |\n| edu | 0.695 (0.675 to 0.725) |" in text
+    assert "pass@1" not in text
+
+
+def test_with_pass_at_1_it_says_how_well_the_areas_rank_the_annotators() -> None:
+    text = table(make_cells(PASSES))
+    assert "| hqins | 22.0 |" in text
+    assert "| rank correlation, all | 1.00 |" in text
+    assert "| rank correlation, Python | -1.00 |" in text
+
+
+def test_two_annotators_have_no_rank_correlation() -> None:
+    cells = [cell for cell in make_cells(PASSES) if cell.against == ALL]
+    assert rank_correlation(cells) == pytest.approx(1)
+    assert rank_correlation(cells[:2]) is None
+
+
+@pytest.mark.parametrize(("passes", "rows"), [({}, 1), (PASSES, 2)])
+def test_the_figure_has_a_row_of_panels_more_with_pass_at_1(tmp_path: Path, passes: dict[str, float], rows: int) -> None:
+    draw(make_cells(passes), tmp_path / "study.png")
+    height, width, _ = imread(tmp_path / "study.png").shape
+    assert height == pytest.approx(rows * 4.2 * 110, rel=0.01)
+    assert width == pytest.approx(2 * 6 * 110, rel=0.01)
