@@ -22,7 +22,7 @@ class Sign(Step):
         path = Path(task.data["path"])
         (folder / f"{task.name}{DOCUMENTS}").hardlink_to(path)
         with pq.ParquetWriter(folder / f"{task.name}{SIGNATURES}", signature_schema(self.near)) as writer:
-            for batch in pq.ParquetFile(path).iter_batches(1000):
+            for batch in pq.ParquetFile(path).iter_batches(250):
                 ids, found = zip(*documents_of(batch), strict=True)
                 writer.write_table(signature_table(list(found), ids, self.near))
         return {}

@@ -30,6 +30,8 @@ VERBS = {
     "index verify": Verb("snowcoder.index.verify:run", "", "read the index back and check it"),
     "index peek": Verb("snowcoder.index.peek:run", "SOURCE [DOCUMENT [COUNT [EPOCH]]]", "show documents as text"),
     "annotate train": Verb("snowcoder.annotation.train:run", "", "train the quality annotator"),
+    "annotate score": Verb("snowcoder.annotation.score:run", "", "score every file of the corpus"),
+    "annotate select": Verb("snowcoder.annotation.select:run", "", "index the best files of each language"),
     "annotate inspect": Verb("snowcoder.annotation.inspection:run", "", "show the best and the worst files"),
     "annotate study": Verb("snowcoder.annotation.study:run", "", "compare annotators by ROC-AUC on benchmarks"),
     "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples"),

@@ -15,6 +15,8 @@ from typing import Any
 TINY = [
     "recipe=demo",
     "storage=disk",
+    "index.sources.selected.selection_of=null",  # indexed from shards of its own
+    "index.sources.selected.shards='${storage.root}/selected'",
     "checkpoint.asynchronous=false",
     "tokenizer.vocab_size=500",
     "model.vocab_size=500",

@@ -30,12 +30,17 @@ def load_encoder(config: EncoderConfig, seed: int) -> tuple[Any, Any]:
     return tokenizer, model
 
 
+def load_tokenizer(place: str) -> Any:
+    with quiet():
+        return AutoTokenizer.from_pretrained(place)
+
+
 def load_classifier(place: str, **changes: Any) -> tuple[Any, Any]:
     """Of a folder or a name of the hub; its code is never run, and its weights are never unpickled."""
     how = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
     try:
+        tokenizer = load_tokenizer(place)
         with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(place)
             model = AutoModelForSequenceClassification.from_pretrained(place, num_labels=1, **how, **changes)
     except (OSError, ValueError) as error:
         raise UserError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import torch
 import xxhash
 
 from snowcoder.annotation.annotator import HIGHEST, MODEL, Settings, read_trained
-from snowcoder.annotation.encoder import load_classifier, load_tokenizer
+from snowcoder.annotation.encoder import load_tokenizer
 from snowcoder.annotation.files import CodeFile, rows_of
-from snowcoder.annotation.runtime import Runtime, open_runtime, outputs_of, prepare, resolve
+from snowcoder.annotation.runtime import open_runtime, outputs_of, prepare, resolve
 from snowcoder.annotation.scores import SCORES, SUFFIX
 from snowcoder.annotation.sections import sections
 from snowcoder.annotation.summary import Summary
@@ -32,7 +31,7 @@ from snowcoder.lineage.digest import digest_json
 from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.promised import Shard, find_promised_shards
-from snowcoder.storage.shards import read_shard
+from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
 
 _FILES = 2048  # scored together, so that sections of one length meet
@@ -40,17 +39,146 @@ _FILES = 2048  # scored together, so that sections of one length meet
 
 def run(config: Config) -> None:
     """Raises UserError where there is no annotator or no shard."""
-    folder, annotator = Path(config.annotator.score.dir), Path(config.annotator.dir)
-    trained, runtime = read_trained(annotator), resolve(config.annotator.score.runtime)
+    folder = Path(config.annotator.score.dir)
     shards = find_promised_shards(open_store(config.index.sources["raw"].shards, config.storage))
-    inputs = {"annotator": trained.digest, "raw": digest_json([[*s.info[:2], s.digest or s.info.tag] for s in shards])}
+    inputs, how = _inputs(config, shards), _how(config)
     done = find_manifest(folder)
-    if done and done.made_from(inputs, _how(config, runtime)) and not done.check_files(folder):
+    if done and done.made_from(inputs, how) and not done.check_files(folder):
         print(f"scores: {folder} is up to date")
         return
     begun = time.monotonic()
     with writing_to(folder), build_lock(folder, ALL):
-        records = _score(config, shards, inputs["annotator"], runtime)
-        manifest = _manifest(records, inputs, _how(config, runtime))
+        prepare(Path(config.annotator.dir), how["runtime"])
+        engine = _engine(config.corpus.engine, how["runtime"])
+        start_engine(engine)
+        step, tasks = Score(folder, config, how["runtime"], len(shards)), _tasks(shards, inputs, how)
+        records = run_step(step, "score", tasks, engine)
+        manifest = _manifest(config, records, inputs, how)
         manifest.write(folder)
     _print_summary(folder, manifest, time.monotonic() - begun)
+
+
+class Score(Step):
+    """The scores of a shard's files. Its worker keeps the model from task to task."""
+
+    def __init__(self, folder: Path, config: Config, runtime: str, shards: int) -> None:
+        super().__init__(folder)
+        self.config, self.runtime = config, runtime
+        self.threads = max(1, len(os.sched_getaffinity(0)) // min(shards, config.corpus.engine.workers or shards))
+        self._scorer: _Scorer | None = None
+
+    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+        self._scorer = self._scorer or _Scorer(self.config, self.runtime, self.threads)
+        info, config = ObjectInfo(**task.data["info"]), self.config
+        summary = Summary(HIGHEST[self._scorer.settings.head])
+        store = open_store(config.index.sources["raw"].shards, config.storage)
+        with store.local(info) as local, pq.ParquetWriter(folder / f"{task.name}{SUFFIX}", SCORES) as writer:
+            if task.data["digest"] not in (None, local.digest):
+                raise OperationError(f"{store.url}/{info.key}: its bytes are not those its manifest.json vouches for")
+            limit = int(config.index.max_document_mib * 2**20)
+            for files in _some_files(read_shard(local.path, info.key, config.index.columns, limit)):
+                scores = self._scorer.score([file.content for _, _, file in files])
+                writer.write_table(_table(files, scores))
+                for language in {file.language for _, _, file in files}:
+                    summary.add(language, scores[[file.language == language for _, _, file in files]])
+        return {"languages": summary.rows()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_scorer": None}  # each process makes its own
+
+
+class _Scorer:
+    def __init__(self, config: Config, runtime: str, threads: int) -> None:
+        folder = Path(config.annotator.dir)
+        self.settings = Settings.read(folder)
+        self.tokenizer = load_tokenizer(str(folder / MODEL))
+        torch.set_num_threads(threads)
+        self.runtime = open_runtime(folder, runtime, threads)
+
+    def score(self, texts: list[str]) -> np.ndarray:
+        parts = [sections(text, self.settings.section_characters) for text in texts]
+        owners = np.repeat(np.arange(len(texts)), [len(each) for each in parts])
+        flat = [part for each in parts for part in each]
+        return self.settings.file_scores(outputs_of(self.runtime, self.tokenizer, flat, self.settings.tokens), owners)
+
+
+Numbered = tuple[bytes, int, CodeFile]  # the digest of its document, its number there, and the file
+
+
+def _some_files(batches: Iterator[Batch]) -> Iterator[list[Numbered]]:
+    """In the shard's order, many at a time."""
+    found: list[Numbered] = []
+    for batch in batches:
+        for row in rows_of(batch):
+            digest = xxhash.xxh3_128_digest(row.content.encode())
+            found += [(digest, number, file) for number, file in enumerate(row.files)]
+        while len(found) >= _FILES:
+            yield found[:_FILES]
+            found = found[_FILES:]
+    if found:
+        yield found
+
+
+def _table(files: list[Numbered], scores: np.ndarray) -> pa.Table:
+    columns = [
+        [digest for digest, _, _ in files],
+        [number for _, number, _ in files],
+        [file.repository for _, _, file in files],
+        [file.path for _, _, file in files],
+        [file.language for _, _, file in files],
+        [len(file.content) for _, _, file in files],
+        scores,
+    ]
+    return pa.table([pa.array(values, field.type) for values, field in zip(columns, SCORES, strict=True)], SCORES)
+
+
+def _tasks(shards: list[Shard], inputs: dict[str, Any], how: dict[str, Any]) -> list[Task]:
+    """Named as the index names the shards."""
+    return [
+        Task(
+            f"shard-{number:05d}",
+            digest_json([inputs["annotator"], how, number, *shard.info, shard.digest]),
+            {"info": shard.info._asdict(), "digest": shard.digest},
+            shard.info.bytes,
+        )
+        for number, shard in enumerate(shards)
+    ]
+
+
+def _inputs(config: Config, shards: list[Shard]) -> dict[str, Any]:
+    return {
+        "annotator": read_trained(Path(config.annotator.dir)).digest,
+        "raw": [[*shard.info[:2], shard.digest or shard.info.tag] for shard in shards],
+    }
+
+
+def _how(config: Config) -> dict[str, Any]:
+    return {
+        "runtime": resolve(config.annotator.score.runtime),
+        "columns": config.index.columns.model_dump(),
+        "max_document_mib": config.index.max_document_mib,
+    }
+
+
+def _engine(engine: EngineConfig, runtime: str) -> EngineConfig:
+    """With a worker for each GPU of this machine, where the config leaves the number open."""
+    gpus = torch.cuda.device_count() if runtime == "torch" and engine.kind == "local" else 0
+    return engine.model_copy(update={"workers": gpus}) if gpus and not engine.workers else engine
+
+
+def _manifest(config: Config, records: list[Record], inputs: dict[str, Any], how: dict[str, Any]) -> Manifest:
+    summary = Summary(HIGHEST[config.annotator.head])
+    for record in records:
+        summary.merge(record.counts["languages"])
+    languages = summary.table()
+    counts = {"files": sum(row["files"] for row in languages.values()), "languages": languages}
+    return Manifest("annotate score", inputs, how, counts, [each for record in records for each in record.outputs])
+
+
+def _print_summary(folder: Path, manifest: Manifest, seconds: float) -> None:
+    counts = manifest.counts
+    print(f"scores: {counts['files']:,} files in {seconds:.1f} s ({counts['files'] / seconds:,.0f} files/s)")
+    for language, row in sorted(counts["languages"].items(), key=lambda each: -each[1]["files"]):
+        quantiles = ", ".join(f"{row[key]:.3f}" for key in row if key.startswith("quantile"))
+        print(f"  {language or '?':<24}{row['files']:>10,} files, mean {row['mean']:.3f}, 10/50/90%: {quantiles}")
+    print(f"scores: {folder}")

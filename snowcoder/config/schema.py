@@ -65,6 +65,7 @@ class TokenizerConfig(Section):
 class SourceConfig(Section):
     shards: str  # folder or S3 prefix of the source's shards
     planned_tokens: Positive | None = None  # for `plan`, as long as the source is not indexed
+    selection_of: str | None = None  # a source with these shards: `annotate select` makes the index, of its best files
 
 
 class IndexConfig(Section):

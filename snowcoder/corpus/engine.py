@@ -28,7 +28,7 @@ _START_SECONDS = 300  # for all nodes of a cluster to come
 def start_engine(config: EngineConfig) -> None:
     """Choose where work is done. Raises `UserError` where there is no Ray cluster, or not all of it comes."""
     if config.kind == "local":
-        daft.set_runner_native()
+        os.environ["DAFT_RUNNER"] = "native"  # read at its first use; it cannot be set twice in a process
         return
     try:
         import ray

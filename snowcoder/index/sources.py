@@ -24,9 +24,12 @@ class Source:
 def find_sources(config: Config, names: Iterable[str] = ()) -> list[Source]:
     """The named sources, or all of `index.sources`. Raises one UserError about every one that cannot be built."""
     sources, problems = [], []
-    for name in names or config.index.sources:
+    for name in names or [name for name, source in config.index.sources.items() if source.selection_of is None]:
         if name not in config.index.sources:
             problems.append(f"  {name}: not a source of index.sources, which are {', '.join(config.index.sources)}")
+            continue
+        if config.index.sources[name].selection_of:
+            problems.append(f"  {name}: a selection, which `snowcoder annotate select` makes")
             continue
         store = open_store(config.index.sources[name].shards, config.storage)
         try:

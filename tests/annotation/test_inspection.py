@@ -96,7 +96,7 @@ def test_the_page_shows_the_files_of_these_scores(scored: Config) -> None:
 
 def test_scores_of_other_shards_are_refused(scored: Config) -> None:
     make_scores(Path(scored.annotator.score.dir), "shard-00007", ["C"], [0.5])
-    with pytest.raises(OperationError, match="files that .* has not: run `snowcoder annotate score` again"):
+    with pytest.raises(OperationError, match=r"files that .* has not: run `snowcoder annotate score` again"):
         inspection.run(scored)
 
 

@@ -47,7 +47,7 @@ def test_two_annotators_have_no_rank_correlation() -> None:
 
 
 @pytest.mark.parametrize(("passes", "rows"), [({}, 1), (PASSES, 2)])
-def test_the_figure_has_a_row_of_panels_more_with_pass_at_1(tmp_path: Path, passes: dict[str, float], rows: int) -> None:
+def test_pass_at_1_has_a_row_of_panels(tmp_path: Path, passes: dict[str, float], rows: int) -> None:
     draw(make_cells(passes), tmp_path / "study.png")
     height, width, _ = imread(tmp_path / "study.png").shape
     assert height == pytest.approx(rows * 4.2 * 110, rel=0.01)

@@ -1,0 +1,154 @@
+"""Copies the selected files of an indexed shard, token by token: nothing is encoded again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from snowcoder.annotation.threshold import Ranked, Threshold
+from snowcoder.annotation.units import UNITS
+from snowcoder.corpus.steps import Record, Step, Task
+from snowcoder.index.format import open_bin, open_idx
+from snowcoder.index.layout import content_of
+from snowcoder.index.shard import Counts
+from snowcoder.index.writer import SIDECAR, SPLITS, SUFFIXES, SplitWriter, split_writer
+from snowcoder.lineage.manifest import Output, describe
+from snowcoder.storage.atomic import writing_to
+from snowcoder.tokenization.load import Tokenizer, load_tokenizer
+
+SELECTED = ".selected.parquet"
+_DOCUMENTS = 1024  # written together
+
+
+class Copy(Step):
+    """Writes the shard of the selection into its index folder; its own folder keeps the record and which files."""
+
+    def __init__(self, folder: Path, weighed: Path, raw: Path, target: Path, tokenizer: Path) -> None:
+        super().__init__(folder)
+        self.weighed, self.raw, self.target, self.tokenizer = weighed, raw, target, tokenizer
+
+    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+        thresholds = {language: Threshold(*values) for language, values in task.data["thresholds"].items()}
+        units = pq.read_table(self.weighed / f"{task.name}{UNITS}")
+        units = units.filter(pa.array(taken(units, task.data["number"], thresholds)))
+        pq.write_table(units, folder / f"{task.name}{SELECTED}", compression="zstd")
+        tokenizer, counts = load_tokenizer(self.tokenizer), Counts()
+        names = []
+        with writing_to(self.target):
+            for number, split in enumerate(SPLITS):
+                mine = units.filter(pa.array(units["split"].to_numpy() == number))
+                if len(mine):
+                    self._copy(split, task.name, mine, tokenizer, counts)
+                    names += [f"{split}/{task.name}{suffix}" for suffix in SUFFIXES]
+        outputs = [asdict(output) for output in describe(self.target, names)]
+        languages = _by_language(units)
+        return {
+            "splits": {split: dict(counter) for split, counter in counts.splits.items()},
+            "tokens_by_language": dict(counts.tokens_by_language),
+            "max_token_id": counts.max_token_id,
+            "languages": languages,
+            "outputs": outputs,
+        }
+
+    def find(self, task: Task) -> Record | None:
+        record = super().find(task)
+        if record is None:
+            return None
+        outputs = [Output(**output) for output in record.counts["outputs"]]
+        there = (self.target / output.name for output in outputs)
+        same = all(path.is_file() and path.stat().st_size == o.bytes for path, o in zip(there, outputs, strict=True))
+        return record if same else None
+
+    def _copy(self, split: str, name: str, units: pa.Table, tokenizer: Tokenizer, counts: Counts) -> None:
+        prefix = self.raw / split / name
+        idx = open_idx(prefix.with_suffix(".idx"))
+        source = Source(
+            open_bin(prefix.with_suffix(".bin"), idx.dtype),
+            idx.pointers // idx.dtype.itemsize,
+            pq.read_table(prefix.with_suffix(".docs.parquet")),
+        )
+        documents, first = np.unique(units["document"].to_numpy(), return_index=True)
+        files = np.split(units["file"].to_numpy(), first[1:])
+        paths = units["path"].take(first).to_pylist()
+        chosen = list(zip(documents.tolist(), files, paths, strict=True))
+        with split_writer(self.target / split / name, idx.dtype) as writer:
+            for start in range(0, len(chosen), _DOCUMENTS):
+                _write(source, chosen[start : start + _DOCUMENTS], split, tokenizer, writer, counts)
+
+
+class Source(NamedTuple):
+    """A split of the raw index's shard."""
+
+    ids: np.ndarray
+    starts: np.ndarray  # of the documents
+    sidecar: pa.Table
+
+
+def taken(units: pa.Table, shard: int, thresholds: dict[str, Threshold]) -> np.ndarray:
+    """Which of a shard's files are selected. Held-out ones must pass the same threshold."""
+    mask = np.zeros(len(units), bool)
+    for files in ranked(units, shard):
+        if files.language in thresholds:
+            mask[files.rows] = thresholds[files.language].takes(files)
+    return mask
+
+
+def ranked(units: pa.Table, shard: int) -> list[Ranked]:
+    """A shard's files, by language."""
+    languages = units["language"].combine_chunks().dictionary_encode()
+    codes, scores, tokens = languages.indices.to_numpy(), units["score"].to_numpy(), units["tokens"].to_numpy()
+    return [
+        Ranked(shard, name, rows, scores[rows], tokens[rows])
+        for code, name in enumerate(languages.dictionary.to_pylist())
+        for rows in [np.flatnonzero(codes == code)]
+    ]
+
+
+def _write(
+    source: Source,
+    chosen: list[tuple[int, np.ndarray, str]],
+    split: str,
+    tokenizer: Tokenizer,
+    writer: SplitWriter,
+    counts: Counts,
+) -> None:
+    rows = source.sidecar.take([document for document, _, _ in chosen]).to_pylist()
+    ids = []
+    for row, (document, files, path) in zip(rows, chosen, strict=True):
+        start = int(source.starts[document])
+        own = source.ids[start : start + row["tokens"]]
+        if row["files"] is not None and len(files) < len(row["files"]):
+            own, row["files"] = _cut(own, row["files"], files, tokenizer)
+            # What the sidecar says of a document is true of what is left of it.
+            content = content_of(own, tokenizer).encode()
+            row |= {"tokens": len(own), "path": path, "bytes": len(content)}
+            row["content_hash"] = xxhash.xxh3_128_digest(content)
+        ids.append(own)
+    table = pa.Table.from_pylist(rows, SIDECAR)
+    every = np.concatenate(ids)
+    writer.append(every, table)
+    counts.add(split, every, table)
+
+
+def _cut(ids: np.ndarray, begins: list[int], files: np.ndarray, tokenizer: Tokenizer) -> tuple[np.ndarray, list[int]]:
+    """A document with only some of its files, after its repository's name; and where they begin now."""
+    edges = [*begins, len(ids)]
+    pieces = [ids[edges[file] : edges[file + 1]] for file in files.tolist()]
+    cut = np.concatenate([ids[: begins[0]], *pieces])
+    cut[-1] = tokenizer.end_of_text  # the last file of the document closes it, whichever it is
+    starts = np.cumsum([begins[0], *(len(piece) for piece in pieces[:-1])])
+    return cut, starts.tolist()
+
+
+def _by_language(units: pa.Table) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for files in ranked(units, 0):
+        found[files.language] = dict(Counter(files=len(files.rows), tokens=int(files.tokens.sum())))
+    return found

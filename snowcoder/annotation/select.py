@@ -1,0 +1,177 @@
+"""`snowcoder annotate select`: the best files by language, up to a budget of tokens, as an index of their own.
+
+As in Wei et al. (2024, 3.4): files are ranked within their language, and the selection has the language mix of the
+corpus. Its documents are those of the corpus with the files that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from snowcoder.annotation.copy_selected import SELECTED, Copy, ranked
+from snowcoder.annotation.threshold import Ranked, Threshold, find_thresholds
+from snowcoder.annotation.units import UNITS, Weigh
+from snowcoder.config.schema import Config
+from snowcoder.corpus.engine import start_engine
+from snowcoder.corpus.steps import Record, Task, run_step
+from snowcoder.errors import UserError
+from snowcoder.index.ledger import total
+from snowcoder.index.lock import ALL, build_lock
+from snowcoder.index.writer import SPLITS
+from snowcoder.lineage.digest import digest_json
+from snowcoder.lineage.manifest import NAME, Manifest, Output, find_manifest, read_manifest
+from snowcoder.storage.atomic import writing_to
+
+_TRAIN = SPLITS.index("train")
+
+
+def run(config: Config) -> None:
+    """Raises UserError where index or scores are missing, are of different documents, or have too few tokens."""
+    select = config.annotator.select
+    name = _selected_from(config)
+    index, target = Path(config.index.dir) / name, Path(config.index.dir) / select.source
+    raw = read_manifest(index, f"snowcoder index build {name}")
+    inputs = {
+        "tokenizer": raw.inputs["tokenizer"],
+        name: raw.digest,
+        "scores": read_manifest(Path(config.annotator.score.dir), "snowcoder annotate score").digest,
+    }
+    decided_by = {key: raw.config[key] for key in ("columns", "held_out", "max_document_mib")}
+    how = {"tokens": int(select.tokens), **decided_by}
+    done = find_manifest(target)
+    if done and done.made_from(inputs, how) and not done.check_files(target):
+        print(f"index of {select.source}: {target} is up to date")
+        return
+    with writing_to(target), build_lock(target, ALL):
+        start_engine(config.corpus.engine)
+        (target / NAME).unlink(missing_ok=True)
+        manifest = _select(config, raw, index, target, inputs, how)
+        manifest.write(target)
+    _print_summary(manifest, target, _work(config) / select.source)
+
+
+def _select(
+    config: Config, raw: Manifest, index: Path, target: Path, inputs: dict[str, Any], how: dict[str, Any]
+) -> Manifest:
+    """Weigh all files, find each language's threshold, copy what is above."""
+    engine, scores = config.corpus.engine, Path(config.annotator.score.dir)
+    shards = [shard["name"] for shard in raw.counts["shards"]]
+    weigh = Weigh(scores / "units", index, scores, raw.config["held_out"])
+    weighed = run_step(weigh, "weigh", [Task(shard, digest_json(inputs)) for shard in shards], engine)
+    paths = [path for record in weighed for path in record.paths(weigh.folder, UNITS)]
+    before = total({files.language: int(files.tokens.sum())} for files in _ranked(paths))
+    thresholds = find_thresholds(lambda: _ranked(paths), _budgets(before, how["tokens"], index.name))
+    values = {language: list(threshold) for language, threshold in thresholds.items()}
+    made_from = digest_json([inputs, how])
+    tasks = [Task(shard, made_from, {"number": n, "thresholds": values}) for n, shard in enumerate(shards)]
+    copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir))
+    records = run_step(copy, "select", tasks, engine)
+    _remove_strays(target, records)
+    return _manifest(raw, records, thresholds, before, inputs, how)
+
+
+def _selected_from(config: Config) -> str:
+    name = config.annotator.select.source
+    source = config.index.sources.get(name)
+    if source is None or source.selection_of not in config.index.sources:
+        raise UserError(
+            f"annotator.select.source={name}: index.sources.{name}.selection_of must name the source to select from, "
+            f"one of {', '.join(config.index.sources)}"
+        )
+    return source.selection_of
+
+
+def _work(config: Config) -> Path:
+    """Where tables of the selected files lie, for who wants them as seeds."""
+    return Path(config.annotator.score.dir) / "selected"
+
+
+def _ranked(paths: list[Path]) -> Iterator[Ranked]:
+    """Files to train on, by shard and language. Held-out ones decide nothing."""
+    for number, path in enumerate(paths):
+        units = pq.read_table(path, columns=["split", "language", "score", "tokens"])
+        for files in ranked(units, number):
+            train = units["split"].to_numpy()[files.rows] == _TRAIN
+            yield Ranked(number, files.language, *(column[train] for column in files[2:]))
+
+
+def _budgets(tokens: dict[str, int], budget: int, source: str) -> dict[str, int]:
+    """Each language's part of the budget is its part of the corpus."""
+    everything = sum(tokens.values())
+    if budget > everything:
+        raise UserError(
+            f"annotator.select.tokens={budget:,}: {source} has {everything:,} tokens to train on; a selection is less"
+        )
+    return {language: round(budget * count / everything) for language, count in tokens.items()}
+
+
+def _remove_strays(target: Path, records: list[Record]) -> None:
+    """Files of another selection, or of a build of this source from shards."""
+    keep = {output["name"] for record in records for output in record.counts["outputs"]}
+    for path in (path for folder in (*SPLITS, "records") for path in (target / folder).rglob("*") if path.is_file()):
+        if str(path.relative_to(target)) not in keep:
+            path.unlink()
+
+
+def _manifest(
+    raw: Manifest,
+    records: list[Record],
+    thresholds: dict[str, Threshold],
+    before: dict[str, int],
+    inputs: dict[str, Any],
+    how: dict[str, Any],
+) -> Manifest:
+    """Counted as any index is, and what was selected of each language."""
+    counts = [record.counts for record in records]
+    return Manifest(
+        stage="annotate select",
+        inputs=inputs,
+        config=how,
+        counts={
+            **{split: total(each["splits"][split] for each in counts) for split in SPLITS},
+            "tokens_by_language": total(each["tokens_by_language"] for each in counts),
+            "dropped": {},
+            "skipped": {},
+            "max_token_id": max(each["max_token_id"] for each in counts),
+            **{key: raw.counts[key] for key in ("vocab_size", "dtype", "encoders")},
+            "shards": [{"name": r.name, **r.counts["splits"]} for r in records],
+            "selection": _selection(counts, thresholds, before),
+        },
+        outputs=[Output(**output) for each in counts for output in each["outputs"]],
+    )
+
+
+def _selection(
+    counts: list[dict[str, Any]], thresholds: dict[str, Threshold], before: dict[str, int]
+) -> dict[str, dict[str, float]]:
+    """For each language the score from which files are taken, files and tokens of both splits, and the mixes."""
+    found = {name: total(each["languages"].get(name, {}) for each in counts) for name in thresholds}
+    tokens, everything = sum(row.get("tokens", 0) for row in found.values()), sum(before.values())
+    return {
+        name: {
+            "score": threshold.score,
+            "files": found[name].get("files", 0),
+            "tokens": found[name].get("tokens", 0),
+            "share": found[name].get("tokens", 0) / max(1, tokens),
+            "share_of_corpus": before[name] / everything,
+        }
+        for name, threshold in thresholds.items()
+    }
+
+
+def _print_summary(manifest: Manifest, target: Path, tables: Path) -> None:
+    print(f"{'language':<24}{'from score':>11}{'files':>12}{'tokens':>16}{'of all':>9}{'in corpus':>11}")
+    for language, row in sorted(manifest.counts["selection"].items(), key=lambda each: -each[1]["tokens"]):
+        print(
+            f"{language or '?':<24}{row['score']:>11.4f}{row['files']:>12,}{row['tokens']:>16,}"
+            f"{row['share']:>9.1%}{row['share_of_corpus']:>11.1%}"
+        )
+    train = manifest.counts["train"]
+    print(
+        f"index of {target.name}: {train['documents']:,} documents, {train['tokens']:,} tokens to train on, in {target}"
+    )
+    print(f"which files: {tables}/*{SELECTED}")
