@@ -74,8 +74,8 @@ def _write(folder: Path, size: int) -> int:
     for number in range(SHARDS):
         part = found[number::SHARDS]
         ids = range(number << 32, (number << 32) + len(part))
-        path = folder / f"{number:05d}.parquet"
-        pq.write_table(documents_table(part, ids), path, compression="zstd", row_group_size=1000)  # as `corpus pack` does
+        path = folder / f"{number:05d}.parquet"  # as `corpus pack` writes it
+        pq.write_table(documents_table(part, ids), path, compression="zstd", row_group_size=1000)
         lines = (orjson.dumps({"text": d.content, "id": d.path}) + b"\n" for d in part)
         (folder / f"{number:05d}.jsonl").write_bytes(b"".join(lines))
     return sum(size_of(document) for document in found)
