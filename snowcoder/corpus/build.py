@@ -207,6 +207,7 @@ def _report(config: Config, done: Done) -> dict[str, Any]:
         "samples": samples.rules,
         "copies": done.copies.counts,
         "replaced": dict(sorted(replaced.items())),
+        "benchmarks": config.decontamination.benchmarks,
         "hits": [hit for record in done.washed for hit in record.counts["hits"]],
     }
 
