@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 import pyarrow.parquet as pq
@@ -48,23 +46,19 @@ def _compare(folder: Path) -> Result:
     best, megabytes = min(ours), sizes[1] / 1e6
     return Result(
         name="dedup",
-        ours=round(megabytes / best.wall, 2),
-        peer=round(megabytes / min(stock).wall, 2),
+        ours=round(megabytes / best, 2),
+        peer=round(megabytes / min(stock), 2),
         unit="MB/s",
-        ratio=round(min(stock).wall / best.wall, 1),
+        ratio=round(min(stock) / best, 1),
         detail={
             "bytes": sizes[1],
             "cores": CORES,
-            "ours_seconds": [round(seconds.wall, 2) for seconds in ours],
-            "peer_seconds": [round(seconds.wall, 2) for seconds in stock],
-            "peer_with_code_regex_seconds": [round(seconds.wall, 2) for seconds in code],
-            "ratio_to_peer_with_code_regex": round(min(code).wall / best.wall, 1),
-            "cpu_seconds": {
-                name: round(min(seconds.cpu for seconds in times), 1)
-                for name, times in (("ours", ours), ("peer", stock), ("peer_with_code_regex", code))
-            },
+            "ours_seconds": [round(seconds, 2) for seconds in ours],
+            "peer_seconds": [round(seconds, 2) for seconds in stock],
+            "peer_with_code_regex_seconds": [round(seconds, 2) for seconds in code],
+            "ratio_to_peer_with_code_regex": round(min(code) / best, 1),
             "ours_seconds_by_megabytes": {
-                round(sizes[scale] / 1e6): round(seconds.wall, 2) for scale, seconds in scaled.items()
+                round(sizes[scale] / 1e6): round(seconds, 2) for scale, seconds in scaled.items()
             },
         },
     )
@@ -95,27 +89,16 @@ def _corpus(size: int) -> Iterator[Document]:
                 return
 
 
-class Seconds(NamedTuple):
-    wall: float
-    cpu: float  # of all processes
-
-
-def _time(how: str, folder: Path, scale: float) -> Seconds:
-    """Of a Python command, from start to exit."""
+def _time(how: str, folder: Path, scale: float) -> float:
+    """Wall seconds of a Python command, from start to exit."""
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
+    begun = time.perf_counter()
     arguments = ["-m", "benchmarks.dedup_sides", how, str(folder / f"files-{scale}"), str(work)]
-    begun, before = time.perf_counter(), _cpu()
     with (folder / "log").open("w") as log:
         done = subprocess.run([sys.executable, *arguments], check=False, stdout=log, stderr=log)
     if done.returncode:
         raise RuntimeError(f"{how}: {(folder / 'log').read_text()[-3000:]}")
-    seconds = Seconds(time.perf_counter() - begun, _cpu() - before)
-    print(f"{how}, {scale} times the files: {seconds.wall:.1f} s, {seconds.cpu:.1f} s of CPU", flush=True)
+    seconds = time.perf_counter() - begun
+    print(f"{how}, {scale} times the files: {seconds:.1f} s", flush=True)
     return seconds
-
-
-def _cpu() -> float:
-    """Seconds of all processes that this one waited for, and of those that they did."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
