@@ -17,6 +17,9 @@ TINY = [
     "storage=disk",
     "index.sources.selected.selection_of=null",  # indexed from shards of its own
     "index.sources.selected.shards='${storage.root}/selected'",
+    # Two sources in one phase.
+    "phases.phase2.sources.selected.share=0.7",
+    "+phases.phase2.sources.raw={share:0.3,max_epochs:1.3}",
     "checkpoint.asynchronous=false",
     "tokenizer.vocab_size=500",
     "model.vocab_size=500",

@@ -94,7 +94,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "metrics.jsonl": "one line a step",
         "resolved.yaml": "the frozen config of the training",
         "corpus/report.html": "what each rule took of the raw files, with examples",
-        "annotator-hq/scores/inspect.html": "the best and the worst files of each language",
+        "annotator/scores/inspect.html": "the best and the worst files of each language",
         "tokenizer": "the tokenizer and its report",
         "index": "token ids in .bin/.idx files, with a sidecar naming each document",
         "plan": "step -> samples",
@@ -102,7 +102,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "s3": "the bucket's files",
     }
     for name, what in names.items():
-        print(f"  {folder / name!s:<44}{what}")
+        print(f"  {folder / name!s:<41}{what}")
 
 
 def _stage(*arguments: str) -> None:
