@@ -48,7 +48,7 @@ class Measure:
     """Of one level of one task."""
 
     seconds: list[float]  # of each call; of test code, one number
-    outputs: str = ""  # as judge.py recorded them
+    outputs: str = ""  # as judge.py recorded them; empty where the canonical solution must give them anew
     error: str = ""  # why the canonical solution itself fails here; empty if it passes
 
 
@@ -65,9 +65,12 @@ class Calibration:
         else:
             seconds = []
             total = max(_PROGRAM_FLOOR * self.slowness, _PROGRAM_FACTOR * sum(measure.seconds))
+        if not measure.outputs:
+            total += sum(measure.seconds)  # the canonical solution runs, too
         # By the clock far longer: other programs may keep the cores busy.
         limits = Limits(wall_seconds=10 + 6 * total, cpu_seconds=total + 1, memory_mib=_MEMORY_MIB)
-        return checking(source, check, limits, measure.outputs, seconds)
+        expected = {"outputs": measure.outputs, "canonical": task.canonical, "limits": seconds}
+        return checking(source, check, limits, expected)
 
     def failures(self) -> dict[str, str]:
         """Tasks whose canonical solution fails here, and why."""
@@ -79,7 +82,7 @@ class Calibration:
         }
 
 
-def calibrate(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path) -> Calibration:
+def calibrate(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path, workers: int = 0) -> Calibration:
     """As `path` has it, or measured anew for another machine, Python, version of the suite or other tasks."""
     made_from = digest_json(
         {
@@ -96,7 +99,7 @@ def calibrate(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path) -> 
             return _from_json(written)
     except (FileNotFoundError, ValueError, KeyError):
         pass
-    calibration = Calibration(_slowness(sandbox), _measure(suite, tasks, sandbox))
+    calibration = Calibration(_slowness(sandbox), _measure(suite, tasks, sandbox, workers))
     write_json(path, {"made_from": made_from, **asdict(calibration)})
     return calibration
 
@@ -115,27 +118,23 @@ def _slowness(sandbox: Sandbox) -> float:
     return max(1.0, min(float(outcome.stdout) for outcome in found) / _PROBE_SECONDS)
 
 
-def _measure(suite: Suite, tasks: list[Task], sandbox: Sandbox) -> dict[str, dict[str, Measure]]:
+def _measure(suite: Suite, tasks: list[Task], sandbox: Sandbox, workers: int) -> dict[str, dict[str, Measure]]:
     cells = [(task, level, check) for task in tasks for level, check in task.checks.items()]
     programs = (_canonical(task.canonical, check) for task, _, check in cells)
     measures: dict[str, dict[str, Measure]] = {task.name: {} for task in tasks}
-    outcomes = bar(f"calibrate {suite.name}", len(cells), "check", sandbox.run_many(programs))
+    outcomes = bar(f"calibrate {suite.name}", len(cells), "check", sandbox.run_many(programs, workers))
     for (task, level, check), outcome in zip(cells, outcomes, strict=True):
         measures[task.name][level] = _measured(check, outcome)
     return measures
 
 
 def _canonical(source: str, check: Check) -> Program:
-    return (
-        recording(source, check, _PATIENCE)
-        if isinstance(check, Outputs)
-        else checking(source, check, _PATIENCE, "", [])
-    )
+    return recording(source, check, _PATIENCE) if isinstance(check, Outputs) else checking(source, check, _PATIENCE, {})
 
 
 def _measured(check: Check, outcome: Outcome) -> Measure:
     if not outcome.passed:
         return Measure([], error=f"{outcome.status}: {outcome.error}")
     if isinstance(check, Outputs):
-        return Measure(**json.loads(outcome.stdout))
+        return Measure(**json.loads(outcome.stdout.splitlines()[-1]))  # the program may print before it
     return Measure([outcome.cpu_seconds])

@@ -22,11 +22,11 @@ def recording(canonical: str, check: Outputs, limits: Limits) -> Program:
     return Program(canonical, _call("record", _job(check)), limits=limits)
 
 
-def checking(source: str, check: Check, limits: Limits, outputs: str, seconds: list[float]) -> Program:
-    """Passes if the program is right. `outputs` are as recorded; each call may take its `seconds` of CPU."""
+def checking(source: str, check: Check, limits: Limits, expected: dict[str, Any]) -> Program:
+    """Passes if the program is right. `expected`: what `judge` needs besides, see calibrate.py."""
     if isinstance(check, Asserts):
         return Program(source, check.code, limits=limits)
-    return Program(source, _call("judge", {**_job(check), "outputs": outputs, "limits": seconds}), limits=limits)
+    return Program(source, _call("judge", {**_job(check), **expected}), limits=limits)
 
 
 def _job(check: Outputs) -> dict[str, Any]:

@@ -32,7 +32,9 @@ class Verdict:
         return all(self.levels.values())
 
 
-def score(suite: Suite, candidates: Sequence[Candidate], calibration: Calibration, sandbox: Sandbox) -> list[Verdict]:
+def score(
+    suite: Suite, candidates: Sequence[Candidate], calibration: Calibration, sandbox: Sandbox, workers: int = 0
+) -> list[Verdict]:
     """Verdicts in the order of the candidates.
 
     A program that fails a level is not run on the next, and the same program for the same task runs once.
@@ -43,7 +45,7 @@ def score(suite: Suite, candidates: Sequence[Candidate], calibration: Calibratio
     for number in range(max((len(task.checks) for task in tasks.values()), default=0)):
         todo = [(key, list(task.checks)[number]) for key, task in tasks.items() if _goes_on(task, passed[key], number)]
         programs = (calibration.program(tasks[key], level, key[1]) for key, level in todo)
-        outcomes = bar(f"score {suite.name}", len(todo), "program", sandbox.run_many(programs))
+        outcomes = bar(f"score {suite.name}", len(todo), "program", sandbox.run_many(programs, workers))
         for (key, level), outcome in zip(todo, outcomes, strict=True):
             ended[key] = outcome
             if outcome.passed:
