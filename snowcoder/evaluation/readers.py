@@ -113,7 +113,7 @@ def rewritten(rows: Rows, category: str) -> list[Task]:
             row["prompt"].rstrip("\n"),
             f"{row['prompt']}\n{row['canonical_solution']}",
             {
-                level: Outputs(row["entry_point"], row[name], "evoeval", 1e-6, _ORACLES.get(row["task_id"], ""))
+                level: Outputs(row["entry_point"], row[name], "evoeval", row["atol"], _ORACLES.get(row["task_id"], ""))
                 for level, name in ((f"EvoEval {category}", "base_input"), (f"EvoEval {category}+", "plus_input"))
             },
             stops=FUNCTION_STOPS,
