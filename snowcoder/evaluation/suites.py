@@ -30,12 +30,14 @@ class Suite:
     new_tokens: int  # a completion has at most so many
 
 
-def _humaneval(name: str, title: str, read: Callable[[list[dict[str, Any]]], list[Task]], new_tokens: int) -> Suite:
+def _humaneval(
+    name: str, title: str, tasks: int, read: Callable[[list[dict[str, Any]]], list[Task]], new_tokens: int
+) -> Suite:
     return Suite(
         name,
         title,
         "openai/human-eval 6d43fb9",
-        164,
+        tasks,
         "humaneval/HumanEval.jsonl.gz",
         "https://github.com/openai/human-eval/raw/6d43fb9/data/HumanEval.jsonl.gz",
         "50b8d5636bb2b304abf59033c9487999",
@@ -53,7 +55,7 @@ def _evoeval(name: str, tasks: int, digest: str) -> Suite:
 
 
 _ALL = (
-    _humaneval("humaneval", "HumanEval", readers.humaneval, 512),
+    _humaneval("humaneval", "HumanEval", 164, readers.humaneval, 512),
     Suite(
         "humaneval_plus",
         "HumanEval+",
@@ -105,7 +107,7 @@ _ALL = (
         readers.bigcodebench,
         1280,
     ),
-    _humaneval("infilling", "HumanEval infilling", lambda rows: single_lines(readers.humaneval(rows)), 64),
+    _humaneval("infilling", "HumanEval infilling", 1033, lambda rows: single_lines(readers.humaneval(rows)), 64),
 )
 SUITES = {suite.name: suite for suite in _ALL}
 # The paper's EvoEval is the mean of these five (Wei et al., 2024, section 3.1).
