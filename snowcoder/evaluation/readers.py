@@ -11,9 +11,10 @@ from typing import Any
 from snowcoder.evaluation.mbpp_inputs import typed
 from snowcoder.evaluation.tasks import Asserts, Check, Outputs, Task
 
-_STOPS = ("<|endoftext|>", "<|endofmask|>", "</s>", "\nif __name__", "\ndef main(", "\nprint(")
-FUNCTION_STOPS = (*_STOPS, "\ndef ", "\nclass ", "\nimport ", "\nfrom ", "\nassert ")
-PROGRAM_STOPS = (*_STOPS, '\n"""', "\nassert")
+# The commonest first: a server may take only so many.
+_ENDS = ("\nprint(", "\nif __name__", "\ndef main(", "<|endoftext|>", "<|endofmask|>", "</s>")
+FUNCTION_STOPS = ("\ndef ", "\nclass ", *_ENDS, "\nimport ", "\nfrom ", "\nassert ")
+PROGRAM_STOPS = ('\n"""', "\nassert", *_ENDS)
 _MBPP_TEST = range(11, 511)  # the split that the paper of MBPP tests on
 Rows = list[dict[str, Any]]
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.config.schema import Config
-from snowcoder.errors import UserError
 from snowcoder.evaluation.bits import Bits, bits_per_byte, held_out_texts
 from snowcoder.evaluation.calibrate import Calibration, calibrate
 from snowcoder.evaluation.data import read_suite, suites_of
@@ -102,8 +101,7 @@ def _bits(model: Model, texts: dict[str, list[str]]) -> list[Bits]:
 
     if not texts:
         return []
-    if not isinstance(model.generator, LocalModel):
-        raise UserError("evaluation.bits: bits per byte need generation.backend=transformers; set bits.source=null")
+    assert isinstance(model.generator, LocalModel)  # config/check.py has seen to it
     return bits_per_byte(model.name, model.generator, texts)
 
 

@@ -39,8 +39,7 @@ class ServerModel:
 
     def _complete(self, request: Request, new_tokens: int) -> Completion:
         started = time.monotonic()
-        # The commonest first: the last ones of FUNCTION_STOPS and PROGRAM_STOPS.
-        stops = list(request.task.stops[-_MOST_STOPS:])
+        stops = list(request.task.stops[:_MOST_STOPS])
         seed = xxhash.xxh3_64_intdigest(f"{self.seed}/{request.task.name}/{request.sample}".encode()) >> 33
         try:
             answer = self.client.completions.create(

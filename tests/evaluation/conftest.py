@@ -33,6 +33,7 @@ def humaneval(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of random weights that begins in a moment, with a tokenizer of 512 entries and 192 positions."""
+    torch.set_num_threads(1)  # many small products: a second thread costs more than it gives
     folder = tmp_path_factory.mktemp("small-model")
     backend = tokenizers.Tokenizer(tokenizers.models.BPE())
     backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
