@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from snowcoder.evaluation.tasks import Task
+from snowcoder.lineage.digest import digest_json
 from snowcoder.storage.atomic import write_text
 
 
@@ -26,18 +27,24 @@ class Request(NamedTuple):
     def key(self) -> tuple[str, int]:
         return self.task.name, self.sample
 
+    @property
+    def prompt(self) -> str:
+        """Digest of all that the model is given for it."""
+        return digest_json([self.task.prompt, self.task.suffix, self.task.stops])
+
 
 @dataclass(frozen=True)
 class Completion:
     task: str
     sample: int
+    prompt: str  # its request's
     text: str  # as the model wrote it; cut.py says what of it counts
     tokens: int
     seconds: float  # of the batch that it was in
 
 
 class Completions:
-    """The file. `settings` decide everything in it."""
+    """The file. `settings` and prompts decide everything in it: more tasks or samples are added to it."""
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
@@ -52,7 +59,9 @@ class Completions:
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def missing(self, wanted: Iterable[Request]) -> list[Request]:
-        return [request for request in wanted if request.key not in self.found]
+        """Those that are not there, or were made from another prompt."""
+        found = {(key, completion.prompt) for key, completion in self.found.items()}
+        return [request for request in wanted if (request.key, request.prompt) not in found]
 
     def add(self, completions: Iterable[Completion]) -> None:
         with self.path.open("a", encoding="utf-8") as file:

@@ -63,7 +63,7 @@ def generate(config: Config, model: Model, suite: Suite, tasks: list[Task], fold
     """By task and sample. Those that an earlier run has made stay."""
     generation = config.evaluation.generation
     new_tokens = generation.new_tokens or suite.new_tokens
-    store = Completions(folder / "completions.jsonl", _settings(config, model, suite, tasks, new_tokens))
+    store = Completions(folder / "completions.jsonl", _settings(config, model, suite, new_tokens))
     wanted = [Request(task, sample) for task in tasks for sample in range(generation.samples)]
     todo = store.missing(wanted)
     with bar(f"{model.name} writes {suite.name}", len(todo), "completion") as progress:
@@ -73,8 +73,8 @@ def generate(config: Config, model: Model, suite: Suite, tasks: list[Task], fold
     return [store.found[request.key] for request in wanted]
 
 
-def _settings(config: Config, model: Model, suite: Suite, tasks: list[Task], new_tokens: int) -> dict[str, Any]:
-    """All that decides a completion, and where it was made. Not how many samples: more can be added."""
+def _settings(config: Config, model: Model, suite: Suite, new_tokens: int) -> dict[str, Any]:
+    """All that decides a completion besides its prompt, and where it was made."""
     generation = config.evaluation.generation.model_dump(mode="json")
     kept = ("backend", "server", "temperature", "top_p", "dtype")
     return {
@@ -83,7 +83,6 @@ def _settings(config: Config, model: Model, suite: Suite, tasks: list[Task], new
         "suite": suite.name,
         "version": suite.version,
         "data": suite.digest,
-        "prompts": digest_json([[task.prompt, task.suffix, task.stops] for task in tasks]),
         "new_tokens": new_tokens,
         "seed": config.run.seed,
         **{name: generation[name] for name in kept},

@@ -89,7 +89,7 @@ class LocalModel:
         for request, row, limit in zip(batch, outputs[:, width:].tolist(), limits, strict=True):
             written = row[: row.index(end) if end in row else len(row)][:limit]
             text = str(self.tokenizer.decode(written, skip_special_tokens=True))
-            completions.append(Completion(*request.key, text, len(written), seconds))
+            completions.append(Completion(*request.key, request.prompt, text, len(written), seconds))
         return completions
 
 

@@ -54,7 +54,9 @@ class ServerModel:
         except self.errors as error:
             raise OperationError(f"{self.config.server} does not complete {request.task.name}: {error}") from None
         tokens = answer.usage.completion_tokens if answer.usage else 0
-        return Completion(*request.key, answer.choices[0].text, tokens, round(time.monotonic() - started, 3))
+        return Completion(
+            *request.key, request.prompt, answer.choices[0].text, tokens, round(time.monotonic() - started, 3)
+        )
 
 
 def _client_library() -> Any:

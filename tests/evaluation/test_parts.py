@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,16 +39,19 @@ def test_what_counts_ends_before_a_stop_and_is_python(text: str, kept: str) -> N
 def test_completions_survive_a_kill_and_not_other_settings(tmp_path: Path) -> None:
     path, settings = tmp_path / "c.jsonl", {"model": "m", "temperature": 0.0}
     wanted = [Request(TASK, sample) for sample in range(3)]
+    prompt = wanted[0].prompt
     store = Completions(path, settings)
     assert store.missing(wanted) == wanted
-    store.add([Completion("1", 0, "a\nb", 2, 0.1)])
-    store.add([Completion("1", 1, "c", 1, 0.1)])
+    store.add([Completion("1", 0, prompt, "a\nb", 2, 0.1)])
+    store.add([Completion("1", 1, prompt, "c", 1, 0.1)])
     torn = path.read_text()[:-9]
     path.write_text(torn)
     again = Completions(path, settings)
     assert again.missing(wanted) == wanted[1:]
-    again.add([Completion("1", 1, "c", 1, 0.1)])
+    again.add([Completion("1", 1, prompt, "c", 1, 0.1)])
     assert [c.text for c in Completions(path, settings).found.values()] == ["a\nb", "c"]
+    reworded = Request(replace(TASK, prompt="def g(x):"), 0)
+    assert again.missing([wanted[0], reworded]) == [reworded]
     assert Completions(path, {**settings, "temperature": 0.8}).missing(wanted) == wanted
 
 
