@@ -20,6 +20,7 @@ from snowcoder.config.corpus_schema import (
     PiiConfig,
     RepositoriesConfig,
 )
+from snowcoder.config.evaluation_schema import EvaluationConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
 
 
@@ -247,4 +248,5 @@ class Config(Section):
     guard: GuardConfig
     notify: NotifyConfig
     export: ExportConfig
+    evaluation: EvaluationConfig
     ablation: AblationConfig | None = None

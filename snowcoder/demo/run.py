@@ -19,7 +19,9 @@ from snowcoder.config.schema import Config
 from snowcoder.corpus.pack import pack
 from snowcoder.demo.s3_server import s3_server
 from snowcoder.demo.sources import find_sources
-from snowcoder.errors import OperationError
+from snowcoder.errors import OperationError, UserError
+from snowcoder.mixture.plan import load_plan
+from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.storage.store import open_store
 
 _KILL_AT = 27  # between two checkpoints, so that finished steps are lost and done again
@@ -43,6 +45,7 @@ def run() -> None:
         _stage("plan", *overrides)
         _train_with_a_kill(config, overrides)
         _stage("export", *overrides)
+        _evaluate(config, overrides)
     _stage("status", str(folder))
     _stage("report", str(folder))
     _complete(Path(config.export.dir))
@@ -78,6 +81,29 @@ def _last_step(config: Config) -> int:
         return 0
 
 
+def _evaluate(config: Config, overrides: list[str]) -> None:
+    """The model at the end of each phase, side by side; its card carries the table."""
+    models = {}
+    *earlier, last = load_plan(Path(config.plan.dir)).phases
+    for phase in earlier:
+        models[phase.name] = f"{config.export.dir}-{phase.name}"
+        end = phase.first_step + phase.steps
+        _stage("export", *overrides, f"export.step={end}", f"export.dir={models[phase.name]}")
+    models[last.name] = config.export.dir
+    named = [f"evaluation.models.{name}={folder}" for name, folder in models.items()]
+    _stage("evaluate", *overrides, *named, *_without_a_sandbox())
+
+
+def _without_a_sandbox() -> list[str]:
+    """Where there can be none, only bits per byte are measured: generated programs run in nothing less."""
+    try:
+        Sandbox()
+    except UserError as error:
+        print(f"\nHumanEval is left out: {error}", flush=True)
+        return ["evaluation.suites=[]"]
+    return []
+
+
 def _complete(folder: Path) -> None:
     """Load the exported folder with transformers alone, in a process that cannot import snowcoder."""
     _title("transformers alone loads the folder and completes a function")
@@ -90,6 +116,7 @@ def _summary(folder: Path, seconds: float) -> None:
     print(f"\nThe demo took {seconds:.0f} s. All of it lies in {folder}:")
     names = {
         "hf": "the model in Hugging Face format",
+        "evaluation/table.md": "the phases' models on HumanEval, and their bits per byte",
         "report.html": "losses, learning rate, tokens/s, the ledger of tokens by source",
         "metrics.jsonl": "one line a step",
         "resolved.yaml": "the frozen config of the training",
