@@ -21,6 +21,7 @@ from snowcoder.config.corpus_schema import (
     RepositoriesConfig,
 )
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
+from snowcoder.config.synthesis_schema import SynthesisConfig
 
 
 class RunConfig(Section):
@@ -232,6 +233,7 @@ class Config(Section):
     fim: FimConfig
     annotator: AnnotatorConfig
     study: StudyConfig
+    synthesis: SynthesisConfig
     phases: dict[str, PhaseConfig]
     plan: PlanConfig
     parallel: ParallelConfig
