@@ -34,6 +34,8 @@ VERBS = {
     "annotate select": Verb("snowcoder.annotation.select:run", "", "index the best files of each language"),
     "annotate inspect": Verb("snowcoder.annotation.inspection:run", "", "show the best and the worst files"),
     "annotate study": Verb("snowcoder.annotation.study:run", "", "compare annotators by ROC-AUC on benchmarks"),
+    "synthesize": Verb("snowcoder.synthesis.stage:run", "", "training data that a language model writes"),
+    "synthesize report": Verb("snowcoder.synthesis.report:run", "", "write a page of what each step took"),
     "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples"),
     "train": Verb("snowcoder.training.launch:run", "", "train the phases of `phase=`"),
     "export": Verb("snowcoder.export.to_hf:run", "", "write the checkpoint in Hugging Face format"),

@@ -53,12 +53,12 @@ class ParseConfig(Section):
 class StepConfig(Section):
     prompt: str  # a file of conf/synthesis/prompts, without its suffix
     shots: Natural = 0  # examples shown, drawn from the recipe's
-    draws: dict[str, list[str]] = {}  # field -> values, one of which is drawn
+    draws: dict[str, list[str]] = Field(default_factory=dict)  # field -> values, one of which is drawn
     samples: Count = 1  # answers to the same prompt
     temperature: Annotated[float, Field(ge=0.0, le=2.0)]
     top_p: Share = 1.0
     max_tokens: Count
-    stop: list[str] = []
+    stop: list[str] = Field(default_factory=list)
     parse: ParseConfig
 
 

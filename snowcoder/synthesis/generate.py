@@ -44,7 +44,11 @@ def generate(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
     recipe = Recipe(config)
     step = Generate(Path(config.synthesis.dir) / "answers")
     tasks = [
-        Task(record.name, digest_json([recipe.digest, record.digest]), {"seeds": str(seeds.folder), "rows": _rows(record)})
+        Task(
+            record.name,
+            digest_json([recipe.digest, record.digest]),
+            {"seeds": str(seeds.folder), "rows": _rows(record)},
+        )
         for record in seeds.records
     ]
     todo = [task for task in tasks if step.find(task) is None]

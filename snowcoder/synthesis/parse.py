@@ -11,6 +11,7 @@ from snowcoder.synthesis.requests import Refused
 
 Fields = dict[str, str]
 
+_TRIM = re.compile(r"^[*:\s]+|(\n[*#\s]*)+$|\s+$")  # what is left of a title that was printed bold, or as a heading
 _ITEM = re.compile(r"^\s*\d+\s*[.):]\s*(.*?)(?=^\s*\d+\s*[.):]|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -53,7 +54,7 @@ def _sections(text: str, names: list[str], fields: Fields) -> list[Fields]:
         starts.append(match.start())
         ends.append(match.end())
     stops = [*starts[1:], len(text)]
-    found = {field_of(name): text[a:b].strip(" \n*#") for name, a, b in zip(names, ends, stops, strict=True)}
+    found = {field_of(name): _TRIM.sub("", text[a:b]) for name, a, b in zip(names, ends, stops, strict=True)}
     return [_none_empty(found)]
 
 

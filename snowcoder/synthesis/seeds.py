@@ -119,7 +119,9 @@ def read_instructions(paths: list[str]) -> list[str]:
             rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
             found += [next(turn["content"] for turn in row["messages"] if turn["role"] == "user") for row in rows]
         except FileNotFoundError:
-            raise UserError(f"synthesis.seeds.chat: {path} is not there; a recipe that writes it must run first") from None
+            raise UserError(
+                f"synthesis.seeds.chat: {path} is not there; a recipe that writes it must run first"
+            ) from None
         except (ValueError, KeyError, TypeError, StopIteration):
             raise UserError(f"synthesis.seeds.chat: {path} has lines that are no conversations") from None
     return found

@@ -27,7 +27,7 @@ _BODY = {"garbage": b'{"choices": [{"mess', "page": b"<html>Bad gateway</html>",
 
 
 class FaultyModel:
-    """"half": the connection is cut in the middle of the answer; "lost": before it; "nothing": it never comes."""
+    """ "half": the connection is cut in the middle of the answer; "lost": before it; "nothing": it never comes."""
 
     def __init__(self, upstream: str, choose: Choose) -> None:
         self.choose = choose

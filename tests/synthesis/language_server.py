@@ -24,8 +24,12 @@ def code_file(body: dict[str, Any]) -> str:
     """A file of a few functions, with names that the request's seed decides."""
     number = xxhash.xxh3_64_intdigest(json.dumps(body, sort_keys=True).encode())
     names = [f"{word}_{(number >> 7 * n) % 997}" for n, word in enumerate(("gather", "weigh", "order", "spread"))]
-    functions = [f"def {name}(values, start={number % (n + 7)}):\n    {name}_sum = start\n" for n, name in enumerate(names)]
-    bodies = [f"    for {name}_item in values:\n        {name}_sum += {name}_item\n    return {name}_sum\n" for name in names]
+    functions = [
+        f"def {name}(values, start={number % (n + 7)}):\n    {name}_sum = start\n" for n, name in enumerate(names)
+    ]
+    bodies = [
+        f"    for {name}_item in values:\n        {name}_sum += {name}_item\n    return {name}_sum\n" for name in names
+    ]
     text = "\n\n".join(f"{one}{two}" for one, two in zip(functions, bodies, strict=True))
     return f"Here it is.\n```python\n{text}```\n"
 
@@ -70,7 +74,9 @@ class _Connection(asyncio.Protocol):
                 return
             self.rest = rest[size:]
             if not head.startswith(b"POST"):  # a health check
-                self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+                self.transport.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+                )
                 continue
             self._begin(rest[:size], fields.get(b"authorization", b"").decode())
 

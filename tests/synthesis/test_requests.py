@@ -58,7 +58,7 @@ def expected(number: int) -> str:
 def test_every_fault_is_survived_and_nothing_is_asked_twice_that_was_answered(tmp_path: Path) -> None:
     with language_server() as (model, url):
         # Of every ten requests the first ones fail, each in another way.
-        with faulty_model(url, lambda n: (FAULTS[n // 10 % len(FAULTS)] if n % 10 < 3 else None)) as (proxy, address):
+        with faulty_model(url, lambda n: FAULTS[n // 10 % len(FAULTS)] if n % 10 < 3 else None) as (proxy, address):
             answers = ask(settings(address), tmp_path / "log", range(120))
         assert [answer.text for answer in answers if isinstance(answer, Answer)] == [expected(n) for n in range(120)]
         assert all(proxy.done[fault] for fault in FAULTS)
@@ -80,9 +80,11 @@ def test_a_server_that_says_when_to_come_again_is_left_alone_until_then(tmp_path
 
 def test_the_limit_shrinks_to_what_the_server_takes(tmp_path: Path) -> None:
     """It refuses what is more than 6 at once; in the end few are refused."""
-    with language_server(seconds=0.02) as (model, url):
-        with faulty_model(url, lambda _: "429 now" if model.in_flight >= 6 else None) as (proxy, address):
-            answers = ask(settings(address, concurrency=64), tmp_path / "log", range(300))
+    with (
+        language_server(seconds=0.02) as (model, url),
+        faulty_model(url, lambda _: "429 now" if model.in_flight >= 6 else None) as (proxy, address),
+    ):
+        answers = ask(settings(address, concurrency=64), tmp_path / "log", range(300))
     assert all(isinstance(answer, Answer) for answer in answers)
     assert proxy.done["429 now"] < 300
 
@@ -112,9 +114,7 @@ def test_a_request_that_always_fails_is_given_up(tmp_path: Path) -> None:
         assert proxy.requests == 2
 
 
-def test_a_wrong_key_stops_everything_and_is_written_nowhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_key_stops_everything_and_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY_FOR_TESTS", "sk-secret-of-a-test")
     with language_server() as (model, url):
         with faulty_model(url, lambda _: "401") as (_, address):

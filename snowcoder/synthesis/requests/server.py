@@ -20,7 +20,11 @@ class Server:
         self.url, self.most = url, most
         # openai's own retries know neither of other servers nor of the log; aiohttp takes half of httpx's time.
         self._client = openai.AsyncOpenAI(
-            base_url=url, api_key=key, max_retries=0, timeout=None, http_client=openai.DefaultAioHttpClient(timeout=None)
+            base_url=url,
+            api_key=key,
+            max_retries=0,
+            timeout=None,
+            http_client=openai.DefaultAioHttpClient(timeout=None),
         )
         self.limit = float(min(_FIRST, most))
         self.in_flight = 0
@@ -44,7 +48,7 @@ class Server:
             self.limit = min(self.most, self.limit + (1.0 if self._grows_fast else 1.0 / self.limit))
 
     def failed(self, sent_at: float, wait: float) -> None:
-        """A request sent at `sent_at` (monotonic) failed; the server wants to rest for `wait` seconds, or does not say."""
+        """A request sent at `sent_at` (monotonic) failed; the server asks for `wait` seconds of rest, if it says so."""
         now = time.monotonic()
         if sent_at < self._cut_at:
             self.rests_until = max(self.rests_until, now + wait)
