@@ -45,7 +45,8 @@ def _code(text: str, names: list[str], fields: Fields) -> list[Fields]:
 
 def _sections(text: str, names: list[str], fields: Fields) -> list[Fields]:
     """Magicoder's rule: every title is there, in this order and whatever its case, and something follows each."""
-    starts, ends = [], []
+    starts: list[int] = []
+    ends: list[int] = []
     for name in names:
         match = re.compile(rf"\[{re.escape(name)}\]:?", re.IGNORECASE).search(text, ends[-1] if ends else 0)
         if match is None:

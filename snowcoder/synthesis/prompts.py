@@ -70,4 +70,5 @@ def _folder(kind: str) -> Path:
 
 
 def _names(kind: str) -> str:
-    return ", ".join(sorted(path.stem for path in _folder(kind).iterdir()))
+    folder = _folder(kind)
+    return ", ".join(sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.*")))
