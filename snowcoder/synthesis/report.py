@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,27 +62,19 @@ def _languages(report: dict[str, Any]) -> list[str]:
 
 def _rows(config: Config, report: dict[str, Any], languages: list[str]) -> list[Row]:
     """Step by step what ended there, and why; then what the rules took of whole samples, and what is left."""
-    rows = []
-    left = Counter[str]()
-    for step, reason, language, count in report["outcomes"]:
-        left[step] += count
-    whole = [each for each in report["outcomes"] if each[1] is None]
-    for number, step in enumerate(["seed", *config.synthesis.steps]):
-        came = sum(count for name, count in left.items() if name == step or _is_after(config, name, number))
-        ended = [each for each in report["outcomes"] if each[0] == step and each[1] is not None]
-        rows += _grouped(step, [(reason, language, count) for _, reason, language, count in ended], came, languages)
-    samples = sum(count for *_, count in whole)
-    dropped = [(rule, language, files) for rule, language, files, _ in report["dropped_by_language"]]
-    rows += _grouped("whole samples", dropped, samples, languages)
-    kept = [(KEPT, language, files) for language, files in report["kept"].items()]
-    return rows + _grouped("", kept, samples, languages)
+    outcomes, rows = report["outcomes"], []
+    order = {step: number for number, step in enumerate(["seed", *config.synthesis.steps])}
+    for step, number in order.items():
+        came = sum(count for name, _, _, count in outcomes if order[name] >= number)
+        ended = [each[1:] for each in outcomes if each[0] == step and each[1] is not None]
+        rows += _grouped(step, ended, came, languages)
+    whole = sum(count for _, reason, _, count in outcomes if reason is None)
+    dropped = [row[:3] for row in report["dropped_by_language"]]
+    kept = [[KEPT, *each] for each in report["kept"].items()]
+    return [*rows, *_grouped("whole samples", dropped, whole, languages), *_grouped("", kept, whole, languages)]
 
 
-def _is_after(config: Config, name: str, number: int) -> bool:
-    return name in list(config.synthesis.steps)[number:]
-
-
-def _grouped(step: str, counts: list[tuple[str, str, int]], came: int, languages: list[str]) -> list[Row]:
+def _grouped(step: str, counts: list[list[Any]], came: int, languages: list[str]) -> list[Row]:
     """A row for each reason, the one that took most first."""
     rows = []
     for reason in dict.fromkeys(reason for reason, _, _ in counts):

@@ -34,7 +34,7 @@ class Similarity(NamedTuple):
 
 
 def similarities(config: Config) -> list[Similarity]:
-    """To each of `decontamination.benchmarks`. Before copies and benchmarks' tasks are dropped: that is what they say."""
+    """To each of `decontamination.benchmarks`, before copies and tasks were dropped."""
     tasks = defaultdict(list)
     for task in read_tasks(config.decontamination.benchmarks):
         tasks[task.benchmark].append(task)

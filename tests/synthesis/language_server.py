@@ -37,7 +37,8 @@ def code_file(body: dict[str, Any]) -> str:
 class LanguageServer:
     def __init__(self, write: Write = code_file, seconds: float = 0.0) -> None:
         self.write, self.seconds = write, seconds
-        self.asked: Counter[str] = Counter()  # bodies
+        self.asked: Counter[str] = Counter()  # bodies, as they come
+        self.answered: Counter[str] = Counter()  # as they are answered to somebody who still listens
         self.in_flight = self.most_in_flight = 0
         self.keys: Counter[str] = Counter()  # Authorization headers
 
@@ -90,6 +91,9 @@ class _Connection(asyncio.Protocol):
 
     def _end(self, body: bytes) -> None:
         self.server.in_flight -= 1
+        if self.transport.is_closing():
+            return
+        self.server.answered[body.decode()] += 1
         text = self.server.answer(body)
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text)
         self.transport.write(head + text)

@@ -1,4 +1,4 @@
-"""Recipes as they ship: prompts that can be rendered, examples that are right, requests that depend on the seed alone."""
+"""Recipes as they ship: prompts can be rendered, examples are right, requests depend on the seed alone."""
 
 from __future__ import annotations
 

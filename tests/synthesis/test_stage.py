@@ -1,4 +1,4 @@
-"""`snowcoder synthesize`, the command, against a server over a socket: what is planted is found, what is left is indexed."""
+"""`snowcoder synthesize`, the command, against a server: what is planted is found, what is left is indexed."""
 
 from __future__ import annotations
 

@@ -38,7 +38,6 @@ class Client:
         """
         known = log.known.get(request.key)
         if known is None:
-            log.note({"ask": request.key, "body": request.body})
             await log.append(await self._ask_servers(request, log))
             known = log.known[request.key]
         if "refused" in known:
@@ -47,10 +46,12 @@ class Client:
 
     async def _ask_servers(self, request: Request, log: AnswerLog) -> dict[str, object]:
         """The record of the answer, or of why there is none."""
-        blamed = 0
+        tries = blamed = 0
         while True:
             server = await self.pool.take()
-            sent_at = time.monotonic()
+            if not tries:
+                log.note({"ask": request.key, "body": request.body})
+            tries, sent_at = tries + 1, time.monotonic()
             with self.pool.giving_back(server):
                 outcome = await self._try(server, request)
                 if not isinstance(outcome, Failure):
