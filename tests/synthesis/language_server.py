@@ -42,9 +42,9 @@ class LanguageServer:
         self.in_flight = self.most_in_flight = 0
         self.keys: Counter[str] = Counter()  # Authorization headers
 
-    async def serve(self, started: Callable[[int], None]) -> None:
+    async def serve(self, started: Callable[[int], None], host: str = "127.0.0.1", port: int = 0) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        server = await loop.create_server(lambda: _Connection(self), host, port)
         started(server.sockets[0].getsockname()[1])
         async with server:
             await server.serve_forever()
