@@ -49,7 +49,7 @@ VERBS = {
 
 
 def usage() -> str:
-    lines = [f"  {f'{name} {verb.arguments}'.strip():<42}{verb.help}" for name, verb in VERBS.items()]
+    lines = [f"  {f'{name} {verb.arguments}'.strip():<45}{verb.help}" for name, verb in VERBS.items()]
     return "\n".join(
         [
             f"snowcoder {__version__}: snowcoder <verb> [arguments] group=choice key=value ...",

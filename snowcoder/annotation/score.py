@@ -17,7 +17,8 @@ import xxhash
 from snowcoder.annotation.annotator import HIGHEST, MODEL, Settings, read_trained
 from snowcoder.annotation.encoder import load_tokenizer
 from snowcoder.annotation.files import CodeFile, rows_of
-from snowcoder.annotation.runtime import open_runtime, outputs_of, prepare, resolve
+from snowcoder.annotation.quantize import prepare
+from snowcoder.annotation.runtime import open_runtime, outputs_of, resolve
 from snowcoder.annotation.scores import SCORES, SUFFIX
 from snowcoder.annotation.sections import sections
 from snowcoder.annotation.summary import Summary

@@ -68,6 +68,10 @@ class SourceConfig(Section):
     planned_tokens: Positive | None = None  # for `plan`, as long as the source is not indexed
     selection_of: str | None = None  # a source with these shards: `annotate select` makes the index, of its best files
 
+    @property
+    def indexed_by(self) -> str:
+        return "`snowcoder annotate select`" if self.selection_of else "`snowcoder index build`"
+
 
 class IndexConfig(Section):
     dir: str

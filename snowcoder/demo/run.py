@@ -38,6 +38,8 @@ def run() -> None:
         _stage("corpus", "report", *overrides)
         _stage("tokenizer", "train", *overrides)
         _stage("index", "build", *overrides)
+        for verb in ("train", "score", "select", "inspect"):
+            _stage("annotate", verb, *overrides)
         _stage("plan", *overrides)
         _train_with_a_kill(config, overrides)
         _stage("export", *overrides)
@@ -48,8 +50,9 @@ def run() -> None:
 
 
 def _pack(config: Config) -> None:
-    """The raw source goes through the corpus stage; the others stand in for what later stages would make."""
-    places = {name: source.shards for name, source in config.index.sources.items()} | {"raw": config.corpus.input}
+    """Raw source for the corpus stage, good files for the annotator, and what stands in for synthetic ones."""
+    places = {name: source.shards for name, source in config.index.sources.items()}
+    places |= {"raw": config.corpus.input, "hqcode": config.annotator.positives["hqcode"].shards}
     for name, repositories in find_sources()._asdict().items():
         pack(repositories, open_store(places[name], config.storage), config.index.columns, config.repositories)
 
@@ -91,6 +94,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "metrics.jsonl": "one line a step",
         "resolved.yaml": "the frozen config of the training",
         "corpus/report.html": "what each rule took of the raw files, with examples",
+        "annotator-hq/scores/inspect.html": "the best and the worst files of each language",
         "tokenizer": "the tokenizer and its report",
         "index": "token ids in .bin/.idx files, with a sidecar naming each document",
         "plan": "step -> samples",
@@ -98,7 +102,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "s3": "the bucket's files",
     }
     for name, what in names.items():
-        print(f"  {folder / name!s:<28}{what}")
+        print(f"  {folder / name!s:<44}{what}")
 
 
 def _stage(*arguments: str) -> None:
