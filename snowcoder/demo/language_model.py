@@ -1,4 +1,4 @@
-"""A real language model behind a real server on loopback, for the demo and the tests: SmolLM2-135M-Instruct by llama.cpp.
+"""A real language model behind a real server, for the demo and tests: SmolLM2-135M-Instruct by llama.cpp.
 
 `python -m snowcoder.demo.language_model PORT_FILE` serves it until it is stopped.
 """
