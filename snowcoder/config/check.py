@@ -102,8 +102,8 @@ def _synthesis(config: Config) -> Iterator[str]:
         yield "synthesis.examples: a step shows examples (shots); name a file of conf/synthesis/examples"
     if synthesis.execute and synthesis.chat is None:
         yield "synthesis.execute: only conversations have tests"
-    if synthesis.chat is None and (not synthesis.python or not synthesis.other or synthesis.python == synthesis.other):
-        yield "synthesis.python, synthesis.other: a recipe of files needs two places for shards"
+    if synthesis.chat is None and not (synthesis.python and synthesis.other):
+        yield "synthesis.python, synthesis.other: a recipe of files needs places for shards"
 
 
 def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:

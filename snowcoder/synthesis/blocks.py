@@ -28,6 +28,12 @@ def has_open_block(text: str) -> bool:
     return bool(_OPEN.search(_FENCED.sub("", text)))
 
 
+def closed(text: str, stops: list[str]) -> str:
+    """With the end of its last block, where generation stopped at that end, which servers leave out."""
+    end = next((stop for stop in stops if stop.strip() == "```"), None)
+    return text + end if end and has_open_block(text) else text
+
+
 def _language(info: str) -> str | None:
     alias = re.split(r"[\s:{,]", info, maxsplit=1)[0].lower()
     return language_of_alias(alias) if alias else None

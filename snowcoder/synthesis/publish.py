@@ -19,6 +19,7 @@ from snowcoder.corpus.samples import Samples
 from snowcoder.corpus.shuffle import read_partition
 from snowcoder.corpus.steps import Record, Step, Task
 from snowcoder.corpus.wash import Wash
+from snowcoder.errors import UserError
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import Output
 from snowcoder.storage.store import Store, open_store
@@ -105,6 +106,11 @@ def open_outputs(config: Config) -> dict[str, OutputShards]:
     """Raises UserError where shards of another origin lie."""
     if config.synthesis.chat:
         return {}
+    if place_of(config, "python") == place_of(config, "other"):
+        raise UserError(
+            f"synthesis.python and synthesis.other are both {config.synthesis.python}: files in Python and others need "
+            "places of their own, as index.sources.synthetic_python and .synthetic_other are by default"
+        )
     work = Path(config.synthesis.dir)
     return {
         side: OutputShards(str(place_of(config, side)), f"synthesis.{side}", config.storage, work / side)

@@ -10,6 +10,7 @@ from snowcoder.config.schema import Config
 from snowcoder.config.synthesis_schema import StepConfig
 from snowcoder.lineage.digest import digest_json
 from snowcoder.mixture.shuffle import key_of
+from snowcoder.synthesis.blocks import closed
 from snowcoder.synthesis.draws import choose, take
 from snowcoder.synthesis.parse import Fields, parse
 from snowcoder.synthesis.prompts import Prompt, read_examples
@@ -58,7 +59,7 @@ class Recipe:
             answer = await ask(self._request(step, name, asked_as, fields))
             if answer.finish != "stop":
                 raise Refused("not finished" if answer.finish == "length" else f"ended by {answer.finish}")
-            new = parse(answer.text, step.config.parse, fields)
+            new = parse(closed(answer.text, step.config.stop), step.config.parse, fields)
         except Refused as refusal:
             return [Outcome(name, step.name, str(refusal), fields)]
         names = [f"{name}.{n}" for n in range(len(new))] if step.config.parse.kind == "items" else [name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snowcoder.config.synthesis_schema import ParseConfig
+from snowcoder.synthesis.blocks import closed
 from snowcoder.synthesis.functions import functions
 from snowcoder.synthesis.parse import parse
 from snowcoder.synthesis.requests import Refused
@@ -69,6 +70,13 @@ def test_why_nothing_is_read(config: dict, text: str, reason: str) -> None:
     with pytest.raises(Refused) as refusal:
         read(config, text)
     assert str(refusal.value) == reason
+
+
+def test_a_block_that_generation_stopped_at_the_end_of_is_whole() -> None:
+    text = "Here:\n```python\nx = 1"
+    assert read(CODE, closed(text, ["\n```\n"])) == [{"code": "x = 1\n"}]
+    assert closed(text, ["</tests>"]) == text
+    assert closed(f"{text}\n```", ["\n```\n"]) == f"{text}\n```"
 
 
 def test_functions_are_those_that_could_be_a_task() -> None:
