@@ -39,6 +39,7 @@ VERBS = {
     "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples"),
     "train": Verb("snowcoder.training.launch:run", "", "train the phases of `phase=`"),
     "export": Verb("snowcoder.export.to_hf:run", "", "write the checkpoint in Hugging Face format"),
+    "finetune": Verb("snowcoder.finetuning.run:run", "", "teach the exported model to answer instructions"),
     "import": Verb("snowcoder.export.from_hf:run", "FOLDER", "start a run from a Hugging Face Llama"),
     "ablate": Verb("snowcoder.ablation.run:run", "[dry]", "train the variants of `ablation=`", reads="overrides"),
     "status": Verb("snowcoder.report.status:run", "RUN [json]", "where a run stands", reads="folder"),

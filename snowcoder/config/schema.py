@@ -20,6 +20,7 @@ from snowcoder.config.corpus_schema import (
     PiiConfig,
     RepositoriesConfig,
 )
+from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
 from snowcoder.config.synthesis_schema import SynthesisConfig
 
@@ -249,4 +250,5 @@ class Config(Section):
     guard: GuardConfig
     notify: NotifyConfig
     export: ExportConfig
+    finetune: FinetuneConfig
     ablation: AblationConfig | None = None
