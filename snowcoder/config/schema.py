@@ -20,7 +20,10 @@ from snowcoder.config.corpus_schema import (
     PiiConfig,
     RepositoriesConfig,
 )
+from snowcoder.config.evaluation_schema import EvaluationConfig
+from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
+from snowcoder.config.synthesis_schema import SynthesisConfig
 
 
 class RunConfig(Section):
@@ -236,6 +239,7 @@ class Config(Section):
     fim: FimConfig
     annotator: AnnotatorConfig
     study: StudyConfig
+    synthesis: SynthesisConfig
     phases: dict[str, PhaseConfig]
     plan: PlanConfig
     parallel: ParallelConfig
@@ -247,4 +251,6 @@ class Config(Section):
     guard: GuardConfig
     notify: NotifyConfig
     export: ExportConfig
+    evaluation: EvaluationConfig
+    finetune: FinetuneConfig
     ablation: AblationConfig | None = None

@@ -47,7 +47,7 @@ def run(config: Config) -> None:
     _read_lists(config)
     shards = find_promised_shards(open_store(config.corpus.input, config.storage))
     with writing_to(work), build_lock(work, ALL):
-        output = OutputShards(config, work)
+        output = OutputShards(config.corpus.output, "corpus.output", config.storage, work)
         start_engine(config.corpus.engine)
         done = _build(config, shards, output)
         manifest = _manifest(config, shards, done)

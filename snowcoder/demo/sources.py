@@ -12,15 +12,10 @@ class Sources(NamedTuple):
 
     raw: list[tuple[str, Path]]
     hqcode: list[tuple[str, Path]]
-    synthetic_python: list[tuple[str, Path]]
-    synthetic_other: list[tuple[str, Path]]
 
 
 # What the annotator learns from: well-kept packages of the standard library.
 _HQCODE = ["asyncio", "collections", "concurrent", "email", "importlib", "json", "logging", "unittest"]
-# Stand-ins: there is no language model in the demo, so phase 3 trains on other packages of the standard library and on
-# Python's and numpy's C headers.
-_SYNTHETIC = ["http", "urllib", "xml", "multiprocessing", "ctypes", "html", "dbm", "wsgiref"]
 # Installed with snowcoder, in Python, C++ and JavaScript.
 _RAW = [
     "boto3",
@@ -47,11 +42,4 @@ def find_sources() -> Sources:
     return Sources(
         raw=[(name, packages / name) for name in _RAW if (packages / name).is_dir()],
         hqcode=[(f"cpython/{name}", library / name) for name in _HQCODE if (library / name).is_dir()],
-        synthetic_python=[(f"cpython/{name}", library / name) for name in _SYNTHETIC if (library / name).is_dir()],
-        synthetic_other=_headers(Path(paths["include"]), packages),
     )
-
-
-def _headers(include: Path, packages: Path) -> list[tuple[str, Path]]:
-    candidates = [("cpython/include", include), ("numpy/include", packages / "numpy" / "_core" / "include")]
-    return [(name, folder) for name, folder in candidates if folder.is_dir()]

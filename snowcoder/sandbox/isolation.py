@@ -1,0 +1,92 @@
+"""The command line that shuts a process in: bubblewrap, and as root two more steps to be nobody.
+
+Namespaces of its own for processes, network, mounts, IPC and host name; of the host it sees /usr and a Python, both
+read-only, and no environment. What it may write is /tmp and /dev/shm, in memory and limited. It is nobody, in a user
+namespace of its own: there the kernel counts its processes apart from those of all others (RLIMIT_NPROC).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from snowcoder.errors import UserError
+from snowcoder.sandbox.program import Limits
+
+_NOBODY = "65534"
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "MPLBACKEND": "Agg",  # no display
+    "PYTHONHASHSEED": "0",  # the same order of sets in every run
+    "PYTHONDONTWRITEBYTECODE": "1",
+    # One thread a library: programs run side by side, and threads count as processes.
+    **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
+}
+_LINKS = ("bin", "sbin", "lib", "lib32", "lib64")  # to /usr, on most systems
+_SETTINGS = ("ld.so.cache", "alternatives", "localtime", "mime.types", "fonts")  # of /etc; nothing there is secret
+
+
+class Interpreter(NamedTuple):
+    executable: str
+    folders: tuple[str, ...]  # that it needs, outside of /usr
+    site_packages: tuple[str, ...]
+
+
+@functools.cache
+def interpreter(python: str) -> Interpreter:
+    """Where a Python and its packages lie. Raises UserError if it does not run."""
+    script = "import json, sys; print(json.dumps([sys.executable, [sys.base_prefix, sys.prefix], sys.path]))"
+    try:
+        done = subprocess.run([python, "-I", "-c", script], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UserError(f"sandbox: {python} does not run ({error}); name a Python 3.11 or newer") from None
+    executable, prefixes, path = json.loads(done.stdout)
+    folders = [prefix for prefix in dict.fromkeys(prefixes) if not Path(prefix).is_relative_to("/usr")]
+    return Interpreter(executable, tuple(folders), tuple(each for each in path if each.endswith("-packages")))
+
+
+def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[int]) -> list[str]:
+    """Runs `boot` with the numbers of the given descriptors as its arguments."""
+    size = str(limits.disk_mib << 20)
+    isolated = [
+        *("bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"),
+        *(word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)),
+        *("--ro-bind", "/usr", "/usr", *_links()),
+        *(word for name in _SETTINGS for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
+        *("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
+        *("--remount-ro", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/tmp"),
+        *(word for folder in python.folders for word in _bind(folder)),  # may lie in /tmp
+        *("--remount-ro", "/", "--chdir", "/tmp"),
+    ]
+    # -P and -S: nothing is imported by itself, neither from the working folder nor by a .pth file.
+    inner = [python.executable, "-s", "-P", "-S", "-c", boot, *map(str, descriptors)]
+    if os.geteuid():
+        return [*isolated, "--unshare-user", "--disable-userns", "--uid", _NOBODY, "--gid", _NOBODY, "--", *inner]
+    # Root's processes are not limited in number. bubblewrap, as root, opens folders that nobody could not reach.
+    nobody = ["--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups", "--no-new-privs", "--inh-caps=-all"]
+    return [*isolated, "--", "setpriv", *nobody, "unshare", "--user", *inner]
+
+
+def _links() -> list[str]:
+    words = []
+    for name in _LINKS:
+        path = Path("/", name)
+        if path.is_symlink():
+            words += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            words += ["--ro-bind", str(path), str(path)]
+    return words
+
+
+def _bind(folder: str) -> list[str]:
+    """With its parents as empty folders that anybody may pass."""
+    parents = [str(parent) for parent in reversed(Path(folder).parents) if len(parent.parts) > 1]
+    return [*(word for parent in parents for word in ("--dir", parent)), "--ro-bind", folder, folder]
