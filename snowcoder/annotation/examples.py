@@ -80,6 +80,11 @@ def _draw(config: Config) -> Examples:
     for name, source in config.annotator.positives.items():
         found = draw_files(config, source, name)
         files = [each for each in found.result() if each.digest not in positives]
+        if not files:
+            least = "" if source.at_least is None else f" with a score of {source.at_least} or more in {source.scores}"
+            raise UserError(
+                f"annotator.positives.{name}: {source.shards} has no file{least} that could be learned from"
+            )
         positives |= {each.digest for each in files}
         dropped += found.dropped
         rows += [row for each in files if (row := _row(config, name, each, dropped))]

@@ -75,11 +75,11 @@ class Score(Step):
     def __init__(self, folder: Path, config: Config, runtime: str, shards: int) -> None:
         super().__init__(folder)
         self.config, self.runtime = config, runtime
-        self.threads = max(1, len(os.sched_getaffinity(0)) // min(shards, config.corpus.engine.workers or shards))
+        self.cores = max(1, len(os.sched_getaffinity(0)) // min(shards, config.corpus.engine.workers or shards))
         self._scorer: _Scorer | None = None
 
     def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        self._scorer = self._scorer or _Scorer(self.config, self.runtime, self.threads)
+        self._scorer = self._scorer or _Scorer(self.config, self.runtime, self.cores)
         info, config = ObjectInfo(**task.data["info"]), self.config
         summary = Summary(HIGHEST[self._scorer.settings.head])
         store = open_store(config.index.sources["raw"].shards, config.storage)

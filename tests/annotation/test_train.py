@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
@@ -18,8 +19,15 @@ from safetensors.torch import load_file
 from snowcoder.annotation import train
 from snowcoder.annotation.annotator import MODEL, Annotator
 from snowcoder.annotation.examples import EXAMPLES
+from snowcoder.annotation.scores import SUFFIX
 from snowcoder.errors import UserError
+from snowcoder.lineage.manifest import Manifest
 from tests.annotation.conftest import code, configure, overrides, write_files
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(table, path)
 
 
 def weights(folder: Path) -> dict[str, list[float]]:
@@ -114,6 +122,14 @@ def test_mistakes_are_named(files: Path, encoder: Path, tmp_path: Path) -> None:
         train.run(configure(tmp_path, tmp_path / "nowhere", encoder))
     with pytest.raises(UserError, match="too few examples to train an annotator"):
         train.run(configure(tmp_path, files, encoder, "annotator.positives.good.files=3"))
+    scores = tmp_path / "low"
+    for number, path in enumerate(sorted((files / "raw").iterdir())):
+        count = 3 * pq.read_metadata(path).num_rows
+        write_table(scores / f"shard-{number:05d}{SUFFIX}", pa.table({"score": [0.5] * count}))
+    Manifest("annotate score", {}, {}, {}, []).write(scores)
+    best = f"+annotator.positives.best={{shards:'{files}/raw',files:9,scores:'{scores}',at_least:0.6}}"
+    with pytest.raises(UserError, match=r"positives\.best: .* has no file with a score of 0\.6 or more in"):
+        train.run(configure(tmp_path, files, encoder, best))
     with pytest.raises(UserError, match="at most 64"):
         train.run(configure(tmp_path, files, encoder, "annotator.encoder.tokens=65"))
     with pytest.raises(UserError, match="package no_such is not installed"):
