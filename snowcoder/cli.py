@@ -34,11 +34,14 @@ VERBS = {
     "annotate select": Verb("snowcoder.annotation.select:run", "", "index the best files of each language"),
     "annotate inspect": Verb("snowcoder.annotation.inspection:run", "", "show the best and the worst files"),
     "annotate study": Verb("snowcoder.annotation.study:run", "", "compare annotators by ROC-AUC on benchmarks"),
+    "synthesize": Verb("snowcoder.synthesis.stage:run", "", "training data that a language model writes"),
+    "synthesize report": Verb("snowcoder.synthesis.report:run", "", "write a page of what each step took"),
     "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples"),
     "train": Verb("snowcoder.training.launch:run", "", "train the phases of `phase=`"),
     "export": Verb("snowcoder.export.to_hf:run", "", "write the checkpoint in Hugging Face format"),
     "evaluate": Verb("snowcoder.evaluation.run:run", "", "score exported models on code benchmarks"),
     "evaluate check": Verb("snowcoder.evaluation.check:run", "", "score the benchmarks' own solutions"),
+    "finetune": Verb("snowcoder.finetuning.run:run", "", "teach the exported model to answer instructions"),
     "import": Verb("snowcoder.export.from_hf:run", "FOLDER", "start a run from a Hugging Face Llama"),
     "ablate": Verb("snowcoder.ablation.run:run", "[dry]", "train the variants of `ablation=`", reads="overrides"),
     "status": Verb("snowcoder.report.status:run", "RUN [json]", "where a run stands", reads="folder"),
@@ -49,7 +52,7 @@ VERBS = {
 
 
 def usage() -> str:
-    lines = [f"  {f'{name} {verb.arguments}'.strip():<42}{verb.help}" for name, verb in VERBS.items()]
+    lines = [f"  {f'{name} {verb.arguments}'.strip():<45}{verb.help}" for name, verb in VERBS.items()]
     return "\n".join(
         [
             f"snowcoder {__version__}: snowcoder <verb> [arguments] group=choice key=value ...",

@@ -23,7 +23,8 @@ _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, 
 def load_encoder(config: EncoderConfig, seed: int) -> tuple[Any, Any]:
     """The tokenizer, and the encoder with a new head of one output. Raises UserError where it cannot be had."""
     torch.manual_seed(seed)  # of the new weights
-    tokenizer, model = load_classifier(place_of(config.name), **_NO_DROPOUT)
+    # A head that the encoder came with is of another task, and may have another size.
+    tokenizer, model = load_classifier(place_of(config.name), ignore_mismatched_sizes=True, **_NO_DROPOUT)
     longest = model.config.max_position_embeddings
     if config.tokens > longest:
         raise UserError(f"annotator.encoder.tokens={config.tokens}: {config.name} reads at most {longest}")

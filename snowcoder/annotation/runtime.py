@@ -1,4 +1,4 @@
-"""The fast way from sections to the head's outputs: torch on a GPU, OpenVINO on CPUs.
+"""The fast way from sections to the head's outputs: torch in bf16 on a GPU, OpenVINO in int8 on CPUs.
 
 Both keep the ranking of the reference in `annotator.py`: `make bench NAME=scoring` measures speed and rank correlation.
 """
@@ -10,19 +10,18 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from snowcoder.annotation.annotator import MODEL
 from snowcoder.annotation.encoder import load_classifier
+from snowcoder.annotation.quantize import FILE, FOLDER, openvino
 from snowcoder.errors import OperationError
-from snowcoder.storage.atomic import publish_folder
 
 _TOKENS = {"torch": 1 << 16, "openvino": 1 << 12}  # of a batch, with its padding
 _MULTIPLE = 16  # to which sections are padded: few shapes, for each of which a CPU's code is prepared anew
-_IR = "openvino"  # in the annotator's folder: its model for OpenVINO
 
 
 class Runtime(Protocol):
@@ -35,24 +34,6 @@ class Runtime(Protocol):
 def resolve(runtime: str) -> str:
     """What `auto` comes to on this machine."""
     return runtime if runtime != "auto" else "torch" if torch.cuda.is_available() else "openvino"
-
-
-def prepare(folder: Path, runtime: str) -> None:
-    """Convert the model once, before workers need it."""
-    target = folder / _IR
-    if runtime != "openvino" or target.is_dir():
-        return
-    import openvino
-
-    _, model = load_classifier(str(folder / MODEL))
-    ones = torch.ones(2, _MULTIPLE, dtype=torch.int64)
-    with torch.no_grad(), tempfile.TemporaryDirectory(prefix=f".{_IR}-", dir=folder) as partial:
-        converted = openvino.convert_model(
-            model.eval().requires_grad_(False), example_input={"input_ids": ones, "attention_mask": ones}
-        )
-        (Path(partial) / _IR).mkdir()
-        openvino.save_model(converted, Path(partial) / _IR / "model.xml", compress_to_fp16=False)
-        publish_folder(Path(partial) / _IR, target)
 
 
 def open_runtime(folder: Path, runtime: str, threads: int) -> Runtime:
@@ -77,17 +58,15 @@ class OnTorch:
 
 
 class OnOpenVino:
-    """In bf16 where the CPU has instructions for it, else in fp32."""
+    """What is not in int8 is in bf16 where the CPU has instructions for it, else in fp32."""
 
     tokens_of_a_batch = _TOKENS["openvino"]
 
     def __init__(self, folder: Path, threads: int) -> None:
-        import openvino
-
         core = openvino.Core()
         precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         how = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
-        self.model = core.compile_model(folder / _IR / "model.xml", "CPU", how)
+        self.model = core.compile_model(folder / FOLDER / FILE, "CPU", how)
 
     def outputs(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         found: np.ndarray = self.model({"input_ids": ids, "attention_mask": mask})[0][:, 0]
@@ -110,12 +89,11 @@ def own_device() -> torch.device:
     raise OperationError("more workers than GPUs: set corpus.engine.workers to the number of GPUs of all nodes")
 
 
-def outputs_of(runtime: Runtime, tokenizer: Any, parts: list[str], tokens: int) -> np.ndarray:
-    """The head's output for each section: float64 of shape (parts,). Those of one length go together."""
-    found = np.empty(len(parts))
-    encoded = tokenizer(parts, truncation=True, max_length=tokens)["input_ids"] if parts else []
+def outputs_of(runtime: Runtime, encoded: list[list[int]], padding: int) -> np.ndarray:
+    """The head's output for each section's token ids: float64 of shape (sections,). Those of one length go together."""
+    found = np.empty(len(encoded))
     for rows, length in _batches([len(ids) for ids in encoded], runtime.tokens_of_a_batch):
-        ids = np.full((len(rows), length), tokenizer.pad_token_id, np.int64)
+        ids = np.full((len(rows), length), padding, np.int64)
         mask = np.zeros_like(ids)
         for place, row in enumerate(rows):
             ids[place, : len(encoded[row])] = encoded[row]

@@ -9,7 +9,7 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    rules = (_model, _parallel, _precision, _run, _part, _corpus, _annotator, _evaluation)
+    rules = (_model, _parallel, _precision, _run, _part, _corpus, _annotator, _synthesis, _evaluation)
     problems = [problem for rule in rules for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
@@ -88,6 +88,22 @@ def _annotator(config: Config) -> Iterator[str]:
     for name, source in (places | {"negatives": annotator.negatives}).items():
         if source and (source.scores is None) != (source.at_least is None):
             yield f"annotator.{name}: scores and at_least go together"
+
+
+def _synthesis(config: Config) -> Iterator[str]:
+    synthesis, seeds = config.synthesis, config.synthesis.seeds
+    if seeds.cut in ("lines", "function") and seeds.source is None:
+        yield f"synthesis.seeds.source: seeds.cut={seeds.cut} cuts files; name a source of index.sources"
+    if seeds.lines[0] > seeds.lines[1]:
+        yield f"synthesis.seeds.lines={list(seeds.lines)}: from the least to the most"
+    if not synthesis.steps:
+        yield "synthesis.steps: is empty; a recipe has at least one"
+    if any(step.shots for step in synthesis.steps.values()) and not synthesis.examples:
+        yield "synthesis.examples: a step shows examples (shots); name a file of conf/synthesis/examples"
+    if synthesis.execute and synthesis.chat is None:
+        yield "synthesis.execute: only conversations have tests"
+    if synthesis.chat is None and not (synthesis.python and synthesis.other):
+        yield "synthesis.python, synthesis.other: a recipe of files needs places for shards"
 
 
 def _evaluation(config: Config) -> Iterator[str]:

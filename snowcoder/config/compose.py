@@ -93,6 +93,10 @@ def _override(text: str, folder: Path, problems: list[str]) -> str | None:
     return text if override.is_delete() else "++" + text.lstrip("+")
 
 
+def _groups() -> list[str]:
+    return [path.name for path in conf_dir().iterdir() if path.is_dir()]
+
+
 def _options(group: Path) -> list[str]:
     return sorted(path.stem for path in group.glob("*.yaml"))
 
@@ -151,7 +155,7 @@ def _explain(error: dict[str, Any], raw: dict[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_nearest(key, known_keys(raw))}"
+        return f"{key}: unknown key{_nearest(key, [*known_keys(raw), *_groups()])}"
     if error["type"] == "missing":
         return f"{key}: has no value; conf/ or the command line must set it"
     return f"{key}={error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

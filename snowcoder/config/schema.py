@@ -21,7 +21,9 @@ from snowcoder.config.corpus_schema import (
     RepositoriesConfig,
 )
 from snowcoder.config.evaluation_schema import EvaluationConfig
+from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
+from snowcoder.config.synthesis_schema import SynthesisConfig
 
 
 class RunConfig(Section):
@@ -67,6 +69,10 @@ class SourceConfig(Section):
     shards: str  # folder or S3 prefix of the source's shards
     planned_tokens: Positive | None = None  # for `plan`, as long as the source is not indexed
     selection_of: str | None = None  # a source with these shards: `annotate select` makes the index, of its best files
+
+    @property
+    def indexed_by(self) -> str:
+        return "`snowcoder annotate select`" if self.selection_of else "`snowcoder index build`"
 
 
 class IndexConfig(Section):
@@ -233,6 +239,7 @@ class Config(Section):
     fim: FimConfig
     annotator: AnnotatorConfig
     study: StudyConfig
+    synthesis: SynthesisConfig
     phases: dict[str, PhaseConfig]
     plan: PlanConfig
     parallel: ParallelConfig
@@ -245,4 +252,5 @@ class Config(Section):
     notify: NotifyConfig
     export: ExportConfig
     evaluation: EvaluationConfig
+    finetune: FinetuneConfig
     ablation: AblationConfig | None = None

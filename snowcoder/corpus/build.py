@@ -25,6 +25,7 @@ from snowcoder.corpus.dedup.run import find_copies
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.engine import start_engine
 from snowcoder.corpus.gather import Gather, shard_of
+from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.prepare import Prepare
 from snowcoder.corpus.samples import Samples
@@ -43,15 +44,22 @@ REPORT = "report.json"
 def run(config: Config) -> None:
     """Do what is missing; prints what became of the files."""
     begun, work = time.monotonic(), Path(config.corpus.work)
+    _read_lists(config)
     shards = find_promised_shards(open_store(config.corpus.input, config.storage))
     with writing_to(work), build_lock(work, ALL):
-        output = OutputShards(config, work)
+        output = OutputShards(config.corpus.output, "corpus.output", config.storage, work)
         start_engine(config.corpus.engine)
         done = _build(config, shards, output)
         manifest = _manifest(config, shards, done)
         write_json(work / REPORT, _report(config, done))
         output.publish(manifest)
     _print_summary(config, manifest, time.monotonic() - begun)
+
+
+def _read_lists(config: Config) -> None:
+    """Raises UserError for a list that the config names and that cannot be read: now, not when a task wants it."""
+    LicencePolicy(config.licence_policy)
+    Matcher.build(config.decontamination)
 
 
 class Done(NamedTuple):
@@ -199,6 +207,7 @@ def _report(config: Config, done: Done) -> dict[str, Any]:
         "samples": samples.rules,
         "copies": done.copies.counts,
         "replaced": dict(sorted(replaced.items())),
+        "benchmarks": config.decontamination.benchmarks,
         "hits": [hit for record in done.washed for hit in record.counts["hits"]],
     }
 

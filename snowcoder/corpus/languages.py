@@ -57,6 +57,15 @@ def languages_of_name(path: str) -> tuple[str, ...] | None:
     return _of_extension(extension) if dot and stem else None
 
 
+@functools.lru_cache(maxsize=4096)
+def language_of_alias(alias: str) -> str | None:
+    """The language that `cpp`, `c++` or `golang` means, as above a block of code in Markdown."""
+    # The package has no Python function for aliases; where Emacs names its mode, they are looked up.
+    found: str = enry.get_language_by_emacs_modeline(f"-*- mode: {alias} -*-\n".encode()).language
+    candidates = [_LANGUAGE_OF.get(found, found)] if found else list(_of_extension(alias))
+    return candidates[0] if len(candidates) == 1 else None
+
+
 def known_language(name: str) -> bool:
     """Whether `detect` may give this name."""
     return name not in _LANGUAGE_OF and enry.get_language_type(name) not in ("", "unknown")

@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from snowcoder.config.schema import Config
+from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import NAME, Manifest
 from snowcoder.storage.atomic import write_json
@@ -15,17 +15,20 @@ from snowcoder.storage.store import open_store
 
 
 class OutputShards:
-    """Raises UserError where shards lie that no build of this work folder wrote."""
+    """Shards at `url`, the value of the config's `key`, that the build in the folder `work` makes.
 
-    def __init__(self, config: Config, work: Path) -> None:
-        self.store = open_store(config.corpus.output, config.storage)
+    Raises UserError where shards lie that no build of this folder wrote.
+    """
+
+    def __init__(self, url: str, key: str, storage: StorageConfig, work: Path) -> None:
+        self.store = open_store(url, storage)
         self._names = work / "outputs.json"  # also of shards that a killed build wrote without a manifest
         self.owned = self._owned()
         foreign = sorted(self._there() - self.owned)
         if foreign:
             raise UserError(
                 f"{self.store.url} has {len(foreign)} shard(s) that are not of the build in {work}, such as "
-                f"{foreign[0]}: remove them, or set corpus.output to an empty place"
+                f"{foreign[0]}: remove them, or set {key} to an empty place"
             )
 
     def claim(self, names: list[str], changes: bool) -> None:

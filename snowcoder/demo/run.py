@@ -17,6 +17,7 @@ from pathlib import Path
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.corpus.pack import pack
+from snowcoder.demo.language_model import language_model
 from snowcoder.demo.s3_server import s3_server
 from snowcoder.demo.sources import find_sources
 from snowcoder.errors import OperationError, UserError
@@ -39,7 +40,11 @@ def run() -> None:
         _stage("corpus", "build", *overrides)
         _stage("corpus", "report", *overrides)
         _stage("tokenizer", "train", *overrides)
-        _stage("index", "build", *overrides)
+        _stage("index", "build", "raw", *overrides)
+        for verb in ("train", "score", "select", "inspect"):
+            _stage("annotate", verb, *overrides)
+        _synthesize(folder / "language-model", overrides)
+        _stage("index", "build", "synthetic_python", "synthetic_other", *overrides)
         _stage("plan", *overrides)
         _train_with_a_kill(config, overrides)
         _stage("export", *overrides)
@@ -51,10 +56,17 @@ def run() -> None:
 
 
 def _pack(config: Config) -> None:
-    """The raw source goes through the corpus stage; the others stand in for what later stages would make."""
-    places = {name: source.shards for name, source in config.index.sources.items()} | {"raw": config.corpus.input}
+    """Raw source for the corpus stage, and good files for the annotator."""
+    places = {"raw": config.corpus.input, "hqcode": config.annotator.positives["hqcode"].shards}
     for name, repositories in find_sources()._asdict().items():
         pack(repositories, open_store(places[name], config.storage), config.index.columns, config.repositories)
+
+
+def _synthesize(folder: Path, overrides: list[str]) -> None:
+    """A small language model is served on loopback, as vLLM would serve a large one."""
+    with language_model(folder) as url:
+        _stage("synthesize", f"synthesis.requests.servers=[{url}]", *overrides)
+    _stage("synthesize", "report", *overrides)
 
 
 def _train_with_a_kill(config: Config, overrides: list[str]) -> None:
@@ -118,6 +130,8 @@ def _summary(folder: Path, seconds: float) -> None:
         "metrics.jsonl": "one line a step",
         "resolved.yaml": "the frozen config of the training",
         "corpus/report.html": "what each rule took of the raw files, with examples",
+        "annotator/scores/inspect.html": "the best and the worst files of each language",
+        "synthesis/code_file/report.html": "what became of the language model's answers",
         "tokenizer": "the tokenizer and its report",
         "index": "token ids in .bin/.idx files, with a sidecar naming each document",
         "plan": "step -> samples",
@@ -125,7 +139,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "s3": "the bucket's files",
     }
     for name, what in names.items():
-        print(f"  {folder / name!s:<28}{what}")
+        print(f"  {folder / name!s:<41}{what}")
 
 
 def _stage(*arguments: str) -> None:

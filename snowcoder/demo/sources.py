@@ -11,15 +11,11 @@ class Sources(NamedTuple):
     """(repository, folder) pairs for each source of the recipe; no folder is in two of them."""
 
     raw: list[tuple[str, Path]]
-    selected: list[tuple[str, Path]]
-    synthetic_python: list[tuple[str, Path]]
-    synthetic_other: list[tuple[str, Path]]
+    hqcode: list[tuple[str, Path]]
 
 
-# Stand-ins: there is no annotator and no language model in the demo, so phases 2 and 3 train on well-kept
-# packages of the standard library and on Python's and numpy's C headers.
-_SELECTED = ["asyncio", "collections", "concurrent", "email", "importlib", "json", "logging", "unittest"]
-_SYNTHETIC = ["http", "urllib", "xml", "multiprocessing", "ctypes", "html", "dbm", "wsgiref"]
+# What the annotator learns from: well-kept packages of the standard library.
+_HQCODE = ["asyncio", "collections", "concurrent", "email", "importlib", "json", "logging", "unittest"]
 # Installed with snowcoder, in Python, C++ and JavaScript.
 _RAW = [
     "boto3",
@@ -45,12 +41,5 @@ def find_sources() -> Sources:
     library, packages = Path(paths["stdlib"]), Path(paths["purelib"])
     return Sources(
         raw=[(name, packages / name) for name in _RAW if (packages / name).is_dir()],
-        selected=[(f"cpython/{name}", library / name) for name in _SELECTED if (library / name).is_dir()],
-        synthetic_python=[(f"cpython/{name}", library / name) for name in _SYNTHETIC if (library / name).is_dir()],
-        synthetic_other=_headers(Path(paths["include"]), packages),
+        hqcode=[(f"cpython/{name}", library / name) for name in _HQCODE if (library / name).is_dir()],
     )
-
-
-def _headers(include: Path, packages: Path) -> list[tuple[str, Path]]:
-    candidates = [("cpython/include", include), ("numpy/include", packages / "numpy" / "_core" / "include")]
-    return [(name, folder) for name, folder in candidates if folder.is_dir()]

@@ -27,8 +27,8 @@ def check(config: Config) -> Iterator[Finding]:
     each, count, free = checkpoint_bytes(config), checkpoints_kept(config), shutil.disk_usage(folder).free
     missing = max(0, count * each - there)
     text = (
-        f"{_gib(free)} free in {folder}; {count} checkpoints (checkpoint.keep, the ends of phases, the one being "
-        f"written) of {_gib(each)} take {_gib(missing)} more than is there"
+        f"{_gib(free)} free in {folder}; {_gib(missing)} are still needed for {count} checkpoints of {_gib(each)} "
+        "(checkpoint.keep, the ends of phases, the one being written)"
     )
     if free < missing:
         yield Finding("problem", "disk", f"{text}: make room, lower checkpoint.keep, or set run.dir")

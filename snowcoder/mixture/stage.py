@@ -25,15 +25,16 @@ def run(config: Config) -> None:
     planned = {name for name, size in sizes.items() if not size.digest}
     print(forecast.describe(config, plan, planned))
     absent = [name for name in sizes if name in planned or not _is_here(config, name)]
+    makers = " and ".join(dict.fromkeys(config.index.sources[name].indexed_by for name in absent))
     if any(source.name in absent for source in plan.phases[0].sources):
         print(
             f"\nThe plan and its sample tables are not written, for the index of "
-            f"{', '.join(absent)} is not here: `snowcoder index build` makes it."
+            f"{', '.join(absent)} is not here: run {makers}."
         )
         return
     write_plan(config, plan, absent)
     if absent:
-        print(f"Phases that use {', '.join(absent)} cannot be trained yet: index these sources, then plan again.")
+        print(f"Phases that use {', '.join(absent)} cannot be trained yet: run {makers}, then plan again.")
 
 
 def source_sizes(config: Config) -> dict[str, SourceSize]:
@@ -52,7 +53,9 @@ def source_sizes(config: Config) -> dict[str, SourceSize]:
         elif planned is not None:
             sizes[name] = SourceSize(int(planned), "")
         else:
-            unknown.append(f"  {name}: run `snowcoder index build`, or set index.sources.{name}.planned_tokens")
+            unknown.append(
+                f"  {name}: run {config.index.sources[name].indexed_by}, or set index.sources.{name}.planned_tokens"
+            )
     if unknown:
         raise UserError("the size of these sources is not known:\n" + "\n".join(unknown))
     return sizes

@@ -33,7 +33,7 @@ def _index(config: Config) -> Iterator[str]:
         folder = Path(config.index.dir) / source
         manifest = find_manifest(folder)
         if manifest is None:
-            yield f"source {source} is not indexed in {folder}: run `snowcoder index build`"
+            yield f"source {source} is not indexed in {folder}: run {config.index.sources[source].indexed_by}"
         else:
             yield from _source(manifest, folder, tokenizer.digest)
 

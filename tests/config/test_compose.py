@@ -66,6 +66,7 @@ def test_all_problems_are_reported_together() -> None:
     ("override", "message"),
     [
         ("model.heds=16", "model.heds: unknown key (did you mean model.heads?)"),
+        ("recpe=demo", "recpe: unknown key (did you mean recipe?)"),
         ("phases.phase1.sources.raw.shar=1", "did you mean phases.phase1.sources.raw.share?"),
         ("precision.dtype=fp16", "precision.dtype='fp16': input should be 'fp32' or 'bf16'"),
         ("optimizer.lr=-1", "optimizer.lr=-1: input should be greater than 0"),

@@ -151,6 +151,14 @@ def test_a_corrupt_shard_is_named(raw: Path, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("override", ["decontamination.benchmarks=[{}/nowhere]", "licence_policy.opt_out={}/nowhere"])
+def test_a_list_that_is_not_there_is_named_before_work_begins(raw: Path, tmp_path: Path, override: str) -> None:
+    done = snowcoder("corpus", "build", *build_overrides(raw, tmp_path, override.format(tmp_path)), check=False)
+    assert done.returncode == 2
+    assert f"{tmp_path}/nowhere" in done.stderr
+    assert not (tmp_path / "corpus").exists()
+
+
 def test_input_and_output_must_differ(raw: Path, tmp_path: Path) -> None:
     done = snowcoder("corpus", "build", *build_overrides(raw, tmp_path, f"corpus.output={raw}/shards"), check=False)
     assert done.returncode == 2

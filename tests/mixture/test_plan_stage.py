@@ -154,10 +154,11 @@ def test_a_later_phase_may_be_planned_before_its_source_is_there(
     stage.run(config)
     whole = load_plan(folder / "plan")
     (folder / "index" / "best").rename(folder / "elsewhere")
-    config.index.sources["best"] = config.index.sources["best"].model_copy(update={"planned_tokens": 5000})
+    later = {"planned_tokens": 5000, "selection_of": "raw"}
+    config.index.sources["best"] = config.index.sources["best"].model_copy(update=later)
     stage.run(config)
     early = load_plan(folder / "plan")
-    assert "Phases that use best cannot be trained yet" in capsys.readouterr().out
+    assert "Phases that use best cannot be trained yet: run `snowcoder annotate select`" in capsys.readouterr().out
     assert early.phases[0] == whole.phases[0]
     assert early.phases[1].digest != whole.phases[1].digest
     assert not list((folder / "plan").glob("best.*"))

@@ -18,7 +18,15 @@ from tests.tiny import curve
 pytestmark = pytest.mark.slurm
 Curve = list[tuple[float, float]]
 SILENT_SECONDS = 12  # as in jobs.LONG
-NOTICED = SILENT_SECONDS + 15  # this machine is slow; docs/operations.md says silent_seconds + 5
+# Within what docs/operations.md promises by the clock of the launcher; it may be slow to write it down here.
+DEAD, SILENT, WRITTEN = 15, SILENT_SECONDS + 5, SILENT_SECONDS + 15
+
+
+def silence(text: str, beginning: str) -> int:
+    """Seconds since rank 1 was heard of, as the message has them that begins so."""
+    told = re.match(rf"{beginning}rank 1 on node2, last heard of (\d+) s ago in step \d+: ", text)
+    assert told, text
+    return int(told[1])
 
 
 @pytest.mark.slow
@@ -28,8 +36,8 @@ def test_a_killed_rank_is_named_and_the_job_goes_on(
     job = slurm.submit(*SIZE, "slurm/phase1.sh", *long_run(tmp_path, workspace))
     wait_for_step(15, tmp_path, slurm, job)
     rank_of(1, tmp_path).kill()
-    failed = wait_for_event("failed", tmp_path, NOTICED)
-    assert re.search(r"rank 1 on node2, last heard of \d+ s ago in step \d+: ", failed.text), failed.text
+    failed = wait_for_event("failed", tmp_path, WRITTEN)
+    assert silence(failed.text, ".*") <= DEAD
     ended = slurm.wait(job, seconds=240)
     assert ended.code == 0, ended.log
     assert "rank 0: lost contact with another rank in step" in ended.log
@@ -57,10 +65,8 @@ def test_a_silent_node_is_named_and_the_job_goes_on_without_it(
     wait_for_step(15, tmp_path, slurm, job)
     fault(slurm, tmp_path)
     try:
-        failed = wait_for_event("failed", tmp_path, NOTICED)
-        assert re.match(r"no sign of life: rank 1 on node2, last heard of \d+ s ago in step \d+: ", failed.text), (
-            failed.text
-        )
+        failed = wait_for_event("failed", tmp_path, WRITTEN)
+        assert silence(failed.text, "no sign of life: ") <= SILENT
         how = "without node2" if fault is stop_a_rank else "by Slurm, which takes node2 for dead after 10 s"
         assert how in wait_for_event("requeued", tmp_path, 15).text
         ended = slurm.wait(job, seconds=240)
@@ -81,7 +87,7 @@ def test_a_node_that_was_avoided_is_taken_again_before_there_are_too_few(
     job = slurm.submit(*SIZE, "slurm/phase1.sh", *long_run(tmp_path, workspace))
     wait_for_step(15, tmp_path, slurm, job)
     stop_a_rank(slurm, tmp_path)
-    assert "without node2" in wait_for_event("requeued", tmp_path, NOTICED).text
+    assert "without node2" in wait_for_event("requeued", tmp_path, WRITTEN).text
     deadline = time.monotonic() + 120
     while len(events_of(tmp_path, "started")) < 2:
         assert time.monotonic() < deadline, slurm.log_of(job)

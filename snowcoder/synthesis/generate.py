@@ -1,0 +1,157 @@
+"""The step that asks: all requests of a part's seeds, in one process, which keeps many servers busy.
+
+What is done of a part that a killed process left lies in its log; what all of it came to is a table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from snowcoder.config.schema import Config
+from snowcoder.corpus.steps import Record, Step, Task
+from snowcoder.errors import SnowcoderError
+from snowcoder.lineage.digest import digest_json
+from snowcoder.progress import bar
+from snowcoder.synthesis.recipe import Outcome, Recipe
+from snowcoder.synthesis.requests import AnswerLog, Client, open_client
+from snowcoder.synthesis.seeds import SCHEMA as SEED_SCHEMA
+from snowcoder.synthesis.seeds import SEEDS, Seeds
+
+OUTCOMES = ".outcomes.parquet"
+SCHEMA = pa.schema(
+    {
+        **{name: SEED_SCHEMA.field(name).type for name in ("id", "language", "repository", "path", "score")},
+        "seed": pa.string(),  # its id
+        "step": pa.string(),
+        "reason": pa.string(),  # null: the sample is whole
+        "fields": pa.string(),  # JSON
+    }
+)
+_PARTS = 2  # under way: the next one begins while the last answers of one come
+
+
+def generate(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
+    """Raises OperationError or UserError where no server answers; what was answered stays."""
+    recipe = Recipe(config)
+    step = Generate(Path(config.synthesis.dir) / "answers")
+    tasks = [
+        Task(
+            record.name,
+            digest_json([recipe.digest, record.digest]),
+            {"seeds": str(seeds.folder), "rows": _rows(record)},
+        )
+        for record in seeds.records
+    ]
+    todo = [task for task in tasks if step.find(task) is None]
+    if todo:
+        step.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            asyncio.run(_ask_all(config, recipe, step, todo))
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+    return step.folder, [record for task in tasks if (record := step.find(task))]
+
+
+class Generate(Step):
+    """Writes down what became of a part's seeds, once all of it is known."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.outcomes: dict[str, list[dict[str, Any]]] = {}
+        self.counts: dict[str, dict[str, Any]] = {}
+
+    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+        table = pa.Table.from_pylist(self.outcomes.pop(task.name), SCHEMA)
+        pq.write_table(table, folder / f"{task.name}{OUTCOMES}", compression="zstd")
+        return self.counts.pop(task.name)
+
+
+async def _ask_all(config: Config, recipe: Recipe, step: Generate, tasks: list[Task]) -> None:
+    requests = config.synthesis.requests
+    async with open_client(requests) as client, asyncio.TaskGroup() as group:
+        room = asyncio.Semaphore(2 * requests.concurrency * len(client.pool.servers))
+        parts = asyncio.Semaphore(_PARTS)
+        with bar("ask", sum(task.data["rows"] for task in tasks), "seed") as progress:
+            running = []
+            for task in tasks:
+                await parts.acquire()
+                part = _Part(config, recipe, step, client, room, progress)
+                running.append(group.create_task(part.run(task)))
+                running[-1].add_done_callback(lambda _: parts.release())
+            await asyncio.gather(*running)
+
+
+class _Part:
+    def __init__(
+        self, config: Config, recipe: Recipe, step: Generate, client: Client, room: asyncio.Semaphore, progress: tqdm
+    ) -> None:
+        self.config, self.recipe, self.step = config, recipe, step
+        self.client, self.room, self.progress = client, room, progress
+
+    async def run(self, task: Task) -> None:
+        path = Path(self.config.synthesis.dir) / "log" / f"{task.name}.log"
+        seeds = pq.read_table(Path(task.data["seeds"]) / f"{task.name}{SEEDS}").to_pylist()
+        log = AnswerLog(path, self.client.key)
+        try:
+            async with asyncio.TaskGroup() as group:
+                following = []
+                for seed in seeds:
+                    await self.room.acquire()
+                    following.append(group.create_task(self._follow(seed, log)))
+            self.step.outcomes[task.name] = [row for each in following for row in each.result()]
+            self.step.counts[task.name] = _counts(self.step.outcomes[task.name], log)
+        finally:
+            log.close()
+        await asyncio.to_thread(self.step, asdict(task))
+
+    async def _follow(self, seed: dict[str, Any], log: AnswerLog) -> list[dict[str, Any]]:
+        try:
+            if seed["text"] is None:
+                return [_row(seed, Outcome(seed["id"], "seed", "nothing to cut", {}))]
+            fields = {"text": seed["text"], "language": seed["language"] or ""}
+            found = await self.recipe.follow(seed["id"], fields, lambda request: self.client.ask(request, log))
+            return [_row(seed, outcome) for outcome in found]
+        finally:
+            self.room.release()
+            self.progress.update()
+
+
+def _row(seed: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+    about = {name: seed[name] for name in ("language", "repository", "path", "score")}
+    fields = json.dumps(outcome.fields)
+    return {**about, "seed": seed["id"], **outcome._asdict(), "fields": fields}
+
+
+def _counts(outcomes: list[dict[str, Any]], log: AnswerLog) -> dict[str, Any]:
+    """What was asked for the part, also by processes that were killed, and what came of it."""
+    usage = Counter[str]()
+    for record in log.known.values():
+        found = record.get("answer", {}).get("usage") or {}
+        usage.update({name: int(found.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")})
+    languages = [(row["step"], row["reason"], row["language"] or "") for row in outcomes]
+    return {
+        "log": dict(log.counts),
+        "usage": dict(usage),
+        "outcomes": [[*key, count] for key, count in Counter(languages).items()],
+    }
+
+
+def _rows(record: Record) -> int:
+    return sum(record.counts["languages"].values()) + record.counts["nothing to cut"]
+
+
+def _first(error: BaseException) -> BaseException:
+    """Of errors that ended tasks together, the one for the reader."""
+    if isinstance(error, BaseExceptionGroup):
+        leaves = [_first(each) for each in error.exceptions]
+        return next((each for each in leaves if isinstance(each, SnowcoderError)), leaves[0])
+    return error

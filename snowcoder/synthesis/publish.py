@@ -1,0 +1,118 @@
+"""The last step: what is left of a part, washed as raw files are, as shards or as conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+
+from snowcoder.config.schema import Config
+from snowcoder.corpus.counts import KEPT, Counts
+from snowcoder.corpus.document import Document, documents_of
+from snowcoder.corpus.gather import write_shard
+from snowcoder.corpus.grouping import Group
+from snowcoder.corpus.output import OutputShards
+from snowcoder.corpus.samples import Samples
+from snowcoder.corpus.shuffle import read_partition
+from snowcoder.corpus.steps import Record, Step, Task
+from snowcoder.corpus.wash import Wash
+from snowcoder.errors import UserError
+from snowcoder.lineage.digest import digest_file
+from snowcoder.lineage.manifest import Output
+from snowcoder.storage.store import Store, open_store
+from snowcoder.synthesis.draft import conversation
+
+CHAT = ".chat.jsonl"
+SIDES = ("python", "other")  # of shards, so that a phase can mix them
+
+
+class Publish(Step):
+    """Shards go to where the config says. In the step's folder are the records, and conversations."""
+
+    def __init__(self, folder: Path, config: Config, copies: Path) -> None:
+        super().__init__(folder)
+        self.config, self.copies = config, copies
+
+    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+        tables = read_partition([self.copies], task.data["number"])
+        copies = {row["id"]: row["similarity"] for table in tables for row in table.to_pylist()}
+        wash = Wash(self.config, copies)
+        rows = documents_of(pq.read_table(task.data["documents"]))
+        documents = [document for _, document in wash(rows)]
+        synthesis = self.config.synthesis
+        if synthesis.chat is None:
+            shards = {side: self._write(side, documents, task, folder) for side in SIDES}
+        else:
+            shards = {}
+            lines = (conversation(document.content, synthesis.chat.system) for document in documents)
+            (folder / f"{task.name}{CHAT}").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        examples = Samples(self.config.corpus.samples)
+        for document in documents:
+            examples.add(KEPT, document, "")
+        return {
+            "counts": wash.counts.rows(),
+            "samples": dict(wash.samples.rules) | dict(examples.rules),
+            "replaced": dict(wash.replaced),
+            "hits": wash.hits,
+            "shards": shards,
+            "sizes": [[len(document.content), document.content.count("\n") + 1] for document in documents],
+        }
+
+    def find(self, task: Task) -> Record | None:
+        record = super().find(task)
+        if record is None or all(self._is_stored(side, output) for side, output in shards_of(record)):
+            return record
+        return None
+
+    def _write(self, side: str, documents: Iterable[Document], task: Task, folder: Path) -> dict[str, Any] | None:
+        groups = [
+            Group([document], document.repository, document.language)
+            for document in documents
+            if side_of(document) == side
+        ]
+        if not groups:
+            return None
+        path, name = folder / "shard", f"{task.name}.parquet"
+        write_shard(path, groups, self.config.index.columns, Counts())
+        output = {"name": name, "bytes": path.stat().st_size, "digest": digest_file(path)}
+        self._store(side).write_file(name, path)
+        path.unlink()
+        return output
+
+    def _is_stored(self, side: str, output: Output) -> bool:
+        there = self._store(side).stat(output.name)
+        return bool(there and there.bytes == output.bytes)
+
+    def _store(self, side: str) -> Store:
+        return open_store(str(place_of(self.config, side)), self.config.storage)
+
+
+def side_of(document: Document) -> str:
+    return "python" if document.language == "Python" else "other"
+
+
+def place_of(config: Config, side: str) -> str | None:
+    return config.synthesis.python if side == "python" else config.synthesis.other
+
+
+def shards_of(record: Record) -> list[tuple[str, Output]]:
+    return [(side, Output(**shard)) for side, shard in record.counts["shards"].items() if shard]
+
+
+def open_outputs(config: Config) -> dict[str, OutputShards]:
+    """Raises UserError where shards of another origin lie."""
+    if config.synthesis.chat:
+        return {}
+    if place_of(config, "python") == place_of(config, "other"):
+        raise UserError(
+            f"synthesis.python and synthesis.other are both {config.synthesis.python}: files in Python and others need "
+            "places of their own, as index.sources.synthetic_python and .synthetic_other are by default"
+        )
+    work = Path(config.synthesis.dir)
+    return {
+        side: OutputShards(str(place_of(config, side)), f"synthesis.{side}", config.storage, work / side)
+        for side in SIDES
+    }

@@ -1,0 +1,63 @@
+"""A server and how many requests it gets at once: as TCP finds its rate, the limit grows until it is too much.
+
+It doubles with every round of answers until the first failure, then grows by one a round; a failure halves it, once
+for all requests that were under way together (AIMD, with slow start).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import openai
+
+_FIRST = 16  # requests, before a server has said anything
+_LONGEST = 60.0  # seconds that a server which fails again and again is left alone
+
+
+class Server:
+    def __init__(self, url: str, key: str, most: int) -> None:
+        self.url, self.most = url, most
+        # openai's own retries know neither of other servers nor of the log; aiohttp takes half of httpx's time.
+        self._client = openai.AsyncOpenAI(
+            base_url=url,
+            api_key=key,
+            max_retries=0,
+            timeout=None,
+            http_client=openai.DefaultAioHttpClient(timeout=None),
+        )
+        self.limit = float(min(_FIRST, most))
+        self.in_flight = 0
+        self.rests_until = 0.0
+        self._grows_fast = True
+        self._cut_at = 0.0
+        self._failures = 0  # one after the other
+
+    @property
+    def room(self) -> int:
+        """How many more requests it can get now."""
+        return 0 if time.monotonic() < self.rests_until else int(self.limit) - self.in_flight
+
+    async def post(self, body: dict[str, Any]) -> Any:
+        """A chat completion as JSON has it: to check it against openai's types takes as long as all the rest."""
+        return await self._client.post("/chat/completions", body=body, cast_to=object)
+
+    def answered(self) -> None:
+        self._failures = 0
+        if self.in_flight >= int(self.limit):  # else the limit was not what held it back
+            self.limit = min(self.most, self.limit + (1.0 if self._grows_fast else 1.0 / self.limit))
+
+    def failed(self, sent_at: float, wait: float) -> None:
+        """A request sent at `sent_at` (monotonic) failed; the server asks for `wait` seconds of rest, if it says so."""
+        now = time.monotonic()
+        if sent_at < self._cut_at:
+            self.rests_until = max(self.rests_until, now + wait)
+            return
+        self._failures += 1
+        self._cut_at, self._grows_fast = now, False
+        self.limit = max(1.0, self.limit / 2)
+        pause = min(_LONGEST, 0.25 * 2**self._failures) if self._failures > 1 else 0.0
+        self.rests_until = max(self.rests_until, now + max(wait, pause))
+
+    async def close(self) -> None:
+        await self._client.close()

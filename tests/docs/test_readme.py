@@ -1,0 +1,58 @@
+"""The README's "My own repositories", to the letter: its recipe and its commands, on two small projects."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from snowcoder.config.compose import conf_dir
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SECTION = README.partition("## My own repositories")[2].partition("\n## ")[0]
+BLOCKS = re.findall(r"```\w*\n(.*?)```", SECTION, re.DOTALL)
+
+PROJECTS = {"project-a": ["asyncio", "email", "http", "json"], "project-b": ["multiprocessing", "unittest", "xml"]}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder with the projects, and a copy of conf/ with the recipe."""
+    recipe, _ = BLOCKS
+    for project, packages in PROJECTS.items():
+        for package in packages:
+            code = Path(sysconfig.get_path("stdlib")) / package
+            shutil.copytree(code, tmp_path / "src" / project / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(conf_dir(), tmp_path / "conf")
+    (tmp_path / "conf" / "recipe" / "mine.yaml").write_text(recipe)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SNOWCODER_CONF", raising=False)
+    return tmp_path
+
+
+def run_commands(home: Path, last: str) -> str:
+    """The commands up to the one that begins with `last`, in the home folder; what that one printed."""
+    commands = BLOCKS[1].splitlines()
+    (end,) = (number for number, command in enumerate(commands) if command.startswith(last))
+    for command in commands[: end + 1]:
+        here = command.replace("snowcoder", f"{sys.executable} -m snowcoder", 1)
+        done = subprocess.run(here, shell=True, cwd=home, capture_output=True, text=True, check=False, timeout=900)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_recipe_has_all_that_a_plan_of_all_phases_needs(home: Path) -> None:
+    output = run_commands(home, "snowcoder plan")
+    assert "The plan is written to runs/mine/plan" in output
+    assert "cannot be trained yet" not in output
+
+
+@pytest.mark.slow
+def test_the_commands_end_in_a_model(home: Path) -> None:
+    assert "parity with" in run_commands(home, "snowcoder export")
+    assert (home / "runs" / "mine" / "hf" / "model.safetensors").is_file()

@@ -1,0 +1,155 @@
+"""The client before servers that fail: every answer comes, once, and what fails for good says so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from snowcoder.config.synthesis_schema import RequestsConfig
+from snowcoder.errors import OperationError, UserError
+from snowcoder.synthesis.requests import Answer, AnswerLog, Refused, Request, open_client
+from tests.synthesis.faulty_model import faulty_model
+from tests.synthesis.language_server import code_file, language_server
+
+FAULTS = ("429", "500", "503", "garbage", "page", "empty", "half", "lost", "nothing")
+
+
+def settings(*servers: str, **changes: Any) -> RequestsConfig:
+    values = {
+        "servers": list(servers),
+        "servers_file": None,
+        "key": "A_KEY_FOR_TESTS",
+        "concurrency": 32,
+        "deadline_seconds": 0.5,
+        "attempts": 5,
+        "patience_minutes": 1.0,
+        "input_price": 0.0,
+        "output_price": 0.0,
+    }
+    return RequestsConfig(**{**values, **changes})
+
+
+def request(number: int) -> Request:
+    return Request.of({"model": "m", "messages": [{"role": "user", "content": f"question {number}"}], "seed": number})
+
+
+def ask(config: RequestsConfig, path: Path, numbers: range) -> list[Answer | BaseException]:
+    async def run() -> list[Answer | BaseException]:
+        log = AnswerLog(path, secret="sk-secret-of-a-test")
+        async with open_client(config) as client:
+            asked = (client.ask(request(number), log) for number in numbers)
+            found = await asyncio.gather(*asked, return_exceptions=True)
+        log.close()
+        return found
+
+    return asyncio.run(run())
+
+
+def expected(number: int) -> str:
+    return code_file(request(number).body)
+
+
+def test_every_fault_is_survived_and_nothing_is_asked_twice_that_was_answered(tmp_path: Path) -> None:
+    with language_server() as (model, url):
+        # Of every ten requests the first ones fail, each in another way.
+        with faulty_model(url, lambda n: FAULTS[n // 10 % len(FAULTS)] if n % 10 < 3 else None) as (proxy, address):
+            answers = ask(settings(address), tmp_path / "log", range(120))
+        assert [answer.text for answer in answers if isinstance(answer, Answer)] == [expected(n) for n in range(120)]
+        assert all(proxy.done[fault] for fault in FAULTS)
+        # Only what was cut off on its way back came to the model again.
+        again = sum(model.asked.values()) - 120
+        assert again == proxy.done["half"] + proxy.done["lost"]
+        before = sum(model.asked.values())
+        assert ask(settings(url), tmp_path / "log", range(120)) == answers
+        assert sum(model.asked.values()) == before
+
+
+def test_a_server_that_says_when_to_come_again_is_left_alone_until_then(tmp_path: Path) -> None:
+    with language_server() as (_, url), faulty_model(url, lambda n: "429" if n == 0 else None) as (_, address):
+        begun = time.monotonic()
+        (answer,) = ask(settings(address, attempts=1), tmp_path / "log", range(1))
+        assert isinstance(answer, Answer)
+        assert 1.0 <= time.monotonic() - begun < 3.0  # Retry-After: 1; that is not held against the request
+
+
+def test_the_limit_shrinks_to_what_the_server_takes(tmp_path: Path) -> None:
+    """It refuses what is more than 6 at once; in the end few are refused."""
+    with (
+        language_server(seconds=0.02) as (model, url),
+        faulty_model(url, lambda _: "429 now" if model.in_flight >= 6 else None) as (proxy, address),
+    ):
+        answers = ask(settings(address, concurrency=64), tmp_path / "log", range(300))
+    assert all(isinstance(answer, Answer) for answer in answers)
+    assert proxy.done["429 now"] < 300
+
+
+def test_requests_go_to_all_servers_and_those_of_a_dead_one_to_the_others(tmp_path: Path) -> None:
+    with language_server(seconds=0.02) as (one, first), language_server(seconds=0.02) as (two, second):
+        answers = ask(settings(first, second, "http://127.0.0.1:9/v1", concurrency=8), tmp_path / "log", range(100))
+    assert all(isinstance(answer, Answer) for answer in answers)
+    assert one.asked.total() + two.asked.total() == 100
+    assert min(one.asked.total(), two.asked.total()) > 30
+    assert max(one.most_in_flight, two.most_in_flight) <= 8
+
+
+def test_what_the_server_will_not_take_is_refused_at_once_and_for_good(tmp_path: Path) -> None:
+    with language_server() as (_, url), faulty_model(url, lambda n: "400" if n == 0 else None) as (proxy, address):
+        for _ in range(2):
+            (found,) = ask(settings(address), tmp_path / "log", range(1))
+            assert isinstance(found, Refused)
+            assert "status 400" in str(found)
+        assert proxy.requests == 1
+
+
+def test_a_request_that_always_fails_is_given_up(tmp_path: Path) -> None:
+    with language_server() as (_, url), faulty_model(url, lambda _: "500") as (proxy, address):
+        (found,) = ask(settings(address, attempts=2), tmp_path / "log", range(1))
+        assert isinstance(found, Refused)
+        assert proxy.requests == 2
+
+
+def test_a_wrong_key_stops_everything_and_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY_FOR_TESTS", "sk-secret-of-a-test")
+    with language_server() as (model, url):
+        with faulty_model(url, lambda _: "401") as (_, address):
+            (found,) = ask(settings(address), tmp_path / "log", range(1))
+        assert isinstance(found, UserError)
+        assert "the API key is wrong" in str(found)
+        assert "sk-secret" not in str(found)
+        ask(settings(url), tmp_path / "log", range(1))
+        assert model.keys == Counter({"bearer sk-secret-of-a-test": 1})  # it was sent, though
+    assert "sk-secret" not in (tmp_path / "log").read_text()
+
+
+def test_a_password_in_an_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="password"):
+        ask(settings("http://me:secret@host/v1"), tmp_path / "log", range(1))
+
+
+def test_no_server_for_too_long_ends_the_stage(tmp_path: Path) -> None:
+    (found,) = ask(settings("http://127.0.0.1:9/v1", patience_minutes=0.02), tmp_path / "log", range(1))
+    assert isinstance(found, OperationError)
+    assert "no connection" in str(found)
+
+
+def test_a_torn_end_is_dropped_and_damage_is_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with language_server() as (model, url):
+        answers = ask(settings(url), path, range(5))
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-20])  # half of the last answer
+        assert ask(settings(url), path, range(5)) == answers
+        assert model.asked.total() == 6
+    lines = whole.splitlines(keepends=True)
+    records = [orjson.loads(line[17:]) for line in lines]
+    assert sum("answer" in record for record in records) == sum("ask" in record for record in records) == 5
+    place = len(lines[0]) + 30
+    path.write_bytes(whole[:place] + b"#" + whole[place + 1 :])
+    with pytest.raises(OperationError, match=f"damaged at byte {len(lines[0])}"):
+        AnswerLog(path)

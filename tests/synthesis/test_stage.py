@@ -1,0 +1,203 @@
+"""`snowcoder synthesize`, the command, against a server: what is planted is found, what is left is indexed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from snowcoder.errors import UserError
+from snowcoder.index.reader import IndexedSource
+from snowcoder.lineage.manifest import find_manifest
+from snowcoder.sandbox.sandbox import Sandbox
+from tests.corpus.raw_shards import library, row, write_raw_shards
+from tests.synthesis.language_server import LanguageServer, language_server
+from tests.synthesis.model import PLANTED, answer
+from tests.tiny import snowcoder, tiny_overrides
+
+DOCUMENTED = '''
+def scale_{n}(values, factor):
+    """Multiply every value by a factor and add {n}."""
+    return [value * factor + {n} for value in values]
+'''
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
+    """An index of real files in Python, with documented functions, and a few in C; a benchmark; a place for shards."""
+    folder = tmp_path_factory.mktemp("synthesis")
+    write_raw_shards(folder / "raw")
+    (folder / "seeds").mkdir()
+    rows = [row(text + DOCUMENTED.format(n=n), "a/b", f"{n}.py") for n, text in enumerate(library())]
+    rows += [
+        row(f"int f{n}(void);\nint g{n}(int a) {{ return a; }}\n", "a/c", f"{n}.c", language="C") for n in range(9)
+    ]
+    for number in range(2):
+        pq.write_table(pa.Table.from_pylist(rows[number::2]), folder / "seeds" / f"part-{number}.parquet")
+    snowcoder("index", "build", "selected", *overrides(folder, workspace))
+    return folder
+
+
+def overrides(folder: Path, workspace: Path, *more: str) -> list[str]:
+    return tiny_overrides(
+        folder,
+        f"storage.root={folder}/out",
+        f"tokenizer.dir={workspace}/tokenizer",
+        f"index.sources.selected.shards={folder}/seeds",
+        f"decontamination.benchmarks=[{folder}/raw/tasks.jsonl]",
+        "corpus.engine.workers=1",
+        "synthesis.seeds.part=60",
+        "index.held_out=0",
+        *more,
+    )
+
+
+def synthesize(folder: Path, workspace: Path, url: str, *more: str) -> str:
+    server = f"synthesis.requests.servers=[{url}]"
+    return snowcoder("synthesize", *overrides(folder, workspace, server, *more)).stdout
+
+
+def report_of(folder: Path, recipe: str) -> dict[str, Any]:
+    return json.loads((folder / "synthesis" / recipe / "report.json").read_text())
+
+
+def ended(report: dict[str, Any]) -> Counter[str]:
+    counts = Counter(report["dropped"])
+    for _, reason, _, count in report["outcomes"]:
+        counts[reason or "whole"] += count
+    return counts
+
+
+def chat_of(folder: Path, recipe: str) -> list[dict[str, str]]:
+    lines = (folder / "synthesis" / recipe / "chat.jsonl").read_text().splitlines()
+    return [{turn["role"]: turn["content"] for turn in json.loads(line)["messages"]} for line in lines]
+
+
+COUNT = ["synthesis.seeds.count=120", "synthesis.seeds.per_file=3"]
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path, workspace: Path) -> LanguageServer:
+    with language_server(answer) as (server, url):
+        synthesize(folder, workspace, url, *COUNT)
+    return server
+
+
+def test_what_is_planted_is_dropped_for_the_right_reason(folder: Path, made: LanguageServer) -> None:
+    report = report_of(folder, "code_file")
+    counts = ended(report)
+    assert set(PLANTED) <= set(counts), counts
+    assert made.asked.total() == report["requests"]["answered"] == 60 + 27  # of C there are not 20 files
+    whole = counts["whole"]
+    assert sum(report["kept"].values()) == whole - sum(report["dropped"].values())
+    assert {hit["task"] for hit in report["hits"]} == {"Mine/0"}
+    kept = [
+        text
+        for path in sorted((folder / "out").rglob("*.parquet"))
+        for text in pq.read_table(path)["content"].to_pylist()
+    ]
+    assert sum("compute_something_of" in text for text in kept) == 1  # of the copies
+    assert not any("rolling_max" in text for text in kept)
+
+
+def test_shards_are_indexed_and_lead_back_to_the_seeds(folder: Path, workspace: Path, made: LanguageServer) -> None:
+    snowcoder("index", "build", "synthetic_python", "synthetic_other", *overrides(folder, workspace))
+    report = report_of(folder, "code_file")
+    documents = {
+        name: sum(IndexedSource(folder / "index" / name, split).documents for split in ("train", "held_out"))
+        for name in ("synthetic_python", "synthetic_other")
+    }
+    assert documents == {"synthetic_python": report["kept"]["Python"], "synthetic_other": report["kept"]["C"]}
+    manifests = [
+        find_manifest(folder / place)
+        for place in ("index/synthetic_python", "out/synthetic/python", "synthesis/code_file", "index/selected")
+    ]
+    index, shards, stage, seeds = (manifest for manifest in manifests if manifest)
+    promised = {output.digest for output in shards.outputs}
+    assert {shard["digest"] for shard in index.inputs["shards"]} == promised
+    assert shards.inputs == {"synthesis": stage.digest}
+    assert stage.inputs["selected"] == seeds.digest
+    assert not stage.check_files(folder / "synthesis" / "code_file", digests=True)
+
+
+def test_twice_is_once_and_more_seeds_ask_only_for_more(folder: Path, workspace: Path, made: LanguageServer) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (folder / "out").rglob("*.parquet")}
+    synthesize(folder, workspace, "http://127.0.0.1:9/v1", *COUNT)  # nobody is there to be asked
+    assert {path: path.stat().st_mtime_ns for path in (folder / "out").rglob("*.parquet")} == before
+    with language_server(answer) as (server, url):
+        synthesize(folder, workspace, url, "synthesis.seeds.count=140", "synthesis.seeds.per_file=3")
+        assert server.asked.total() == 10  # in Python; of C all are taken
+        assert not server.asked.keys() & made.asked.keys()
+        synthesize(folder, workspace, url, *COUNT)
+        assert server.asked.total() == 10
+
+
+def test_the_report_has_every_reason_and_the_likeness_to_a_benchmark(
+    folder: Path, workspace: Path, made: LanguageServer
+) -> None:
+    snowcoder("synthesize", "report", *overrides(folder, workspace, *COUNT))
+    page = (folder / "synthesis" / "code_file" / "report.html").read_text()
+    for reason in PLANTED:
+        assert f"<td>{reason}</td>" in page
+    assert "<td>tasks</td>" in page  # the benchmark's name
+
+
+def test_other_seeds_or_shards_of_another_origin_are_not_overwritten(
+    folder: Path, workspace: Path, tmp_path: Path, made: LanguageServer
+) -> None:
+    foreign = tmp_path / "python"
+    foreign.mkdir()
+    pq.write_table(pa.table({"content": ["x = 1"]}), foreign / "mine.parquet")
+    done = snowcoder("synthesize", *overrides(folder, workspace, f"synthesis.python={foreign}", *COUNT), check=False)
+    assert done.returncode == 2
+    assert "mine.parquet" in done.stderr
+    assert "synthesis.python" in done.stderr
+
+
+def test_oss_instruct_writes_conversations(folder: Path, workspace: Path) -> None:
+    with language_server(answer) as (server, url):
+        synthesize(folder, workspace, url, "synthesis=oss_instruct", "synthesis.seeds.count=12")
+    chat = chat_of(folder, "oss_instruct")
+    assert len(chat) == 6  # no language but Python of the eight is there
+    assert all(each["user"].startswith("Write a solution to the following coding problem:\nSolve") for each in chat)
+    bodies = [json.loads(body) for body in server.asked]
+    assert {body["temperature"] for body in bodies} == {0.0}
+    for body in bodies:
+        snippet = body["messages"][1]["content"].split("```")[1].strip("\n")
+        assert 1 <= snippet.count("\n") + 1 <= 15
+
+
+def test_self_code_align_keeps_one_answer_that_passes_its_tests(
+    folder: Path, workspace: Path, sandbox: Sandbox
+) -> None:
+    with language_server(answer) as (_, url):
+        synthesize(folder, workspace, url, "synthesis=self_code_align", "synthesis.seeds.count=4")
+    chat, counts = chat_of(folder, "self_code_align"), ended(report_of(folder, "self_code_align"))
+    assert len(chat) == len({each["user"] for each in chat}) >= 3
+    for each in chat:
+        amount = each["user"].split()[-4]
+        assert f"return x + {amount}" in each["assistant"]
+        assert "assert" not in each["assistant"]
+    assert counts["tests: failed"]
+    assert counts["another answer passed"]
+    assert counts["whole"] == 40
+
+
+def test_evol_instruct_goes_on_from_self_instruct(folder: Path, workspace: Path) -> None:
+    with language_server(answer) as (_, url):
+        synthesize(folder, workspace, url, "synthesis=self_instruct", "synthesis.seeds.count=5")
+        synthesize(folder, workspace, url, "synthesis=evol_instruct")
+    simple, harder = chat_of(folder, "self_instruct"), chat_of(folder, "evol_instruct")
+    assert len(simple) == 10  # two of each list
+    assert {each["user"] for each in harder} == {f"{each['user']} Use constant memory." for each in simple}
+
+
+def test_no_server_is_the_users_mistake(folder: Path, workspace: Path) -> None:
+    done = snowcoder("synthesize", *overrides(folder, workspace, "synthesis.seeds.count=200"), check=False)
+    assert done.returncode == UserError.exit_code
+    assert "no server is named" in done.stderr
