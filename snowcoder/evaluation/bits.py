@@ -51,6 +51,8 @@ def held_out_texts(config: Config) -> dict[str, list[str]]:
             content = content_of(index.tokens_of(number, 0, sys.maxsize), tokenizer).encode()[: left[language]]
             left[language] -= len(content)
             texts[language].append(content.decode(errors="ignore"))
+    if not texts:
+        print(f"evaluate: {name} holds out no documents (index.held_out): no bits per byte")
     return dict(sorted(texts.items()))
 
 

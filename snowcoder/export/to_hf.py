@@ -127,7 +127,7 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
 
 
 def _check_parity(config: Config, checkpoint: Path, folder: Path) -> ParityReport:
-    reference = _empty(Path(config.run.dir) / "export-reference")
+    reference = _empty(Path(f"{config.export.dir}.reference"))  # of its own: another checkpoint may be exported, too
     ranks = one_replica(in_fp32(config))
     paths = str(checkpoint), str(reference)
     try:

@@ -109,8 +109,13 @@ def continue_training(origin: Path, overrides: list[str]) -> None:
 def evaluate(folder: Path, origin: Path, overrides: list[str], first: int) -> list[dict[str, Any]]:
     """The untouched and the trained model on the first tasks of HumanEval."""
     models = f"evaluation.models={{untouched: {origin}, trained: {folder}/run/hf}}"
-    chosen = ["evaluation.suites=[humaneval]", f"evaluation.first={first}", "evaluation.generation.new_tokens=256"]
-    _run("evaluate", *overrides, models, *chosen, "evaluation.bits.kib=8")
+    chosen = [
+        "evaluation.suites=[humaneval]",
+        f"evaluation.first={first}",
+        "evaluation.generation.new_tokens=64",
+        "evaluation.generation.batch=30",
+    ]
+    _run("evaluate", *overrides, models, *chosen, "evaluation.bits.source=null")
     return json.loads((folder / "run" / "evaluation" / "results.json").read_text())["results"]
 
 
