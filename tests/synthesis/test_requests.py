@@ -86,7 +86,7 @@ def test_the_limit_shrinks_to_what_the_server_takes(tmp_path: Path) -> None:
     ):
         answers = ask(settings(address, concurrency=64), tmp_path / "log", range(300))
     assert all(isinstance(answer, Answer) for answer in answers)
-    assert proxy.done["429 now"] < 300
+    assert 0 < proxy.done["429 now"] < 60  # with a limit that stays it refuses more than a hundred
 
 
 def test_requests_go_to_all_servers_and_those_of_a_dead_one_to_the_others(tmp_path: Path) -> None:
@@ -145,6 +145,8 @@ def test_a_torn_end_is_dropped_and_damage_is_not_passed_over(tmp_path: Path) -> 
         whole = path.read_bytes()
         path.write_bytes(whole[:-20])  # half of the last answer
         assert ask(settings(url), path, range(5)) == answers
+        assert model.asked.total() == 6
+        assert ask(settings(url), path, range(5)) == answers  # what was appended then is whole
         assert model.asked.total() == 6
     lines = whole.splitlines(keepends=True)
     records = [orjson.loads(line[17:]) for line in lines]
