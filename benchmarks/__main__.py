@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("index", "dedup", "synthesis")
+NAMES = ("index", "dedup", "scoring", "synthesis", "evaluation")
 
 
 def main() -> None:

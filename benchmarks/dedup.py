@@ -29,7 +29,7 @@ CORES = 2
 MEBIBYTES = 256  # the peer takes minutes over it
 SHARDS = 8
 SCALES = (0.25, 0.5, 1)
-ROUNDS = 3  # the best of each side counts: what else the machine does only adds
+ROUNDS = 2  # the best of each side counts: what else the machine does only adds
 
 
 def run() -> Result:

@@ -29,7 +29,7 @@ from snowcoder.storage.shards import read_shard
 _LABELLED = 4000  # files
 _INSTRUCTIONS = 4000
 _ROWS = 1000  # of a shard's row group
-_COMMENT = re.compile(r"^\s*(#|//|/?\*|\"\"\"|''')", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*(#|//|/?\*|\"\"\"|''')", re.MULTILINE)
 
 
 def main(clean: str, benchmark: str, target: str) -> None:
@@ -73,9 +73,10 @@ def _instructions(files: list[CodeFile]) -> Iterator[tuple[str, str]]:
             nodes = ast.parse(file.content).body
         except (SyntaxError, ValueError, RecursionError):
             continue
+        lines = re.split(r"\r\n|\r|\n", file.content)  # what Python counts as lines
         for node in nodes:
             if isinstance(node, ast.FunctionDef) and _is_told(node):
-                code = ast.get_source_segment(file.content, node)
+                code = "\n".join(lines[node.lineno - 1 : node.end_lineno])
                 yield f"{ast.get_docstring(node)}\n\n```python\n{code}\n```\n", f"{file.path}:{node.name}"
 
 

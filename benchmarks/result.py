@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-_LIBRARIES = ("gigatoken", "megatron-core", "numpy", "pyarrow", "tokenizers", "torch", "xxhash")
+_LIBRARIES = (
+    "gigatoken",
+    "megatron-core",
+    "numpy",
+    "openvino",
+    "pyarrow",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "xxhash",
+)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ VERBS = {
     "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples"),
     "train": Verb("snowcoder.training.launch:run", "", "train the phases of `phase=`"),
     "export": Verb("snowcoder.export.to_hf:run", "", "write the checkpoint in Hugging Face format"),
+    "evaluate": Verb("snowcoder.evaluation.run:run", "", "score exported models on code benchmarks"),
+    "evaluate check": Verb("snowcoder.evaluation.check:run", "", "score the benchmarks' own solutions"),
     "finetune": Verb("snowcoder.finetuning.run:run", "", "teach the exported model to answer instructions"),
     "import": Verb("snowcoder.export.from_hf:run", "FOLDER", "start a run from a Hugging Face Llama"),
     "ablate": Verb("snowcoder.ablation.run:run", "[dry]", "train the variants of `ablation=`", reads="overrides"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.workspace", "tests.object_stores"]
+pytest_plugins = ["tests.workspace", "tests.object_stores", "tests.sandboxes"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

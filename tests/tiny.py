@@ -17,6 +17,12 @@ TINY = [
     "storage=disk",
     "index.sources.selected.selection_of=null",  # indexed from shards of its own
     "index.sources.selected.shards='${storage.root}/selected'",
+    "index.held_out=0.02",
+    # A mixture in the middle phase, as the recipe has none.
+    "phases.phase2.sources.selected.share=0.7",
+    "phases.phase2.sources.selected.max_epochs=4.1",
+    "phases.phase2.sources.raw.share=0.3",
+    "phases.phase2.sources.raw.max_epochs=1.3",
     "checkpoint.asynchronous=false",
     "tokenizer.vocab_size=500",
     "model.vocab_size=500",

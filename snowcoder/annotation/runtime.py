@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -89,12 +89,11 @@ def own_device() -> torch.device:
     raise OperationError("more workers than GPUs: set corpus.engine.workers to the number of GPUs of all nodes")
 
 
-def outputs_of(runtime: Runtime, tokenizer: Any, parts: list[str], tokens: int) -> np.ndarray:
-    """The head's output for each section: float64 of shape (parts,). Those of one length go together."""
-    found = np.empty(len(parts))
-    encoded = tokenizer(parts, truncation=True, max_length=tokens)["input_ids"] if parts else []
+def outputs_of(runtime: Runtime, encoded: list[list[int]], padding: int) -> np.ndarray:
+    """The head's output for each section's token ids: float64 of shape (sections,). Those of one length go together."""
+    found = np.empty(len(encoded))
     for rows, length in _batches([len(ids) for ids in encoded], runtime.tokens_of_a_batch):
-        ids = np.full((len(rows), length), tokenizer.pad_token_id, np.int64)
+        ids = np.full((len(rows), length), padding, np.int64)
         mask = np.zeros_like(ids)
         for place, row in enumerate(rows):
             ids[place, : len(encoded[row])] = encoded[row]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -59,6 +60,15 @@ def run(config: Config) -> None:
     _print_summary(folder, manifest, time.monotonic() - begun)
 
 
+T = TypeVar("T")
+Numbered = tuple[bytes, int, CodeFile]  # the digest of its document, its number there, and the file
+
+
+class Encoded(NamedTuple):
+    ids: list[list[int]]  # of each section
+    owners: np.ndarray  # the number of its file
+
+
 class Score(Step):
     """The scores of a shard's files. Its worker keeps the model from task to task."""
 
@@ -77,8 +87,9 @@ class Score(Step):
             if task.data["digest"] not in (None, local.digest):
                 raise OperationError(f"{store.url}/{info.key}: its bytes are not those its manifest.json vouches for")
             limit = int(config.index.max_document_mib * 2**20)
-            for files in _some_files(read_shard(local.path, info.key, config.index.columns, limit)):
-                scores = self._scorer.score([file.content for _, _, file in files])
+            some = _some_files(read_shard(local.path, info.key, config.index.columns, limit))
+            for files, encoded in _ahead((files, self._scorer.encode(files)) for files in some):
+                scores = self._scorer.score(encoded)
                 writer.write_table(_table(files, scores))
                 for language in {file.language for _, _, file in files}:
                     summary.add(language, scores[[file.language == language for _, _, file in files]])
@@ -96,14 +107,24 @@ class _Scorer:
         torch.set_num_threads(threads)
         self.runtime = open_runtime(folder, runtime, threads)
 
-    def score(self, texts: list[str]) -> np.ndarray:
-        parts = [sections(text, self.settings.section_characters) for text in texts]
-        owners = np.repeat(np.arange(len(texts)), [len(each) for each in parts])
+    def encode(self, files: list[Numbered]) -> Encoded:
+        parts = [sections(file.content, self.settings.section_characters) for _, _, file in files]
         flat = [part for each in parts for part in each]
-        return self.settings.file_scores(outputs_of(self.runtime, self.tokenizer, flat, self.settings.tokens), owners)
+        ids = self.tokenizer(flat, truncation=True, max_length=self.settings.tokens)["input_ids"]
+        return Encoded(ids, np.repeat(np.arange(len(files)), [len(each) for each in parts]))
+
+    def score(self, encoded: Encoded) -> np.ndarray:
+        outputs = outputs_of(self.runtime, encoded.ids, self.tokenizer.pad_token_id)
+        return self.settings.file_scores(outputs, encoded.owners)
 
 
-Numbered = tuple[bytes, int, CodeFile]  # the digest of its document, its number there, and the file
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """Each is made in a thread while the one before it is used: a GPU does not wait for the tokenizer."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def _some_files(batches: Iterator[Batch]) -> Iterator[list[Numbered]]:

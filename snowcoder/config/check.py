@@ -9,7 +9,7 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    rules = (_model, _parallel, _precision, _run, _part, _corpus, _annotator, _synthesis)
+    rules = (_model, _parallel, _precision, _run, _part, _corpus, _annotator, _synthesis, _evaluation)
     problems = [problem for rule in rules for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
@@ -104,6 +104,18 @@ def _synthesis(config: Config) -> Iterator[str]:
         yield "synthesis.execute: only conversations have tests"
     if synthesis.chat is None and not (synthesis.python and synthesis.other):
         yield "synthesis.python, synthesis.other: a recipe of files needs places for shards"
+
+
+def _evaluation(config: Config) -> Iterator[str]:
+    evaluation, generation = config.evaluation, config.evaluation.generation
+    if generation.backend == "server" and generation.server is None:
+        yield "evaluation.generation.server: name the server's address, such as http://localhost:8000/v1"
+    if generation.backend == "server" and evaluation.bits.source:
+        yield "evaluation.bits.source: bits per byte need generation.backend=transformers; set it to null"
+    if generation.samples > 1 and generation.temperature == 0:
+        yield f"evaluation.generation.samples={generation.samples}: greedy samples are alike; set a temperature"
+    if too_many := [k for k in evaluation.pass_at if k > generation.samples]:
+        yield f"evaluation.pass_at={too_many}: at most evaluation.generation.samples={generation.samples}"
 
 
 def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:

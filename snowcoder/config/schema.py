@@ -20,6 +20,7 @@ from snowcoder.config.corpus_schema import (
     PiiConfig,
     RepositoriesConfig,
 )
+from snowcoder.config.evaluation_schema import EvaluationConfig
 from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
 from snowcoder.config.synthesis_schema import SynthesisConfig
@@ -250,5 +251,6 @@ class Config(Section):
     guard: GuardConfig
     notify: NotifyConfig
     export: ExportConfig
+    evaluation: EvaluationConfig
     finetune: FinetuneConfig
     ablation: AblationConfig | None = None

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 # Read when it is imported, here and in workers: nothing is sent to its makers, nothing is drawn over our output.
@@ -52,12 +53,18 @@ def _wait_for_nodes(wanted: int) -> None:
         time.sleep(0.5)
 
 
-def run_tasks(function: Callable[[Task], Task], tasks: list[Task], config: EngineConfig) -> Iterator[Task]:
-    """What `function` returns for each task, in any order. Raises what it raises, and that a worker died."""
-    if len(tasks) == 1 and config.kind == "local":
-        yield function(tasks[0])  # no worker is worth its start
-        return
+def run_tasks(
+    function: Callable[[Task], Task], tasks: list[Task], config: EngineConfig, threads: bool = False
+) -> Iterator[Task]:
+    """What `function` returns for each task, in any order. Raises what it raises, and that a worker died.
+
+    `threads`: where the engine is local, in this process, for it takes half a second to start workers and end them.
+    """
     workers = min(config.workers or _cores(config), len(tasks))
+    if config.kind == "local" and (threads or workers == 1):
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(function, tasks)
+        return
     worker = daft.cls(_Worker, use_process=True, max_concurrency=workers)(function)
     frame = daft.from_pydict({"task": [json.dumps(task) for task in tasks]}).into_batches(1)
     try:

@@ -21,6 +21,9 @@ from snowcoder.lineage.manifest import Output
 from snowcoder.progress import bar
 from snowcoder.storage.atomic import write_json, writing_to
 
+# Bytes of a step's input that threads are done with before workers would have made up for their start.
+_LITTLE = 256 << 20
+
 
 @dataclass(frozen=True)
 class Task:
@@ -50,6 +53,9 @@ class Record:
 
 class Step(ABC):
     """A function of a task, done in a worker process. `folder` holds its files and records."""
+
+    # Nearly all of its work is done by libraries that let other threads run: where there is little, those do it.
+    threads = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -99,7 +105,8 @@ def run_step(step: Step, title: str, tasks: list[Task], engine: EngineConfig) ->
         _clean(step, tasks, todo)
         sizes = {task.name: task.bytes for task in todo}
         with bar(title, sum(sizes.values()), "B") as progress:
-            for result in run_tasks(step, [asdict(task) for task in todo], engine):
+            threads = step.threads and sum(sizes.values()) < _LITTLE
+            for result in run_tasks(step, [asdict(task) for task in todo], engine, threads):
                 progress.update(sizes[result["name"]])
     records = [step.find(task) for task in tasks]
     assert all(records)

@@ -20,7 +20,9 @@ from snowcoder.corpus.pack import pack
 from snowcoder.demo.language_model import language_model
 from snowcoder.demo.s3_server import s3_server
 from snowcoder.demo.sources import find_sources
-from snowcoder.errors import OperationError
+from snowcoder.errors import OperationError, UserError
+from snowcoder.mixture.plan import load_plan
+from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.storage.store import open_store
 
 _KILL_AT = 27  # between two checkpoints, so that finished steps are lost and done again
@@ -46,6 +48,7 @@ def run() -> None:
         _stage("plan", *overrides)
         _train_with_a_kill(config, overrides)
         _stage("export", *overrides)
+        _evaluate(config, overrides)
     _stage("status", str(folder))
     _stage("report", str(folder))
     _complete(Path(config.export.dir))
@@ -87,6 +90,29 @@ def _last_step(config: Config) -> int:
         return 0
 
 
+def _evaluate(config: Config, overrides: list[str]) -> None:
+    """The model at the end of each phase, side by side; its card carries the table."""
+    models = {}
+    *earlier, last = load_plan(Path(config.plan.dir)).phases
+    for phase in earlier:
+        models[phase.name] = f"{config.export.dir}-{phase.name}"
+        end = phase.first_step + phase.steps
+        _stage("export", *overrides, f"export.step={end}", f"export.dir={models[phase.name]}")
+    models[last.name] = config.export.dir
+    named = [f"evaluation.models.{name}={folder}" for name, folder in models.items()]
+    _stage("evaluate", *overrides, *named, *_without_a_sandbox())
+
+
+def _without_a_sandbox() -> list[str]:
+    """Where there can be none, only bits per byte are measured: generated programs run in nothing less."""
+    try:
+        Sandbox()
+    except UserError as error:
+        print(f"\nHumanEval is left out: {error}", flush=True)
+        return ["evaluation.suites=[]"]
+    return []
+
+
 def _complete(folder: Path) -> None:
     """Load the exported folder with transformers alone, in a process that cannot import snowcoder."""
     _title("transformers alone loads the folder and completes a function")
@@ -99,11 +125,12 @@ def _summary(folder: Path, seconds: float) -> None:
     print(f"\nThe demo took {seconds:.0f} s. All of it lies in {folder}:")
     names = {
         "hf": "the model in Hugging Face format",
+        "evaluation/table.md": "the phases' models on HumanEval, and their bits per byte",
         "report.html": "losses, learning rate, tokens/s, the ledger of tokens by source",
         "metrics.jsonl": "one line a step",
         "resolved.yaml": "the frozen config of the training",
         "corpus/report.html": "what each rule took of the raw files, with examples",
-        "annotator-hq/scores/inspect.html": "the best and the worst files of each language",
+        "annotator/scores/inspect.html": "the best and the worst files of each language",
         "synthesis/code_file/report.html": "what became of the language model's answers",
         "tokenizer": "the tokenizer and its report",
         "index": "token ids in .bin/.idx files, with a sidecar naming each document",
@@ -112,7 +139,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "s3": "the bucket's files",
     }
     for name, what in names.items():
-        print(f"  {folder / name!s:<44}{what}")
+        print(f"  {folder / name!s:<41}{what}")
 
 
 def _stage(*arguments: str) -> None:

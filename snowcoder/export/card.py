@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import jinja2
 
 from snowcoder.config.schema import Config
 from snowcoder.export.parity import TOLERANCE, ParityReport
-from snowcoder.lineage.manifest import code_version
+from snowcoder.lineage.manifest import code_version, describe, find_manifest
 from snowcoder.model.size import parameters
 from snowcoder.storage.atomic import write_text
 
@@ -36,3 +37,20 @@ def write_card(
         code=code_version(),
     )
     write_text(folder / "README.md", content + "\n")
+
+
+_HEADING = "## Evaluation"
+
+
+def add_evaluation(folder: Path, table: str) -> None:
+    """Put the results into the card of an export, in place of earlier ones. Other folders stay as they are."""
+    manifest = find_manifest(folder)
+    if manifest is None or manifest.stage != "export":
+        return
+    card = folder / "README.md"
+    before = card.read_text().partition(f"\n{_HEADING}\n")[0]
+    text = f"By `snowcoder evaluate`; the versions of the benchmarks are in its results.\n\n{table}"
+    write_text(card, f"{before}\n{_HEADING}\n\n{text}")
+    outputs = [output for output in manifest.outputs if output.name != card.name]
+    outputs = sorted([*outputs, *describe(folder, [card.name])], key=lambda output: output.name)
+    replace(manifest, outputs=outputs).write(folder)

@@ -61,10 +61,10 @@ def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[in
         *(word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)),
         *("--ro-bind", "/usr", "/usr", *_links()),
         *(word for name in _SETTINGS for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
-        *(word for folder in python.folders for word in _bind(folder)),
         *("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
-        *("--remount-ro", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--remount-ro", "/"),
-        *("--chdir", "/tmp"),
+        *("--remount-ro", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/tmp"),
+        *(word for folder in python.folders for word in _bind(folder)),  # may lie in /tmp
+        *("--remount-ro", "/", "--chdir", "/tmp"),
     ]
     # -P and -S: nothing is imported by itself, neither from the working folder nor by a .pth file.
     inner = [python.executable, "-s", "-P", "-S", "-c", boot, *map(str, descriptors)]

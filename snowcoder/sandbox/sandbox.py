@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,19 @@ class Sandbox:
         return _outcome(supervise(process, read, limits, started), token, limits)
 
     def run_many(self, programs: Iterable[Program], workers: int = 0) -> Iterator[Outcome]:
-        """Outcomes in the order of the programs, `workers` at a time; 0: one per core this process may use."""
-        with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-            yield from pool.map(self.run, programs)
+        """Outcomes in the order of the programs, `workers` at a time; 0: one per core this process may use.
+
+        Programs are taken from the iterable not long before they run.
+        """
+        workers = workers or len(os.sched_getaffinity(0))
+        pending: deque[Future[Outcome]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            for program in programs:
+                pending.append(pool.submit(self.run, program))
+                if len(pending) > 8 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
 
 
 def _job(program: Program, limits: Limits, token: str, python: Interpreter) -> dict[str, Any]:

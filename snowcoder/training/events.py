@@ -23,6 +23,8 @@ KINDS = {
     "passed-over": "a checkpoint is not valid, and why",
     "checkpoint": "a checkpoint is complete",
     "uploaded": "a checkpoint is complete in the bucket",
+    "evaluating": "a job of its own exports a checkpoint and evaluates it",
+    "evaluated": "the scores of a checkpoint",
     "warning": "something failed that the run can do without",
     "skipped": "a step with a non-finite loss or gradient did not reach the weights",
     "rolled-back": "the run went back to a checkpoint and passes over a window of samples",

@@ -8,6 +8,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import Stopped
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.checkpointing import Checkpointing
+from snowcoder.training.callbacks.evaluation import Evaluation
 from snowcoder.training.callbacks.guard import Guard
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.callbacks.profiler import Profiler
@@ -51,7 +52,8 @@ def callbacks_of(run: Run, checkpoints: Checkpoints) -> list[Callback]:
     metrics = Metrics(run)
     steps = run.config.logging.profile_steps
     profiler: list[Callback] = [Profiler(*steps)] if steps else []
-    return [Guard(run), metrics, Validation(metrics), *profiler, Checkpointing(checkpoints), Stopping()]
+    saving = [Evaluation(run, checkpoints.folder), Checkpointing(checkpoints)]
+    return [Guard(run), metrics, Validation(metrics), *profiler, *saving, Stopping()]
 
 
 def _tell(text: str) -> None:

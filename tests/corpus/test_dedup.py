@@ -115,6 +115,18 @@ def test_copies_are_found_over_shards_and_the_longest_is_kept(tmp_path: Path) ->
     assert alike[1][1] == pytest.approx(similarity(texts[1], near))
 
 
+def test_threads_and_worker_processes_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = library(12)
+    shards = [[python(changed(text, share, seed=n), n) for n, text in enumerate(texts)] for share in (0, 0.01, 0.02)]
+    two, found = EngineConfig(kind="local", workers=2, address="", nodes=0), []
+    for way in ("threads", "processes"):
+        (tmp_path / way).mkdir()
+        found.append(copies_of(tmp_path / way, shards, engine=two))
+        monkeypatch.setattr("snowcoder.corpus.steps._LITTLE", 0)
+    assert found[0] == found[1]
+    assert len(found[0]) == 24
+
+
 def test_only_files_of_one_language_are_compared(tmp_path: Path) -> None:
     text = library(1)[0]
     other = python(changed(text, 0.02, seed=4), "other")._replace(language="Cython")

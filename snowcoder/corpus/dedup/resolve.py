@@ -31,6 +31,8 @@ COPIES = pa.schema(
 class Shingle(Step):
     """Shingles of a shard's candidates, each sent to the partition of its pairs."""
 
+    threads = True
+
     def __init__(self, folder: Path, members: Path, near: NearConfig) -> None:
         super().__init__(folder)
         self.members, self.near = members, near

@@ -1,0 +1,1 @@
+"""Evaluation of exported models: HumanEval(+), MBPP(+), EvoEval, BigCodeBench, infilling, bits per byte."""

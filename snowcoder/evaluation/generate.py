@@ -1,0 +1,95 @@
+"""The models of an evaluation, and their completions for a suite."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snowcoder.config.schema import Config
+from snowcoder.errors import UserError
+from snowcoder.evaluation.completions import Completion, Completions, Request
+from snowcoder.evaluation.suites import Suite
+from snowcoder.evaluation.tasks import Task
+from snowcoder.lineage.digest import digest_file, digest_json
+from snowcoder.progress import bar
+
+if TYPE_CHECKING:
+    from snowcoder.evaluation.local_model import LocalModel
+    from snowcoder.evaluation.server_model import ServerModel
+
+_DECISIVE = ("*.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str
+    path: str  # its folder, or its name on the server
+    digest: str  # of the files that decide what it writes
+    config: Config
+
+    @cached_property
+    def generator(self) -> LocalModel | ServerModel:
+        """Loaded when it is needed first: transformers takes seconds to import."""
+        generation, seed = self.config.evaluation.generation, self.config.run.seed
+        if generation.backend == "server":
+            from snowcoder.evaluation.server_model import ServerModel
+
+            return ServerModel(self.path, generation, seed)
+        from snowcoder.evaluation.local_model import LocalModel
+
+        return LocalModel(Path(self.path), generation, seed)
+
+
+def models_of(config: Config) -> list[Model]:
+    """Raises UserError that names every folder that holds no model."""
+    models = config.evaluation.models or {Path(config.run.dir).resolve().name: config.export.dir}
+    if config.evaluation.generation.backend == "server":
+        server = config.evaluation.generation.server or ""
+        return [Model(name, path, f"{server} {path}", config) for name, path in models.items()]
+    missing = [f"  {name}: {path}" for name, path in models.items() if not (Path(path) / "config.json").is_file()]
+    if missing:
+        raise UserError(
+            "evaluation.models: no exported model:\n" + "\n".join(missing) + "\n"
+            "`snowcoder export` makes one; '+evaluation.models.alpha=runs/arctic/hf-alpha' names it"
+        )
+    return [Model(name, path, _digest(Path(path)), config) for name, path in models.items()]
+
+
+def generate(config: Config, model: Model, suite: Suite, tasks: list[Task], folder: Path) -> list[Completion]:
+    """By task and sample. Those that an earlier run has made stay."""
+    generation = config.evaluation.generation
+    new_tokens = generation.new_tokens or suite.new_tokens
+    store = Completions(folder / "completions.jsonl", _settings(config, model, suite, new_tokens))
+    wanted = [Request(task, sample) for task in tasks for sample in range(generation.samples)]
+    todo = store.missing(wanted)
+    with bar(f"{model.name} writes {suite.name}", len(todo), "completion") as progress:
+        for batch in model.generator.complete(todo, new_tokens) if todo else ():
+            store.add(batch)
+            progress.update(len(batch))
+    return [store.found[request.key] for request in wanted]
+
+
+def _settings(config: Config, model: Model, suite: Suite, new_tokens: int) -> dict[str, Any]:
+    """All that decides a completion besides its prompt, and where it was made."""
+    generation = config.evaluation.generation.model_dump(mode="json")
+    kept = ("backend", "server", "temperature", "top_p", "dtype")
+    return {
+        "model": model.path,
+        "digest": model.digest,
+        "suite": suite.name,
+        "version": suite.version,
+        "data": suite.digest,
+        "new_tokens": new_tokens,
+        "seed": config.run.seed,
+        **{name: generation[name] for name in kept},
+        "versions": {"python": platform.python_version(), **{n: version(n) for n in ("torch", "transformers")}},
+    }
+
+
+def _digest(folder: Path) -> str:
+    files = sorted(path for pattern in _DECISIVE for path in folder.glob(pattern))
+    return digest_json({path.name: digest_file(path) for path in files})

@@ -1,0 +1,56 @@
+"""Exports one checkpoint of a running training and evaluates it: `python -m snowcoder.evaluation.job RESOLVED STEP`.
+
+What it makes lies in `evaluated/step-<n>/` below the run; the events tell the scores.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from snowcoder.config.compose import read_config
+from snowcoder.config.schema import Config
+from snowcoder.errors import SnowcoderError
+from snowcoder.evaluation import run as evaluation
+from snowcoder.export import to_hf
+from snowcoder.training.events import Events
+
+
+def main() -> None:
+    config, step = read_config(Path(sys.argv[1])), int(sys.argv[2])
+    try:
+        run(config, step)
+    except SnowcoderError as error:
+        print(f"snowcoder: {error}", file=sys.stderr)
+        Events(config).add("warning", f"evaluation failed: {str(error).splitlines()[0]}", step)
+        sys.exit(error.exit_code)
+
+
+def run(config: Config, step: int) -> None:
+    config = _of_step(config, step)
+    to_hf.run(config)
+    evaluation.run(config)
+    results = json.loads((Path(config.evaluation.dir) / evaluation.RESULTS).read_text())
+    scores = [f"{each['level']} {100 * each['pass_at']['1']['value']:.1f}" for each in results["results"]]
+    scores += [f"{each['language']} {each['bits_per_byte']:.3f} bits/byte" for each in results["bits_per_byte"]]
+    Events(config).add("evaluated", ", ".join(scores), step)
+
+
+def _of_step(config: Config, step: int) -> Config:
+    """In a folder of its own, by processes of this machine."""
+    folder = Path(config.run.dir) / "evaluated" / f"step-{step:08d}"
+    model = folder / "hf"
+    return config.model_copy(
+        update={
+            "launch": config.launch.model_copy(update={"kind": "local"}),
+            "export": config.export.model_copy(update={"dir": str(model), "step": step}),
+            "evaluation": config.evaluation.model_copy(
+                update={"dir": str(folder / "evaluation"), "models": {f"step-{step}": str(model)}}
+            ),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Completions by transformers, from an exported folder.
+
+In fp32 they do not depend on the batch: a row's positions begin at its own first token, and random draws are a function
+of seed, task, sample and position. (Sums in another order can still decide an exact tie; none was seen.)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import xxhash
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, StoppingCriteria
+from transformers.generation import TemperatureLogitsWarper, TopPLogitsWarper
+
+from snowcoder.config.evaluation_schema import GenerationConfig
+from snowcoder.errors import UserError
+from snowcoder.evaluation.completions import Completion, Request
+from snowcoder.evaluation.tasks import Task
+from snowcoder.tokenization.special import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
+
+_TAIL = 24  # tokens that are looked through for a stop
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class LocalModel:
+    def __init__(self, folder: Path, config: GenerationConfig, seed: int) -> None:
+        self.config, self.seed = config, seed
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        loader: Any = AutoModelForCausalLM
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+            self.model = loader.from_pretrained(folder, dtype=_DTYPES[config.dtype]).to(self.device).eval()
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder} is not a model that transformers can load: {error}") from None
+        self.longest: int = self.model.config.max_position_embeddings
+
+    def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
+        """In batches of prompts of similar length."""
+        encoded = [(self.encode(request.task, new_tokens), request) for request in requests]
+        encoded.sort(key=lambda pair: len(pair[0]), reverse=True)
+        for first in range(0, len(encoded), self.config.batch):
+            part = encoded[first : first + self.config.batch]
+            yield self._complete([ids for ids, _ in part], [request for _, request in part], new_tokens)
+
+    def encode(self, task: Task, new_tokens: int) -> list[int]:
+        """The prompt's ids; of one that leaves no room for an answer, the end."""
+        room = min(new_tokens, self.longest // 4)
+        if not task.suffix:
+            return self.tokenizer(task.prompt)["input_ids"][-(self.longest - room) :]
+        prefix, suffix = (
+            self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (task.prompt, task.suffix)
+        )
+        before, between, after = self.tokenizer.convert_tokens_to_ids([FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE])
+        half = (self.longest - room - 3) // 2
+        suffix = suffix[:half]
+        return [before, *prefix[-(2 * half - len(suffix)) :], between, *suffix, after]
+
+    @property
+    def can_infill(self) -> bool:
+        vocabulary = self.tokenizer.get_vocab()
+        return all(token in vocabulary for token in (FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE))
+
+    @torch.inference_mode()
+    def _complete(self, ids: list[list[int]], batch: list[Request], new_tokens: int) -> list[Completion]:
+        started = time.monotonic()
+        width = max(map(len, ids))
+        limits = [min(new_tokens, self.longest - len(row)) for row in ids]
+        padding = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
+        inputs = torch.tensor([[padding] * (width - len(row)) + row for row in ids], device=self.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=self.device)
+        stops = _Stops(self.tokenizer, [request.task.stops for request in batch], limits, width)
+        outputs = self.model.generate(
+            inputs,
+            attention_mask=mask,
+            max_new_tokens=max(limits),
+            do_sample=False,
+            pad_token_id=padding,
+            logits_processor=[_Draws(self.config, self.seed, batch, width)] if self.config.temperature else None,
+            stopping_criteria=[stops],
+        )
+        end = self.tokenizer.eos_token_id
+        seconds = round(time.monotonic() - started, 3)
+        completions = []
+        for request, row, limit in zip(batch, outputs[:, width:].tolist(), limits, strict=True):
+            written = row[: row.index(end) if end in row else len(row)][:limit]
+            text = str(self.tokenizer.decode(written, skip_special_tokens=True))
+            completions.append(Completion(*request.key, request.prompt, text, len(written), seconds))
+        return completions
+
+
+class _Stops(StoppingCriteria):
+    """A row is done with the first of its stops, or when it has all the tokens that there is room for."""
+
+    def __init__(self, tokenizer: Any, stops: list[tuple[str, ...]], limits: list[int], width: int) -> None:
+        self.tokenizer, self.stops, self.limits, self.width = tokenizer, stops, limits, width
+
+    def __call__(self, ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        written = ids.shape[1] - self.width
+        tails = self.tokenizer.batch_decode(ids[:, max(self.width, ids.shape[1] - _TAIL) :])
+        done = [
+            written >= limit or any(stop in tail for stop in stops)
+            for tail, stops, limit in zip(tails, self.stops, self.limits, strict=True)
+        ]
+        return torch.tensor(done, device=ids.device)
+
+
+class _Draws(LogitsProcessor):
+    """Sampling as the largest of logits plus Gumbel noise, which depends on the request and the position alone."""
+
+    def __init__(self, config: GenerationConfig, seed: int, batch: list[Request], width: int) -> None:
+        self.warpers = [TemperatureLogitsWarper(config.temperature), TopPLogitsWarper(config.top_p)]
+        self.keys = [f"{seed}/{request.task.name}/{request.sample}" for request in batch]
+        self.width = width
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        for warper in self.warpers:
+            scores = warper(input_ids, scores)
+        position = input_ids.shape[1] - self.width
+        return scores + torch.stack([_gumbel(f"{key}/{position}", scores.shape[1]) for key in self.keys]).to(scores)
+
+
+def _gumbel(key: str, size: int) -> Tensor:
+    generator = torch.Generator().manual_seed(xxhash.xxh3_64_intdigest(key.encode()) >> 1)
+    uniform = torch.rand(size, generator=generator, dtype=torch.float64).clamp_min(1e-300)
+    return -torch.log(-torch.log(uniform))

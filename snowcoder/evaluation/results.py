@@ -1,0 +1,93 @@
+"""Verdicts into results: for each model and level of a suite pass@k, counts by status, and how tasks compare."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+
+from snowcoder.evaluation.estimate import Estimate, difference, estimate
+from snowcoder.evaluation.score import Verdict
+from snowcoder.evaluation.suites import EVOEVAL, SUITES
+from snowcoder.evaluation.tasks import Task
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model on one level of a suite."""
+
+    model: str
+    suite: str
+    level: str
+    version: str
+    tasks: int
+    samples: int
+    pass_at: dict[str, Estimate]  # k -> the estimate
+    statuses: dict[str, int]  # of all completions, however they ended
+    right: list[int]  # samples of each task that are right
+    canonical_failures: dict[str, str]  # tasks that cannot be judged here, and why; they count as failed
+
+
+def results_of(
+    model: str,
+    suite: str,
+    tasks: list[Task],
+    verdicts: dict[tuple[str, int], Verdict],
+    ks: list[int],
+    seed: int,
+    failures: dict[str, str],
+) -> list[Result]:
+    """By level; `verdicts` by task and sample."""
+    samples = len(verdicts) // len(tasks)
+    statuses = dict(Counter(verdict.status for verdict in verdicts.values()))
+    found = []
+    for level in tasks[0].checks:
+        right = [sum(verdicts[task.name, n].levels[level] for n in range(samples)) for task in tasks]
+        pass_at = {str(k): estimate(samples, right, k, seed) for k in ks if k <= samples}
+        version = SUITES[suite].version
+        found.append(Result(model, suite, level, version, len(tasks), samples, pass_at, statuses, right, failures))
+    return found
+
+
+def evoeval_means(results: list[Result], seed: int) -> list[Result]:
+    """The paper's EvoEval, of models that were given all five of its categories."""
+    found = []
+    for model in dict.fromkeys(result.model for result in results):
+        parts = [result for result in results if result.model == model and result.suite in EVOEVAL]
+        if len(parts) < len(EVOEVAL):
+            continue
+        samples, right = parts[0].samples, [count for part in parts for count in part.right]
+        pass_at = {k: estimate(samples, right, int(k), seed) for k in parts[0].pass_at}
+        statuses = dict(sum((Counter(part.statuses) for part in parts), Counter()))
+        failures = {name: why for part in parts for name, why in part.canonical_failures.items()}
+        tasks = len(right)
+        found.append(
+            Result(model, "evoeval", "EvoEval", parts[0].version, tasks, samples, pass_at, statuses, right, failures)
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one model to the next in the order of evaluation.models, on the same tasks."""
+
+    level: str
+    before: str
+    after: str
+    difference: Estimate  # of pass@1
+
+
+def steps(results: list[Result], seed: int) -> list[Step]:
+    """What the talk says of its phases: each improves over the previous."""
+    found = []
+    for level in dict.fromkeys(result.level for result in results):
+        row = [result for result in results if result.level == level]
+        for before, after in pairwise(row):
+            if before.tasks == after.tasks:
+                change = difference(_shares(before), _shares(after), seed)
+                found.append(Step(level, before.model, after.model, change))
+    return found
+
+
+def _shares(result: Result) -> list[float]:
+    return [count / result.samples for count in result.right]

@@ -1,0 +1,155 @@
+"""What a model writes does not depend on the batch, and a server over a real socket is asked rightly."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from snowcoder.config.evaluation_schema import GenerationConfig
+from snowcoder.errors import OperationError, UserError
+from snowcoder.evaluation.completions import Completion, Request
+from snowcoder.evaluation.infilling import single_lines
+from snowcoder.evaluation.local_model import LocalModel
+from snowcoder.evaluation.server_model import ServerModel
+from snowcoder.evaluation.tasks import Task
+
+
+def settings(**changes: Any) -> GenerationConfig:
+    values = {
+        "backend": "transformers",
+        "server": None,
+        "batch": 4,
+        "samples": 1,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "new_tokens": None,
+        "dtype": "fp32",
+    }
+    return GenerationConfig(**{**values, **changes})
+
+
+def written(folder: Path, tasks: list[Task], samples: int = 1, seed: int = 0, **changes: Any) -> dict[Any, str]:
+    model = LocalModel(folder, settings(**changes), seed)
+    requests = [Request(task, sample) for task in tasks for sample in range(samples)]
+    found: list[Completion] = [each for batch in model.complete(requests, 24) for each in batch]
+    assert len(found) == len(requests)
+    return {(each.task, each.sample): each.text for each in found}
+
+
+@pytest.mark.parametrize(("samples", "changes"), [(1, {}), (3, {"temperature": 0.8, "top_p": 0.9})])
+def test_completions_are_the_same_at_any_batch_size(
+    small_model: Path, humaneval: list[Task], samples: int, changes: dict[str, Any]
+) -> None:
+    """Prompts of very different lengths, of which some do not fit."""
+    alone, few, all_at_once = (written(small_model, humaneval[:6], samples, **changes, batch=b) for b in (1, 4, 32))
+    assert alone == few == all_at_once
+    assert len(set(alone.values())) > 4
+
+
+def test_samples_differ_and_follow_the_seed(small_model: Path, humaneval: list[Task]) -> None:
+    first = written(small_model, humaneval[:2], 4, temperature=0.8)
+    assert len(set(first.values())) == 8
+    assert written(small_model, humaneval[:2], 4, temperature=0.8) == first
+    assert written(small_model, humaneval[:2], 4, seed=1, temperature=0.8) != first
+
+
+def test_draws_follow_the_models_probabilities(small_model: Path) -> None:
+    """Frequencies of the likeliest first text over 600 samples, and its probability."""
+    task = Task("t", "def f", "", {})
+    model = LocalModel(small_model, settings(temperature=0.7, batch=200), 0)
+    with torch.no_grad():
+        expected = torch.softmax(model.model(torch.tensor([model.encode(task, 1)])).logits[0, -1] / 0.7, 0)
+    likely: Counter[str] = Counter()
+    for number, share in enumerate(expected.tolist()):  # several ids are the same text: parts of characters
+        likely[model.tokenizer.decode([number], skip_special_tokens=True)] += share
+    ((text, share),) = likely.most_common(1)
+    batches = list(model.complete([Request(task, sample) for sample in range(600)], 1))
+    assert sum(each.text == text for batch in batches for each in batch) / 600 == pytest.approx(share, abs=0.06)
+
+
+def test_a_completion_ends_with_its_stop(small_model: Path, humaneval: list[Task]) -> None:
+    (plain,) = written(small_model, humaneval[:1]).values()
+    stop = plain[2:4]
+    stopped = Task(humaneval[0].name, humaneval[0].prompt, "", {}, stops=(stop,))
+    (text,) = written(small_model, [stopped]).values()
+    assert text == plain[: len(text)]
+    assert len(text) < len(plain)
+    assert stop in text
+
+
+def test_an_infilling_prompt_has_the_suffix_before_the_middle(small_model: Path, humaneval: list[Task]) -> None:
+    model = LocalModel(small_model, settings(), 0)
+    assert model.can_infill
+    task = Task("t", "def f():\n", "", {}, suffix="\n    return x")
+    text = model.tokenizer.decode(model.encode(task, 16))
+    assert text == "<|fim_prefix|>def f():\n<|fim_suffix|>\n    return x<|fim_middle|>"
+    for long in single_lines(humaneval[:3]):
+        assert len(model.encode(long, 16)) <= 192 - 16
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not a model that transformers can load"):
+        LocalModel(tmp_path, settings(), 0)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    asked: ClassVar[list[dict[str, Any]]] = []
+    fail_first = 0
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        type(self).asked.append({"path": self.path, **body})
+        if len(self.asked) <= self.fail_first:
+            self.send_error(503)
+            return
+        text = f"\n    return {len(body['prompt'])}\n"
+        answer = {"id": "1", "object": "text_completion", "created": 0, "model": body["model"]}
+        answer |= {"choices": [{"index": 0, "text": text, "finish_reason": "stop", "logprobs": None}]}
+        answer |= {"usage": {"prompt_tokens": 1, "completion_tokens": 7, "total_tokens": 8}}
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Handler.asked, Handler.fail_first = [], 0
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_address[1]}/v1"
+        running.shutdown()
+
+
+def test_a_server_is_asked_for_each_completion(server: str, humaneval: list[Task]) -> None:
+    Handler.fail_first = 1  # which the client tries again
+    config = settings(backend="server", server=server, temperature=0.5, top_p=0.9)
+    requests = [Request(task, sample) for task in humaneval[:3] for sample in range(2)]
+    found = [each for batch in ServerModel("a/model", config, 7).complete(requests, 99) for each in batch]
+    assert [(each.task, each.sample) for each in found] == [request.key for request in requests]
+    assert [each.text for each in found] == [f"\n    return {len(request.task.prompt)}\n" for request in requests]
+    asked = Handler.asked[-1]
+    assert (asked["path"], asked["model"], asked["max_tokens"]) == ("/v1/completions", "a/model", 99)
+    assert (asked["temperature"], asked["top_p"]) == (0.5, 0.9)
+    assert "\ndef " in asked["stop"]
+    assert len({each["seed"] for each in Handler.asked}) == 6  # another for each, the same again
+
+
+def test_a_server_that_is_not_there_is_named(humaneval: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snowcoder.evaluation.server_model._RETRIES", 0)
+    config = settings(backend="server", server="http://127.0.0.1:9/v1")
+    with pytest.raises(OperationError, match=r"http://127.0.0.1:9/v1 does not complete HumanEval/0"):
+        list(ServerModel("m", config, 0).complete([Request(humaneval[0], 0)], 9))

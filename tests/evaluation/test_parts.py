@@ -1,0 +1,93 @@
+"""What of a completion counts, what is kept of an interrupted run, and the arithmetic of results."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from snowcoder.evaluation.completions import Completion, Completions, Request
+from snowcoder.evaluation.cut import cut
+from snowcoder.evaluation.estimate import difference, estimate, pass_at_k
+from snowcoder.evaluation.readers import FUNCTION_STOPS
+from snowcoder.evaluation.results import evoeval_means, results_of, steps
+from snowcoder.evaluation.score import Verdict
+from snowcoder.evaluation.suites import EVOEVAL
+from snowcoder.evaluation.table import table
+from snowcoder.evaluation.tasks import Asserts, Task
+
+TASK = Task("1", 'def f(x):\n    """Add one."""', "", {"HumanEval": Asserts("")}, stops=FUNCTION_STOPS)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\n    return x + 1\n\ndef g(): pass", "\n    return x + 1\n"),
+        ("\n    return x + 1\nprint(f(1))", "\n    return x + 1"),
+        ("\n    y = [x,\n         1]\n    return su", "\n    y = [x,\n         1]\n    return su"),
+        ("\n    y = 1\n    z = [x,\n         1", "\n    y = 1"),
+        ("\n\treturn x", "\n    return x"),
+        ("\n    return x<|endoftext|>garbage (", "\n    return x"),
+    ],
+)
+def test_what_counts_ends_before_a_stop_and_is_python(text: str, kept: str) -> None:
+    assert cut(TASK, text) == kept
+
+
+def test_completions_survive_a_kill_and_not_other_settings(tmp_path: Path) -> None:
+    path, settings = tmp_path / "c.jsonl", {"model": "m", "temperature": 0.0}
+    wanted = [Request(TASK, sample) for sample in range(3)]
+    prompt = wanted[0].prompt
+    store = Completions(path, settings)
+    assert store.missing(wanted) == wanted
+    store.add([Completion("1", 0, prompt, "a\nb", 2, 0.1)])
+    store.add([Completion("1", 1, prompt, "c", 1, 0.1)])
+    torn = path.read_text()[:-9]
+    path.write_text(torn)
+    again = Completions(path, settings)
+    assert again.missing(wanted) == wanted[1:]
+    again.add([Completion("1", 1, prompt, "c", 1, 0.1)])
+    assert [c.text for c in Completions(path, settings).found.values()] == ["a\nb", "c"]
+    reworded = Request(replace(TASK, prompt="def g(x):"), 0)
+    assert again.missing([wanted[0], reworded]) == [reworded]
+    assert Completions(path, {**settings, "temperature": 0.8}).missing(wanted) == wanted
+
+
+@pytest.mark.parametrize(("samples", "right", "k"), [(5, 2, 1), (5, 2, 3), (6, 0, 2), (4, 4, 4), (7, 6, 2)])
+def test_pass_at_k_is_the_share_of_all_draws_with_a_right_one(samples: int, right: int, k: int) -> None:
+    draws = list(itertools.combinations(range(samples), k))
+    assert pass_at_k(samples, right, k) == pytest.approx(sum(min(draw) < right for draw in draws) / len(draws))
+
+
+def test_intervals() -> None:
+    nothing = estimate(1, [0] * 164, 1, seed=0)
+    assert (nothing.value, nothing.low) == (0, 0)
+    assert 0.015 < nothing.high < 0.03
+    half = estimate(10, [5] * 50, 1, seed=0)
+    assert half.low == half.value == half.high == 0.5  # every task alike
+    better = difference([0.0] * 90 + [1.0] * 10, [0.0] * 60 + [1.0] * 40, seed=0)
+    assert better.value == pytest.approx(0.3)
+    assert 0.15 < better.low < better.high < 0.45
+
+
+def test_models_side_by_side() -> None:
+    tasks = [Task(str(number), "", "", {"level": Asserts("")}) for number in range(100)]
+    results = []
+    for model, right in (("alpha", 10), ("beta", 40)):
+        for suite in EVOEVAL:
+            found = {(task.name, 0): Verdict("failed", "", {"level": int(task.name) < right}) for task in tasks}
+            results += results_of(model, suite, tasks, found, [1], 0, {})
+    means = evoeval_means(results, 0)
+    assert [(mean.level, mean.tasks, mean.pass_at["1"].value) for mean in means] == [
+        ("EvoEval", 500, 0.1),
+        ("EvoEval", 500, 0.4),
+    ]
+    (step,) = steps(means, 0)
+    assert (step.before, step.after, step.difference.value) == ("alpha", "beta", pytest.approx(0.3))
+    text = table(means, [step], [])
+    assert "| EvoEval | 500 | pass@1 | 10.0 (7.7 to 12.9) | 40.0 (35.8 to 44.4) |" in text
+    assert "| **beta** | this run | – | – | 40.0 | – |" in text
+    assert "| Arctic-SnowCoder final | 550B+5B | 28.0 | 42.9 | 18.0 | 19.4 |" in text
+    assert "| EvoEval | alpha to beta | +30.0" in text
