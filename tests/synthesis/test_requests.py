@@ -26,7 +26,7 @@ def settings(*servers: str, **changes: Any) -> RequestsConfig:
         "servers_file": None,
         "key": "A_KEY_FOR_TESTS",
         "concurrency": 32,
-        "deadline_seconds": 0.5,
+        "deadline_seconds": 1.5,
         "attempts": 5,
         "patience_minutes": 1.0,
         "input_price": 0.0,
@@ -59,7 +59,7 @@ def test_every_fault_is_survived_and_nothing_is_asked_twice_that_was_answered(tm
     with language_server() as (model, url):
         # Of every ten requests the first ones fail, each in another way.
         with faulty_model(url, lambda n: FAULTS[n // 10 % len(FAULTS)] if n % 10 < 3 else None) as (proxy, address):
-            answers = ask(settings(address), tmp_path / "log", range(120))
+            answers = ask(settings(address, attempts=20), tmp_path / "log", range(120))
         assert [answer.text for answer in answers if isinstance(answer, Answer)] == [expected(n) for n in range(120)]
         assert all(proxy.done[fault] for fault in FAULTS)
         # Only what was cut off on its way back came to the model again.
