@@ -26,7 +26,7 @@ def settings(*servers: str, **changes: Any) -> RequestsConfig:
         "servers_file": None,
         "key": "A_KEY_FOR_TESTS",
         "concurrency": 32,
-        "deadline_seconds": 0.5,
+        "deadline_seconds": 1.5,
         "attempts": 5,
         "patience_minutes": 1.0,
         "input_price": 0.0,
@@ -59,7 +59,7 @@ def test_every_fault_is_survived_and_nothing_is_asked_twice_that_was_answered(tm
     with language_server() as (model, url):
         # Of every ten requests the first ones fail, each in another way.
         with faulty_model(url, lambda n: FAULTS[n // 10 % len(FAULTS)] if n % 10 < 3 else None) as (proxy, address):
-            answers = ask(settings(address), tmp_path / "log", range(120))
+            answers = ask(settings(address, attempts=20), tmp_path / "log", range(120))
         assert [answer.text for answer in answers if isinstance(answer, Answer)] == [expected(n) for n in range(120)]
         assert all(proxy.done[fault] for fault in FAULTS)
         # Only what was cut off on its way back came to the model again.
@@ -86,7 +86,7 @@ def test_the_limit_shrinks_to_what_the_server_takes(tmp_path: Path) -> None:
     ):
         answers = ask(settings(address, concurrency=64), tmp_path / "log", range(300))
     assert all(isinstance(answer, Answer) for answer in answers)
-    assert proxy.done["429 now"] < 300
+    assert 0 < proxy.done["429 now"] < 60  # with a limit that stays it refuses more than a hundred
 
 
 def test_requests_go_to_all_servers_and_those_of_a_dead_one_to_the_others(tmp_path: Path) -> None:
@@ -145,6 +145,8 @@ def test_a_torn_end_is_dropped_and_damage_is_not_passed_over(tmp_path: Path) -> 
         whole = path.read_bytes()
         path.write_bytes(whole[:-20])  # half of the last answer
         assert ask(settings(url), path, range(5)) == answers
+        assert model.asked.total() == 6
+        assert ask(settings(url), path, range(5)) == answers  # what was appended then is whole
         assert model.asked.total() == 6
     lines = whole.splitlines(keepends=True)
     records = [orjson.loads(line[17:]) for line in lines]

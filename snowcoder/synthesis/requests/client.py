@@ -55,7 +55,7 @@ class Client:
             with self.pool.giving_back(server):
                 outcome = await self._try(server, request)
                 if not isinstance(outcome, Failure):
-                    server.answered()
+                    server.answered(sent_at)
                     self._last_answer = time.monotonic()
                     return {"key": request.key, "answer": outcome, "server": server.url}
                 if outcome.overload:

@@ -3,7 +3,7 @@
 A line is a checksum and a JSON record: `ask` before a request is sent first, then `answer` as the server gave it or
 `refused`; `failed` for each attempt without an answer. A line is written at once, so that it outlives the process; who
 waits for `append` goes on when it is on disk too, so that what was made of an answer never outlives the answer. Lines
-that come while the disk is busy share the next fsync.
+that come within a few hundredths of a second share an fsync.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import xxhash
 from snowcoder.errors import OperationError
 
 _CHECKSUM = 16  # characters
+_GATHER = 0.05  # seconds in which answers come that share an fsync: little beside the time that a model takes
 
 
 class AnswerLog:
@@ -57,6 +58,7 @@ class AnswerLog:
 
     async def _sync(self) -> None:
         while self._waiting:
+            await asyncio.sleep(_GATHER)
             waiting, self._waiting = self._waiting, []
             try:
                 await asyncio.to_thread(os.fsync, self._file)

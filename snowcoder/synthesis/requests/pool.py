@@ -24,7 +24,7 @@ class Pool:
             self._waiting.append(turn)
             self._set_alarm()
             await turn
-        server.in_flight += 1
+        server.taken()
         return server
 
     @contextmanager

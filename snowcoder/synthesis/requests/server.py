@@ -29,6 +29,7 @@ class Server:
         self.limit = float(min(_FIRST, most))
         self.in_flight = 0
         self.rests_until = 0.0
+        self._full_at = 0.0
         self._grows_fast = True
         self._cut_at = 0.0
         self._failures = 0  # one after the other
@@ -42,13 +43,20 @@ class Server:
         """A chat completion as JSON has it: to check it against openai's types takes as long as all the rest."""
         return await self._client.post("/chat/completions", body=body, cast_to=object)
 
-    def answered(self) -> None:
+    def taken(self) -> None:
+        """One request more is under way."""
+        self.in_flight += 1
+        if self.in_flight >= int(self.limit):
+            self._full_at = time.monotonic()
+
+    def answered(self, sent_at: float) -> None:
+        """A request sent at `sent_at` (monotonic) was. Where there was always room, the limit held nothing back."""
         self._failures = 0
-        if self.in_flight >= int(self.limit):  # else the limit was not what held it back
+        if self._full_at >= sent_at:
             self.limit = min(self.most, self.limit + (1.0 if self._grows_fast else 1.0 / self.limit))
 
     def failed(self, sent_at: float, wait: float) -> None:
-        """A request sent at `sent_at` (monotonic) failed; the server asks for `wait` seconds of rest, if it says so."""
+        """A request sent at `sent_at` failed; the server asks for `wait` seconds of rest, if it says so."""
         now = time.monotonic()
         if sent_at < self._cut_at:
             self.rests_until = max(self.rests_until, now + wait)
