@@ -139,7 +139,7 @@ def _summary(folder: Path, seconds: float) -> None:
         "s3": "the bucket's files",
     }
     for name, what in names.items():
-        print(f"  {folder / name!s:<41}{what}")
+        print(f"  {folder / name!s:<44}{what}")
 
 
 def _stage(*arguments: str) -> None:
