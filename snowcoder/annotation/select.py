@@ -6,6 +6,7 @@ corpus. Its documents are those of the corpus with the files that are left.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,19 +60,32 @@ def _select(
 ) -> Manifest:
     """Weigh all files, find each language's threshold, copy what is above."""
     engine, scores = config.corpus.engine, Path(config.annotator.score.dir)
-    shards = [shard["name"] for shard in raw.counts["shards"]]
+    shards, sizes = [shard["name"] for shard in raw.counts["shards"]], _sizes(raw)
     weigh = Weigh(scores / "units", index, scores, raw.config["held_out"])
-    weighed = run_step(weigh, "weigh", [Task(shard, digest_json(inputs)) for shard in shards], engine)
+    weighed = run_step(
+        weigh, "weigh", [Task(shard, digest_json(inputs), bytes=sizes[shard]) for shard in shards], engine
+    )
     paths = [path for record in weighed for path in record.paths(weigh.folder, UNITS)]
     before = total({files.language: int(files.tokens.sum())} for files in _ranked(paths))
     thresholds = find_thresholds(lambda: _ranked(paths), _budgets(before, how["tokens"], index.name))
     values = {language: list(threshold) for language, threshold in thresholds.items()}
     made_from = digest_json([inputs, how])
-    tasks = [Task(shard, made_from, {"number": n, "thresholds": values}) for n, shard in enumerate(shards)]
+    tasks = [
+        Task(shard, made_from, {"number": number, "thresholds": values}, sizes[shard])
+        for number, shard in enumerate(shards)
+    ]
     copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir))
     records = run_step(copy, "select", tasks, engine)
     _remove_strays(target, records)
     return _manifest(raw, records, thresholds, before, inputs, how)
+
+
+def _sizes(raw: Manifest) -> Counter[str]:
+    """Bytes of each shard of the index."""
+    sizes = Counter[str]()
+    for output in raw.outputs:
+        sizes[Path(output.name).name.partition(".")[0]] += output.bytes
+    return sizes
 
 
 def _selected_from(config: Config) -> str:
