@@ -62,7 +62,7 @@ def test_every_example_passes_its_own_tests(sandbox: Sandbox) -> None:
 def test_a_prompt_that_needs_what_is_not_there_says_so() -> None:
     with pytest.raises(UserError, match="'language' is undefined"):
         Prompt("code_file").messages({"text": "x"})
-    with pytest.raises(UserError, match="code_file, evol_instruct/harder"):
+    with pytest.raises(UserError, match="code_file, code_file_small, evol_instruct/harder"):
         Prompt("nothing")
 
 

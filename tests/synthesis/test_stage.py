@@ -44,8 +44,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
 
 
 def overrides(folder: Path, workspace: Path, *more: str) -> list[str]:
+    recipe = [] if any(each.startswith("synthesis=") for each in more) else ["synthesis=code_file"]
     return tiny_overrides(
         folder,
+        *recipe,
         f"storage.root={folder}/out",
         f"tokenizer.dir={workspace}/tokenizer",
         f"index.sources.selected.shards={folder}/seeds",
