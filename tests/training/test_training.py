@@ -18,6 +18,7 @@ PHASES = [
     "phases.phase2.global_batch=8",
     "phases.phase3.tokens=3072",
     "phases.phase3.global_batch=8",
+    "phases.phase3.learning_rate.warmup_steps=2",
     "phases.phase3.optimizer_state=reset",
     "checkpoint.every_steps=5",
 ]
