@@ -70,7 +70,7 @@ for folder in ("/tmp", "/dev/shm"):
                 file.write(bytes(1 << 20))
     except OSError as error:
         print(folder, number, error.strerror)
-    for name in os.listdir(folder):
+    for name in filter(str.isdigit, os.listdir(folder)):  # a Python under /tmp has its folder there, too
         os.unlink(f"{folder}/{name}")
     try:
         with open(f"{folder}/one", "wb") as file:

@@ -37,8 +37,14 @@ def wait_for(servers: Path, count: int, seconds: float = 60) -> set[str]:
 
 
 def stand_ins() -> list[psutil.Process]:
-    ours = psutil.Process().children(recursive=True)
-    return [each for each in ours if any("vllm_stand_in.py" in word for word in each.cmdline())]
+    return [each for each in psutil.Process().children(recursive=True) if _is_stand_in(each)]
+
+
+def _is_stand_in(process: psutil.Process) -> bool:
+    try:
+        return any("vllm_stand_in.py" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
 
 
 def test_synthesize_uses_all_servers_and_one_that_is_killed_comes_back(
