@@ -24,7 +24,7 @@ from benchmarks.sources import Document, documents
 from snowcoder.annotation.scores import SUFFIX
 
 CORES = 2
-FILES = 600
+FILES = 1200
 EXAMPLES = 250  # of each class, for the annotator
 SHARDS = 2
 RUNS = 2

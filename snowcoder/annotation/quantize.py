@@ -22,6 +22,7 @@ from scipy.stats import spearmanr
 
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.examples import EXAMPLES
+from snowcoder.annotation.last_layer import shorten
 from snowcoder.storage.atomic import publish_folder
 
 # They take it for not installed, and send nothing to their makers.
@@ -54,7 +55,8 @@ def prepare(folder: Path, runtime: str) -> None:
 def _convert(annotator: Annotator) -> Any:
     example = {name: torch.ones(2, 16, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
     with torch.no_grad(), warnings.catch_warnings(action="ignore"):  # of tracing, about what is always so
-        return openvino.convert_model(annotator.model.float().cpu().requires_grad_(False), example_input=example)
+        model = shorten(annotator.model).float().cpu().requires_grad_(False)
+        return openvino.convert_model(model, example_input=example)
 
 
 def _quantize(model: Any, rows: list[dict[str, np.ndarray]]) -> Any:

@@ -17,6 +17,7 @@ import torch
 
 from snowcoder.annotation.annotator import MODEL
 from snowcoder.annotation.encoder import load_classifier
+from snowcoder.annotation.last_layer import shorten
 from snowcoder.annotation.quantize import FILE, FOLDER, openvino
 from snowcoder.errors import OperationError
 
@@ -47,7 +48,7 @@ class OnTorch:
 
     def __init__(self, folder: Path) -> None:
         self.device = own_device()
-        _, self.model = load_classifier(str(folder / MODEL))
+        self.model = shorten(load_classifier(str(folder / MODEL))[1])
         self.model.to(self.device, torch.bfloat16 if self.device.type == "cuda" else torch.float32).eval()
 
     @torch.inference_mode()
@@ -66,6 +67,7 @@ class OnOpenVino:
         core = openvino.Core()
         precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         how = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
+        how |= {"ENABLE_CPU_PINNING": False}  # each process would take the same cores
         self.model = core.compile_model(folder / FOLDER / FILE, "CPU", how)
 
     def outputs(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
