@@ -23,6 +23,7 @@ from snowcoder.demo.sources import find_sources
 from snowcoder.errors import OperationError, UserError
 from snowcoder.mixture.plan import load_plan
 from snowcoder.sandbox.sandbox import Sandbox
+from snowcoder.storage.shards import SUFFIXES
 from snowcoder.storage.store import open_store
 
 _KILL_AT = 27  # between two checkpoints, so that finished steps are lost and done again
@@ -44,7 +45,9 @@ def run() -> None:
         for verb in ("train", "score", "select", "inspect"):
             _stage("annotate", verb, *overrides)
         _synthesize(folder / "language-model", overrides)
-        _stage("index", "build", "synthetic_python", "synthetic_other", *overrides)
+        written = _written(config)
+        overrides += _without_the_empty(config, written)
+        _stage("index", "build", *written, *overrides)
         _stage("plan", *overrides)
         _train_with_a_kill(config, overrides)
         _stage("export", *overrides)
@@ -67,6 +70,23 @@ def _synthesize(folder: Path, overrides: list[str]) -> None:
     with language_model(folder) as url:
         _stage("synthesize", f"synthesis.requests.servers=[{url}]", *overrides)
     _stage("synthesize", "report", *overrides)
+
+
+def _written(config: Config) -> list[str]:
+    """The synthetic sources that have shards: a model this small may write nothing of use outside Python."""
+    stores = {
+        name: open_store(config.index.sources[name].shards, config.storage) for name in config.phases["phase3"].sources
+    }
+    found = [name for name, store in stores.items() if any(info.key.endswith(SUFFIXES) for info in store.list())]
+    if not found:
+        raise OperationError("the language model wrote no file that was kept, see the report above")
+    return found
+
+
+def _without_the_empty(config: Config, written: list[str]) -> list[str]:
+    """Overrides by which phase 3 draws from the other source alone."""
+    empty = [f"~phases.phase3.sources.{name}" for name in config.phases["phase3"].sources if name not in written]
+    return [*empty, f"phases.phase3.sources.{written[0]}.share=1"] if empty else []
 
 
 def _train_with_a_kill(config: Config, overrides: list[str]) -> None:
