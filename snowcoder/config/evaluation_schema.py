@@ -40,3 +40,4 @@ class EvaluationConfig(Section):
     pythons: dict[str, str]  # suite -> Python that has the packages its programs need; others run on this one
     bits: BitsConfig
     every_steps: Natural  # of a training: evaluate the checkpoints at these steps in a job of their own; 0: none
+    sbatch: list[str]  # options of sbatch for such a job, over those of slurm/evaluate.sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import time
@@ -95,9 +96,11 @@ class Client:
 async def open_client(config: RequestsConfig) -> AsyncIterator[Client]:
     """Raises UserError where no server is named, or one in a way that would write a password down."""
     client = Client(config, _urls(config), os.environ.get(config.key) or None)
+    gc.freeze()  # what is there now stays: with it, the garbage collector takes a tenth of a request's time
     try:
         yield client
     finally:
+        gc.unfreeze()
         for server in client.pool.servers:
             await server.close()
 

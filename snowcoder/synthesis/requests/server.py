@@ -18,6 +18,7 @@ _LONGEST = 60.0  # seconds that a server which fails again and again is left alo
 class Server:
     def __init__(self, url: str, key: str, most: int) -> None:
         self.url, self.most = url, most
+        self._address = f"{url}/chat/completions"  # whole: openai takes long to put its parts together
         # openai's own retries know neither of other servers nor of the log; aiohttp takes half of httpx's time.
         self._client = openai.AsyncOpenAI(
             base_url=url,
@@ -41,7 +42,7 @@ class Server:
 
     async def post(self, body: dict[str, Any]) -> Any:
         """A chat completion as JSON has it: to check it against openai's types takes as long as all the rest."""
-        return await self._client.post("/chat/completions", body=body, cast_to=object)
+        return await self._client.post(self._address, body=body, cast_to=object)
 
     def taken(self) -> None:
         """One request more is under way."""

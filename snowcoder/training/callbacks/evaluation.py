@@ -49,7 +49,8 @@ def _start(config: Config, step: int) -> None:
     with log.open("ab") as output:
         if config.launch.kind == "slurm":
             gpus = one_replica(config).parallel.world_size
-            words = ["sbatch", f"--gpus-per-node={gpus}", f"--output={log}", "slurm/evaluate.sh", *job]
+            options = [f"--gpus-per-node={gpus}", f"--output={log}", *config.evaluation.sbatch]
+            words = ["sbatch", *options, "slurm/evaluate.sh", *job]
             failed = subprocess.run(words, stdout=output, stderr=output, check=False).returncode
         else:
             words = ["nice", sys.executable, "-m", "snowcoder.evaluation.job", *job]
