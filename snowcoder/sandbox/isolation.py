@@ -19,7 +19,6 @@ from snowcoder.sandbox.program import Limits
 
 _NOBODY = "65534"
 _ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "TZ": "UTC",
@@ -58,6 +57,7 @@ def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[in
     isolated = [
         *("bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"),
+        *("--setenv", "PATH", f"{Path(python.executable).parent}:/usr/bin:/bin"),  # programs call `python`
         *(word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)),
         *("--ro-bind", "/usr", "/usr", *_links()),
         *(word for name in _SETTINGS for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -28,6 +29,11 @@ print(sys.argv[1:], sys.stdin.read(), open("data/x.txt").read(), helper.answer, 
     outcome = sandbox.run(Program(source, files=files, args=("a b", "c"), stdin=b"typed"))
     assert outcome.passed, outcome
     assert outcome.stdout == "['a b', 'c'] typed content 42 6\n"
+
+
+def test_a_program_that_calls_python_gets_its_own(sandbox: Sandbox) -> None:
+    source = "import subprocess; subprocess.run(['python', '-c', 'import sys; print(sys.version)'], check=True)"
+    assert sandbox.run(Program(source)).stdout == f"{sys.version}\n"
 
 
 @pytest.mark.parametrize(
