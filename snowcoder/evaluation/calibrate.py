@@ -7,7 +7,6 @@ lengthened on machines that are slower than the one it was chosen on. All times 
 from __future__ import annotations
 
 import json
-import platform
 import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ _FACTOR, _FLOOR = 4.0, 1.0  # of a call, as evalplus has them
 _PROGRAM_FACTOR, _PROGRAM_FLOOR = 10.0, 3.0  # of test code as a whole; 3 s are human-eval's
 _LONGEST = 60.0  # of a program, as evalplus has it
 _PATIENCE = Limits(wall_seconds=600, cpu_seconds=300, memory_mib=8192, processes=64, output_kib=1 << 16, disk_mib=256)
+_FORMAT = 2  # one more whenever programs are run or limited in another way
 _MEMORY_MIB = 4096  # as evalplus has it
 _PROBE = """
 import time
@@ -48,6 +48,7 @@ class Measure:
     """Of one level of one task."""
 
     seconds: list[float]  # of each call; of test code, one number
+    clock: float = 0.0  # of test code by the clock, in seconds: it may sleep, or wait for processes of its own
     outputs: str = ""  # as judge.py recorded them; empty where the canonical solution must give them anew
     error: str = ""  # why the canonical solution itself fails here; empty if it passes
 
@@ -68,7 +69,7 @@ class Calibration:
         if not measure.outputs:
             total += sum(measure.seconds)  # the canonical solution runs, too
         # By the clock far longer: other programs may keep the cores busy.
-        limits = Limits(wall_seconds=10 + 6 * total, cpu_seconds=total + 1, memory_mib=_MEMORY_MIB)
+        limits = Limits(wall_seconds=10 + 6 * max(total, measure.clock), cpu_seconds=total + 1, memory_mib=_MEMORY_MIB)
         expected = {"outputs": measure.outputs, "canonical": task.canonical, "limits": seconds}
         return checking(source, check, limits, expected)
 
@@ -88,9 +89,8 @@ def calibrate(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path, wor
         {
             "suite": suite.digest,
             "tasks": [task.name for task in tasks],
-            "judge": JUDGE_DIGEST,
+            "judge": judged_by(sandbox),
             "host": socket.gethostname(),
-            "python": [platform.python_version(), sandbox.python.executable],
         }
     )
     try:
@@ -102,6 +102,13 @@ def calibrate(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path, wor
     calibration = Calibration(_slowness(sandbox), _measure(suite, tasks, sandbox, workers))
     write_json(path, {"made_from": made_from, **asdict(calibration)})
     return calibration
+
+
+def judged_by(sandbox: Sandbox) -> str:
+    """Digest of what decides verdicts besides programs and data: the judge's code, a Python and its packages."""
+    folders = [Path(folder) for folder in sandbox.python.site_packages]
+    packages = sorted(path.name for folder in folders for path in folder.glob("*.dist-info"))
+    return digest_json([_FORMAT, JUDGE_DIGEST, sandbox.python.executable, packages])
 
 
 def _from_json(raw: dict[str, Any]) -> Calibration:
@@ -137,4 +144,4 @@ def _measured(check: Check, outcome: Outcome) -> Measure:
         return Measure([], error=f"{outcome.status}: {outcome.error}")
     if isinstance(check, Outputs):
         return Measure(**json.loads(outcome.stdout.splitlines()[-1]))  # the program may print before it
-    return Measure([outcome.cpu_seconds])
+    return Measure([outcome.cpu_seconds], outcome.seconds)

@@ -8,20 +8,19 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.evaluation.completions import Completion, Completions, Request
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
-from snowcoder.lineage.digest import digest_file, digest_json
+from snowcoder.export.model_digest import model_digest
 from snowcoder.progress import bar
 
 if TYPE_CHECKING:
     from snowcoder.evaluation.local_model import LocalModel
     from snowcoder.evaluation.server_model import ServerModel
-
-_DECISIVE = ("*.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,11 @@ def models_of(config: Config) -> list[Model]:
     models = config.evaluation.models or {Path(config.run.dir).resolve().name: config.export.dir}
     if config.evaluation.generation.backend == "server":
         server = config.evaluation.generation.server or ""
+        if urlsplit(server).username:
+            raise UserError(
+                "evaluation.generation.server is given with a password, which would be written into results; "
+                "the API key comes from the environment (OPENAI_API_KEY)"
+            )
         return [Model(name, path, f"{server} {path}", config) for name, path in models.items()]
     missing = [f"  {name}: {path}" for name, path in models.items() if not (Path(path) / "config.json").is_file()]
     if missing:
@@ -56,7 +60,7 @@ def models_of(config: Config) -> list[Model]:
             "evaluation.models: no exported model:\n" + "\n".join(missing) + "\n"
             "`snowcoder export` makes one; '+evaluation.models.alpha=runs/arctic/hf-alpha' names it"
         )
-    return [Model(name, path, _digest(Path(path)), config) for name, path in models.items()]
+    return [Model(name, path, model_digest(Path(path)), config) for name, path in models.items()]
 
 
 def generate(config: Config, model: Model, suite: Suite, tasks: list[Task], folder: Path) -> list[Completion]:
@@ -86,10 +90,9 @@ def _settings(config: Config, model: Model, suite: Suite, new_tokens: int) -> di
         "new_tokens": new_tokens,
         "seed": config.run.seed,
         **{name: generation[name] for name in kept},
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in ("torch", "transformers")}},
+        "versions": _versions() if generation["backend"] == "transformers" else {},  # a server has its own
     }
 
 
-def _digest(folder: Path) -> str:
-    files = sorted(path for pattern in _DECISIVE for path in folder.glob(pattern))
-    return digest_json({path.name: digest_file(path) for path in files})
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "transformers")}}

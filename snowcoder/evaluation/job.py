@@ -32,7 +32,11 @@ def run(config: Config, step: int) -> None:
     to_hf.run(config)
     evaluation.run(config)
     results = json.loads((Path(config.evaluation.dir) / evaluation.RESULTS).read_text())
-    scores = [f"{each['level']} {100 * each['pass_at']['1']['value']:.1f}" for each in results["results"]]
+    scores = [
+        f"{each['level']} {'' if k == '1' else f'pass@{k} '}{100 * found['value']:.1f}"
+        for each in results["results"]
+        for k, found in each["pass_at"].items()
+    ]
     scores += [f"{each['language']} {each['bits_per_byte']:.3f} bits/byte" for each in results["bits_per_byte"]]
     Events(config).add("evaluated", ", ".join(scores), step)
 

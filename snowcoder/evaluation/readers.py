@@ -145,6 +145,7 @@ _unittest.defaultTestLoader.loadTestsFromTestCase(TestCases).run(_result)
 for _test, _trace in _result.failures + _result.errors:
     raise AssertionError(f"{_test.id().rpartition('.')[2]}: {_trace.strip().splitlines()[-1]}")
 assert _result.testsRun, "no tests"
+assert not _result.skipped, "a test was skipped"
 """
 
 # Tasks with more than one right answer; the functions are in judge/oracles.py.

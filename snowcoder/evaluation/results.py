@@ -25,7 +25,7 @@ class Result:
     pass_at: dict[str, Estimate]  # k -> the estimate
     statuses: dict[str, int]  # of all completions, however they ended
     right: list[int]  # samples of each task that are right
-    canonical_failures: dict[str, str]  # tasks that cannot be judged here, and why; they count as failed
+    canonical_failures: dict[str, str]  # tasks that cannot be judged here, and why; few programs can pass
 
 
 def results_of(
@@ -80,12 +80,23 @@ class Step:
 def steps(results: list[Result], seed: int) -> list[Step]:
     """What the talk says of its phases: each improves over the previous."""
     found = []
-    for level in dict.fromkeys(result.level for result in results):
-        row = [result for result in results if result.level == level]
+    for level, row in by_level(results).items():
         for before, after in pairwise(row):
             if before.tasks == after.tasks:
                 change = difference(_shares(before), _shares(after), seed)
                 found.append(Step(level, before.model, after.model, change))
+    return found
+
+
+def by_level(results: list[Result]) -> dict[str, list[Result]]:
+    """The models' results by level. Where two suites have one by the same name, it is told apart by its suite."""
+    suites: dict[str, set[str]] = {}
+    for result in results:
+        suites.setdefault(result.level, set()).add(result.suite)
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        label = result.level if len(suites[result.level]) == 1 else f"{result.level} ({result.suite})"
+        found.setdefault(label, []).append(result)
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.evaluation.bits import Bits, bits_per_byte, held_out_texts
-from snowcoder.evaluation.calibrate import Calibration, calibrate
+from snowcoder.evaluation.calibrate import Calibration, calibrate, judged_by
 from snowcoder.evaluation.data import read_suite, suites_of
 from snowcoder.evaluation.generate import Model, generate, models_of
 from snowcoder.evaluation.results import Result, evoeval_means, results_of, steps
@@ -41,6 +41,7 @@ def run(config: Config) -> None:
     inputs = {
         "models": {model.name: model.digest for model in models},
         "suites": {suite.name: suite.digest for suite in suites},
+        "judges": {suite.name: judged_by(sandbox_of(config, suite)) for suite in suites},
         "held out": digest_json(texts),
     }
     decided_by = decisive(config)

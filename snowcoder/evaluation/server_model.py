@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import xxhash
@@ -33,9 +33,22 @@ class ServerModel:
         self.client = openai.OpenAI(base_url=config.server, api_key=key, max_retries=_RETRIES, timeout=600)
 
     def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
+        """As they come. One that fails is raised at the end, so that a second run asks for it alone.
+
+        Where as many fail as go at once, it is the server, and the others are not asked for.
+        """
+        failed: list[OperationError] = []
         with ThreadPoolExecutor(self.config.batch) as pool:
-            for completion in pool.map(lambda request: self._complete(request, new_tokens), requests):
-                yield [completion]
+            for done in as_completed([pool.submit(self._complete, request, new_tokens) for request in requests]):
+                try:
+                    yield [done.result()]
+                except OperationError as error:
+                    failed.append(error)
+                    if len(failed) == self.config.batch:
+                        pool.shutdown(cancel_futures=True)
+                        break
+        if failed:
+            raise failed[0]
 
     def _complete(self, request: Request, new_tokens: int) -> Completion:
         started = time.monotonic()

@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from snowcoder.evaluation.calibrate import Calibration
+from snowcoder.evaluation.calibrate import Calibration, judged_by
 from snowcoder.evaluation.completions import Completion
 from snowcoder.evaluation.cut import cut
-from snowcoder.evaluation.programs import JUDGE_DIGEST
 from snowcoder.evaluation.score import Candidate, Verdict, score
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
@@ -35,7 +34,7 @@ def judge(
     candidates = [
         Candidate(by_name[c.task], by_name[c.task].program(cut(by_name[c.task], c.text))) for c in completions
     ]
-    made_from = digest_json([suite.digest, JUDGE_DIGEST, sandbox.python.executable, [c.program for c in candidates]])
+    made_from = digest_json([suite.digest, judged_by(sandbox), [c.program for c in candidates]])
     found = _read(folder / NAME, made_from)
     if found is None:
         found = score(suite, candidates, calibration, sandbox, workers)

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.export.model_digest import model_digest
 from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
@@ -27,8 +28,7 @@ def run(config: Config) -> None:
     """Raises UserError where there is no model, or no conversation to learn from."""
     finetune, folder = config.finetune, Path(config.finetune.dir)
     rows = read_conversations(finetune.chat)
-    model = find_manifest(Path(finetune.model))
-    inputs = {"model": model.digest if model else finetune.model}
+    inputs = {"model": model_digest(Path(finetune.model)) if Path(finetune.model).is_dir() else finetune.model}
     inputs |= {path: digest_file(Path(path)) for path in finetune.chat}
     how = {**finetune.model_dump(exclude={"dir", "model", "chat", "micro_batch"}), "seed": config.run.seed}
     done = find_manifest(folder)
@@ -47,7 +47,8 @@ def read_conversations(paths: list[str]) -> list[dict[str, Any]]:
     rows = []
     for path in paths:
         try:
-            turns = [json.loads(line)["messages"] for line in Path(path).read_text().splitlines()]
+            with Path(path).open(encoding="utf-8") as file:  # splitlines() would also split at U+2028
+                turns = [json.loads(line)["messages"] for line in file]
         except FileNotFoundError:
             raise UserError(f"finetune.chat: {path} is not there; `snowcoder synthesize` writes it") from None
         except (ValueError, KeyError, TypeError):

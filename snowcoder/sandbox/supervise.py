@@ -6,6 +6,8 @@ import os
 import selectors
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -73,14 +75,24 @@ def _watch(
 
 
 def _memory(pid: int) -> int:
-    """Bytes resident in the process and its descendants; pages that they share count for each."""
-    total = 0
-    try:
+    """Bytes that the process and its descendants hold; what they share counts for each."""
+    total, found = 0, []
+    with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
-            total += each.memory_info().rss
-    except psutil.NoSuchProcess:
-        pass  # one that has just ended
+        found = [process, *process.children(recursive=True)]
+    for each in found:
+        with suppress(psutil.NoSuchProcess, OSError):  # it has just ended
+            total += each.memory_info().rss + _in_memory_files(each.pid)
+    return total
+
+
+def _in_memory_files(pid: int) -> int:
+    """Of memfd_create: no file system limits them, and unless they are mapped they are nobody's resident memory."""
+    total = 0
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            if os.readlink(path).startswith("/memfd:"):
+                total += path.stat().st_blocks * 512
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -80,11 +81,25 @@ class Check(Step):
         source, tests = program_of(draft)
         if "assert" not in tests:
             return "no tests", ""
-        outcome = self._sandbox.run(Program(source, tests))
+        outcome = self._sandbox.run(Program(source, counted(tests)))
         return (KEPT, "") if outcome.passed else (f"tests: {outcome.status}", outcome.error)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_sandbox": None}  # each process makes its own
+
+
+def counted(tests: str) -> str:
+    """The tests, which also fail where none of their assertions runs: in functions that nobody calls, say."""
+    try:
+        tree = _Count().visit(ast.parse(tests))
+    except SyntaxError:
+        return tests  # which says so when it is run
+    return f"__asserted = [0]\n{ast.unparse(tree)}\nassert __asserted[0], 'no assertion was run'"
+
+
+class _Count(ast.NodeTransformer):
+    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
+        return [*ast.parse("__asserted[0] += 1").body, node]
 
 
 def syntax_fault(draft: Draft) -> str | None:

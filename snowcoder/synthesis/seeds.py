@@ -116,7 +116,8 @@ def read_instructions(paths: list[str]) -> list[str]:
     found = []
     for path in paths:
         try:
-            rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
+            with Path(path).open(encoding="utf-8") as file:  # splitlines() would also split at U+2028
+                rows = [json.loads(line) for line in file]
             found += [next(turn["content"] for turn in row["messages"] if turn["role"] == "user") for row in rows]
         except FileNotFoundError:
             raise UserError(

@@ -9,7 +9,7 @@ import pytest
 from snowcoder.evaluation.calibrate import calibrate
 from snowcoder.evaluation.score import Candidate, Verdict, score
 from snowcoder.evaluation.suites import SUITES
-from snowcoder.evaluation.tasks import Check, Outputs, Task
+from snowcoder.evaluation.tasks import Asserts, Check, Outputs, Task
 from snowcoder.sandbox.sandbox import Sandbox
 
 SUITE = SUITES["humaneval_plus"]
@@ -152,3 +152,14 @@ def test_calibration_is_kept_for_the_same_machine_and_tasks(sandbox: Sandbox, tm
     assert path.read_bytes() == written
     more = [*tasks, Task("2", "", "def f(x): return -x", {"level": Outputs("f", [[1]], "evalplus")})]
     assert set(calibrate(SUITE, more, sandbox, path).measures) == {"1", "2"}
+
+
+def test_test_code_that_sleeps_has_the_time_to(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its limit by the clock is a multiple of what the canonical solution took by the clock."""
+    task = Task("a task", "", "def f(): pass", {"level": Asserts("import time; time.sleep(4)")})
+    calibration = calibrate(SUITE, [task], sandbox, tmp_path / "calibration.json")
+    (measure,) = calibration.measures["a task"].values()
+    assert measure.clock > 4 > sum(measure.seconds)
+    limits = calibration.program(task, "level", task.canonical).limits
+    assert limits
+    assert limits.wall_seconds == pytest.approx(10 + 6 * max(measure.clock, 3 * calibration.slowness))

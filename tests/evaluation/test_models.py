@@ -139,13 +139,27 @@ def test_a_server_is_asked_for_each_completion(server: str, humaneval: list[Task
     config = settings(backend="server", server=server, temperature=0.5, top_p=0.9)
     requests = [Request(task, sample) for task in humaneval[:3] for sample in range(2)]
     found = [each for batch in ServerModel("a/model", config, 7).complete(requests, 99) for each in batch]
-    assert [(each.task, each.sample) for each in found] == [request.key for request in requests]
-    assert [each.text for each in found] == [f"\n    return {len(request.task.prompt)}\n" for request in requests]
+    texts = {(each.task, each.sample): each.text for each in found}  # in whatever order they come
+    assert texts == {request.key: f"\n    return {len(request.task.prompt)}\n" for request in requests}
+    assert len(found) == 6
     asked = Handler.asked[-1]
     assert (asked["path"], asked["model"], asked["max_tokens"]) == ("/v1/completions", "a/model", 99)
     assert (asked["temperature"], asked["top_p"]) == (0.5, 0.9)
     assert "\ndef " in asked["stop"]
     assert len({each["seed"] for each in Handler.asked}) == 6  # another for each, the same again
+
+
+def test_one_that_fails_loses_no_other(server: str, humaneval: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snowcoder.evaluation.server_model._RETRIES", 0)
+    Handler.fail_first = 1
+    asked = ServerModel("m", settings(backend="server", server=server), 0).complete(
+        [Request(task, 0) for task in humaneval[:5]], 9
+    )
+    found = []
+    with pytest.raises(OperationError, match="does not complete HumanEval/"):
+        found.extend(each for batch in asked for each in batch)
+    # list.extend keeps what came before the exception
+    assert len(found) == 4
 
 
 def test_a_server_that_is_not_there_is_named(humaneval: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:

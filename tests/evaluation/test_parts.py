@@ -91,3 +91,19 @@ def test_models_side_by_side() -> None:
     assert "| **beta** | this run | – | – | 40.0 | – |" in text
     assert "| Arctic-SnowCoder final | 550B+5B | 28.0 | 42.9 | 18.0 | 19.4 |" in text
     assert "| EvoEval | alpha to beta | +30.0" in text
+
+
+def test_levels_of_one_name_are_told_apart_by_their_suites() -> None:
+    results = []
+    for suite, count in (("mbpp", 50), ("mbpp_plus", 30)):
+        tasks = [Task(str(number), "", "", {"MBPP": Asserts("")}) for number in range(count)]
+        for model in ("alpha", "beta"):
+            found = {(task.name, 0): Verdict("passed", "", {"MBPP": suite == "mbpp"}) for task in tasks}
+            results += results_of(model, suite, tasks, found, [10 if model == "beta" else 1], 0, {})
+    text = table(results, steps(results, 0), [])
+    assert "| MBPP (mbpp) | 50 | pass@1 | 100.0" in text
+    assert "| MBPP (mbpp_plus) | 30 | pass@1 | 0.0" in text
+    assert [(step.level, step.before, step.after) for step in steps(results, 0)] == [
+        ("MBPP (mbpp)", "alpha", "beta"),
+        ("MBPP (mbpp_plus)", "alpha", "beta"),
+    ]

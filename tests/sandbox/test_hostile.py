@@ -53,6 +53,14 @@ def test_a_memory_bomb_of_many_processes_ends(sandbox: Sandbox) -> None:
     assert outcome.seconds < 10
 
 
+def test_files_in_memory_count_as_memory(sandbox: Sandbox) -> None:
+    bomb = (
+        "import os, time\nfor n in range(60): os.write(os.memfd_create(str(n)), bytes(10 << 20))\n"
+        "time.sleep(5)\ndef solve(): return 'right'"
+    )
+    assert sandbox.run(Program(bomb, TESTS)).status == "memory"
+
+
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_endless_output_ends(sandbox: Sandbox, stream: str) -> None:
     outcome = sandbox.run(Program(f"import sys\nwhile True: sys.{stream}.write('x' * 4096)", TESTS))
@@ -263,6 +271,16 @@ def test_replacing_the_interpreters_functions_breaks_only_the_program(sandbox: S
 import builtins, sys
 builtins.print = builtins.compile = builtins.exec = lambda *a, **k: None
 sys.stdout = sys.stderr = None
+def solve(): return 'wrong'
+"""
+    assert not sandbox.run(Program(source, TESTS)).passed
+
+
+def test_replacing_what_writes_the_report_does_not_pass(sandbox: Sandbox) -> None:
+    source = """
+import json
+dumps = json.dumps
+json.dumps = lambda report, **k: dumps({**report, "error": ""})
 def solve(): return 'wrong'
 """
     assert not sandbox.run(Program(source, TESTS)).passed

@@ -14,6 +14,7 @@ import pytest
 from snowcoder.config.synthesis_schema import RequestsConfig
 from snowcoder.errors import OperationError, UserError
 from snowcoder.synthesis.requests import Answer, AnswerLog, Refused, Request, open_client
+from snowcoder.synthesis.requests.server import Server
 from tests.synthesis.faulty_model import faulty_model
 from tests.synthesis.language_server import code_file, language_server
 
@@ -125,6 +126,29 @@ def test_a_wrong_key_stops_everything_and_is_written_nowhere(tmp_path: Path, mon
         ask(settings(url), tmp_path / "log", range(1))
         assert model.keys == Counter({"bearer sk-secret-of-a-test": 1})  # it was sent, though
     assert "sk-secret" not in (tmp_path / "log").read_text()
+
+
+def test_an_answer_that_has_the_key_in_it_stays_as_it_is(tmp_path: Path) -> None:
+    """vLLM's users set EMPTY as a key; no code that says so may change."""
+    with language_server(lambda _: "EMPTY = 'sk-secret-of-a-test'") as (_, url):
+        for _ in range(2):  # from the server, and from the log
+            (answer,) = ask(settings(url), tmp_path / "log", range(1))
+            assert isinstance(answer, Answer)
+            assert answer.text == "EMPTY = 'sk-secret-of-a-test'"
+
+
+def test_an_answer_that_no_file_could_hold_is_garbage(tmp_path: Path) -> None:
+    """Half a surrogate pair, which JSON can have and UTF-8 cannot."""
+    with language_server(lambda _: "\ud83d") as (_, url):
+        (found,) = ask(settings(url, attempts=1), tmp_path / "log", range(1))
+    assert isinstance(found, Refused)
+    assert "garbage" in str(found)
+
+
+def test_a_server_that_wants_to_be_left_alone_for_days_is_not(tmp_path: Path) -> None:
+    server = Server("http://host/v1", "none", 4)
+    server.failed(time.monotonic(), 86400.0)
+    assert server.rests_until < time.monotonic() + 61
 
 
 def test_a_password_in_an_address_is_refused(tmp_path: Path) -> None:

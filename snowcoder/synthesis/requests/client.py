@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import openai
+import orjson
 
 from snowcoder.config.synthesis_schema import RequestsConfig
 from snowcoder.errors import OperationError, UserError
@@ -74,7 +75,8 @@ class Client:
             async with asyncio.timeout(self.config.deadline_seconds):
                 raw = await server.post(request.body)
             read_answer(raw)
-        except (openai.OpenAIError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+            orjson.dumps(raw)  # the log could not keep half a surrogate pair, say
+        except (openai.OpenAIError, aiohttp.ClientError, TimeoutError, ValueError, orjson.JSONEncodeError) as error:
             return classify(error)
         return raw
 

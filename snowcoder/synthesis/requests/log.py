@@ -27,7 +27,7 @@ class AnswerLog:
     """Opens a log, and drops what a power failure left of its last lines. Raises OperationError where it is damaged."""
 
     def __init__(self, path: Path, secret: str | None = None) -> None:
-        self.path, self._secret = path, secret.encode() if secret else None
+        self.path, self._secret = path, secret or ""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self.known: dict[str, dict[str, Any]] = {}  # key -> record with its answer or why there is none
@@ -47,14 +47,18 @@ class AnswerLog:
 
     def note(self, record: dict[str, Any]) -> None:
         """Write without waiting for the disk."""
+        if self._secret:
+            record = {**record, **self._without_the_secret(record)}
         data = orjson.dumps(record)
-        if self._secret and self._secret in data:  # some servers quote it when it is wrong
-            data = data.replace(self._secret, b"[API key]")
-            record = orjson.loads(data)
         line = xxhash.xxh3_64_hexdigest(data).encode() + b" " + data + b"\n"
         while line:
             line = line[os.write(self._file, line) :]
         self._take(record)
+
+    def _without_the_secret(self, record: dict[str, Any]) -> dict[str, str]:
+        """What a server says of a failure: some quote the key when it is wrong. Answers stay as they are."""
+        told = {name: record[name] for name in ("detail", "refused") if name in record}
+        return {name: text.replace(self._secret, "[API key]") for name, text in told.items()}
 
     async def _sync(self) -> None:
         while self._waiting:

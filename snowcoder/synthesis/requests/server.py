@@ -12,7 +12,7 @@ from typing import Any
 import openai
 
 _FIRST = 16  # requests, before a server has said anything
-_LONGEST = 60.0  # seconds that a server which fails again and again is left alone
+_LONGEST = 60.0  # seconds that a server is left alone, whatever it asks for: then it is seen whether patience ends
 
 
 class Server:
@@ -58,7 +58,7 @@ class Server:
 
     def failed(self, sent_at: float, wait: float) -> None:
         """A request sent at `sent_at` failed; the server asks for `wait` seconds of rest, if it says so."""
-        now = time.monotonic()
+        now, wait = time.monotonic(), min(_LONGEST, wait)
         if sent_at < self._cut_at:
             self.rests_until = max(self.rests_until, now + wait)
             return
