@@ -73,12 +73,12 @@ def read_trained(folder: Path) -> Manifest:
 class Annotator:
     """In plain torch, on the GPU in bf16 where there is one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: torch.device | None = None) -> None:
         """Raises UserError where `annotate train` has not made the folder."""
         read_trained(folder)
         self.settings = Settings.read(folder)
         self.tokenizer, self.model = load_classifier(str(folder / MODEL))
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model.to(self.device, torch.bfloat16 if self.device.type == "cuda" else torch.float32).eval()
 
     def score(self, texts: list[str]) -> np.ndarray:

@@ -137,7 +137,7 @@ def _macro_f1(found: EvalPrediction, head: str) -> float:
 
 def _arguments(config: AnnotatorConfig, seed: int, folder: Path) -> TrainingArguments:
     on_gpu = torch.cuda.is_available()
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.train.epochs,
         learning_rate=config.train.learning_rate,
@@ -158,6 +158,9 @@ def _arguments(config: AnnotatorConfig, seed: int, folder: Path) -> TrainingArgu
         bf16=on_gpu,
         use_cpu=not on_gpu,
     )
+    # Of several GPUs the Trainer would take all, and with each as many examples again into a batch.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def _newest(folder: Path) -> str | None:

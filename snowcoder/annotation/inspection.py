@@ -13,15 +13,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snowcoder.annotation.files import CodeFile, rows_of
-from snowcoder.annotation.scores import SUFFIX
+from snowcoder.annotation.scores import SUFFIX, read_scores
 from snowcoder.config.schema import Config
-from snowcoder.errors import OperationError, UserError
+from snowcoder.errors import OperationError
 from snowcoder.index.shard import Task
 from snowcoder.index.sources import find_sources
-from snowcoder.lineage.manifest import NAME, code_version
+from snowcoder.lineage.manifest import code_version
 from snowcoder.storage.atomic import write_text
 from snowcoder.storage.shards import read_shard
-from snowcoder.storage.store import Store
+from snowcoder.storage.store import Store, open_store
 
 PAGE = "inspect.html"
 _EXCERPT = 1200  # characters: the beginning, which is one of the sections that were read
@@ -60,10 +60,9 @@ class Scores:
 
 
 def run(config: Config) -> None:
-    """Raises UserError where nothing is scored, OperationError where the scores are those of other shards."""
+    """Raises UserError where nothing is scored, or the scores are those of other shards."""
     folder = Path(config.annotator.score.dir)
-    if not (folder / NAME).is_file():
-        raise UserError(f"{folder} has no {NAME}: run `snowcoder annotate score` first")
+    read_scores(folder, open_store(config.index.sources["raw"].shards, config.storage))
     languages = find_extremes(sorted(folder.glob(f"*{SUFFIX}")), config.annotator.inspect, highest_score(config))
     texts = read_files(config, [place for each in languages for place in (*each.best, *each.worst)])
     write_text(folder / PAGE, render(config, languages, texts))

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import torch
 from scipy.stats import spearmanr
 
-from snowcoder.annotation.annotator import Annotator
+from snowcoder.annotation.annotator import Annotator, read_trained
 from snowcoder.annotation.examples import EXAMPLES
 from snowcoder.annotation.last_layer import shorten
 from snowcoder.storage.atomic import publish_folder
@@ -30,15 +30,17 @@ sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino  # noqa: E402
 
 FOLDER, FILE = "openvino", "model.xml"  # in the annotator's folder
+_MADE_FROM = "annotator.txt"  # the digest of its manifest
 _CALIBRATION = _CHECKED = 128  # sections
 _AGREEMENT = 0.99  # rank correlation, below which int8 is not used
 
 
 def prepare(folder: Path, runtime: str) -> None:
-    """Convert the annotator's model once, before workers need it. Where int8 ranks otherwise it is not used."""
-    if runtime != "openvino" or (folder / FOLDER).is_dir():
+    """Convert the annotator's model, unless it is, before workers need it; where int8 ranks otherwise, in floats."""
+    made_from = read_trained(folder).digest
+    if runtime != "openvino" or _is_made_from(folder / FOLDER, made_from):
         return
-    annotator = Annotator(folder)
+    annotator = Annotator(folder, torch.device("cpu"))
     texts = pq.read_table(folder / EXAMPLES, columns=["text"])["text"].to_pylist()
     # In the order of a hash within each source: every n-th one is of all sources.
     chosen = texts[:: max(1, len(texts) // (_CALIBRATION + _CHECKED))]
@@ -49,7 +51,16 @@ def prepare(folder: Path, runtime: str) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=folder) as partial:
         (Path(partial) / FOLDER).mkdir()
         openvino.save_model(model, Path(partial) / FOLDER / FILE, compress_to_fp16=False)
+        (Path(partial) / FOLDER / _MADE_FROM).write_text(made_from)
         publish_folder(Path(partial) / FOLDER, folder / FOLDER)
+
+
+def _is_made_from(folder: Path, digest: str) -> bool:
+    """Of the annotator as it is now: it may have been trained again."""
+    try:
+        return (folder / _MADE_FROM).read_text() == digest
+    except FileNotFoundError:
+        return False
 
 
 def _convert(annotator: Annotator) -> Any:

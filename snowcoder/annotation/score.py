@@ -20,7 +20,7 @@ from snowcoder.annotation.encoder import load_tokenizer
 from snowcoder.annotation.files import CodeFile, rows_of
 from snowcoder.annotation.quantize import prepare
 from snowcoder.annotation.runtime import open_runtime, outputs_of, resolve
-from snowcoder.annotation.scores import SCORES, SUFFIX
+from snowcoder.annotation.scores import SCORES, SUFFIX, identities
 from snowcoder.annotation.sections import sections
 from snowcoder.annotation.summary import Summary
 from snowcoder.config.corpus_schema import EngineConfig
@@ -170,7 +170,7 @@ def _tasks(shards: list[Shard], inputs: dict[str, Any], how: dict[str, Any]) -> 
 def _inputs(config: Config, shards: list[Shard]) -> dict[str, Any]:
     return {
         "annotator": read_trained(Path(config.annotator.dir)).digest,
-        "raw": [[*shard.info[:2], shard.digest or shard.info.tag] for shard in shards],
+        "raw": identities(shards),
     }
 
 

@@ -47,7 +47,8 @@ def run(config: Config) -> None:
     if done and done.made_from(inputs, how) and not done.check_files(target):
         print(f"index of {select.source}: {target} is up to date")
         return
-    with writing_to(target), build_lock(target, ALL):
+    scores = Path(config.annotator.score.dir)
+    with writing_to(target), build_lock(target, ALL), build_lock(scores, ALL):  # all selections weigh there
         start_engine(config.corpus.engine)
         (target / NAME).unlink(missing_ok=True)
         manifest = _select(config, raw, index, target, inputs, how)

@@ -15,6 +15,7 @@ from snowcoder.annotation.encoder import load_encoder, place_of, quiet
 from snowcoder.annotation.examples import EXAMPLES, Examples, read_or_draw
 from snowcoder.annotation.fit import fit
 from snowcoder.annotation.metrics import evaluate
+from snowcoder.annotation.scores import identities, read_scores
 from snowcoder.config.annotation_schema import ExamplesConfig
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
@@ -87,12 +88,10 @@ def _inputs(config: Config) -> dict[str, Any]:
     found, problems = {}, []
     for name, source in sources.items():
         try:
-            shards = find_promised_shards(open_store(source.shards, config.storage))
-            found[name] = digest_json(
-                [[shard.info.key, shard.info.bytes, shard.digest or shard.info.tag] for shard in shards]
-            )
+            store = open_store(source.shards, config.storage)
+            found[name] = digest_json(identities(find_promised_shards(store)))
             if source.scores:
-                found[f"{name}.scores"] = _digest_of_scores(source.scores)
+                found[f"{name}.scores"] = read_scores(Path(source.scores), store).digest
         except UserError as error:
             problems.append(f"  annotator.{'' if name == 'negatives' else 'positives.'}{name}: {error}")
     if problems:
@@ -101,13 +100,6 @@ def _inputs(config: Config) -> dict[str, Any]:
     if encoder.is_dir():
         found["encoder"] = digest_json([digest_file(path) for path in sorted(encoder.glob("*.safetensors"))])
     return found
-
-
-def _digest_of_scores(folder: str) -> str:
-    manifest = find_manifest(Path(folder))
-    if manifest is None:
-        raise UserError(f"{folder} has no scores: run `snowcoder annotate score` with that annotator first")
-    return manifest.digest
 
 
 def _how(config: Config) -> dict[str, Any]:

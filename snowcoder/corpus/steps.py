@@ -16,6 +16,7 @@ from typing import Any
 
 from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.corpus.engine import run_tasks
+from snowcoder.index.lock import is_lock
 from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.lineage.manifest import Output
 from snowcoder.progress import bar
@@ -129,5 +130,5 @@ def _clean(step: Step, tasks: list[Task], todo: list[Task]) -> None:
     done = [record for task in tasks if task.name not in again and (record := step.find(task))]
     keep = {output.name for record in done for output in record.outputs} | {f"{record.name}.json" for record in done}
     for path in step.folder.iterdir():
-        if path.name not in keep:
+        if path.name not in keep and not is_lock(path):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

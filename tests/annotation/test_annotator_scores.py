@@ -19,7 +19,9 @@ from snowcoder.annotation import quantize, score, train
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.files import rows_of
 from snowcoder.annotation.scores import SUFFIX
+from snowcoder.corpus.steps import _clean
 from snowcoder.errors import UserError
+from snowcoder.index.lock import ALL, Busy, build_lock
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.storage.shards import read_shard
 from tests.annotation.conftest import SHARDS, configure, overrides
@@ -95,6 +97,31 @@ def test_a_second_run_does_nothing(
     capsys.readouterr()
     score.run(config)
     assert "is up to date" in capsys.readouterr().out
+
+
+def test_an_annotator_that_was_trained_again_scores_with_what_it_learned(
+    files: Path, encoder: Path, run_folder: Path
+) -> None:
+    options = ["annotator.score.runtime=openvino", ONE.format(files)]
+    score.run(configure(run_folder, files, encoder, *options))
+    again = [*options, "run.seed=8", "annotator.train.epochs=2"]
+    train.run(configure(run_folder, files, encoder, *again))
+    config = configure(run_folder, files, encoder, *again)
+    score.run(config)
+    (path,) = (files / "one").iterdir()
+    batches = read_shard(path, path.name, config.index.columns, 1 << 20)
+    texts = [file.content for batch in batches for row in rows_of(batch) for file in row.files]
+    (rows,) = tables(run_folder / "annotator" / "scores").values()
+    expected = Annotator(run_folder / "annotator").score(texts)
+    np.testing.assert_allclose([row["score"] for row in rows], expected, atol=0.05)
+
+
+def test_while_it_is_scored_nobody_else_scores_or_selects(files: Path, encoder: Path, run_folder: Path) -> None:
+    folder = run_folder / "annotator" / "scores"
+    with build_lock(folder, ALL):
+        _clean(score.Score(folder, configure(run_folder, files, encoder), "torch", 1), [], [])  # keeps the lock
+        with pytest.raises(Busy), build_lock(folder, ALL):
+            pass
 
 
 def test_mistakes_are_named(

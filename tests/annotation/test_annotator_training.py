@@ -19,9 +19,11 @@ from safetensors.torch import load_file
 from snowcoder.annotation import train
 from snowcoder.annotation.annotator import MODEL, Annotator
 from snowcoder.annotation.examples import EXAMPLES
-from snowcoder.annotation.scores import SUFFIX
+from snowcoder.annotation.scores import SUFFIX, identities
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Manifest
+from snowcoder.storage.promised import find_promised_shards
+from snowcoder.storage.store import open_store
 from tests.annotation.conftest import code, configure, overrides, write_files
 
 
@@ -126,7 +128,8 @@ def test_mistakes_are_named(files: Path, encoder: Path, tmp_path: Path) -> None:
     for number, path in enumerate(sorted((files / "raw").iterdir())):
         count = 3 * pq.read_metadata(path).num_rows
         write_table(scores / f"shard-{number:05d}{SUFFIX}", pa.table({"score": [0.5] * count}))
-    Manifest("annotate score", {}, {}, {}, []).write(scores)
+    shards = find_promised_shards(open_store(f"{files}/raw", configure(tmp_path, files, encoder).storage))
+    Manifest("annotate score", {"raw": identities(shards)}, {}, {}, []).write(scores)
     best = f"+annotator.positives.best={{shards:'{files}/raw',files:9,scores:'{scores}',at_least:0.6}}"
     with pytest.raises(UserError, match=r"positives\.best: .* has no file with a score of 0\.6 or more in"):
         train.run(configure(tmp_path, files, encoder, best))

@@ -12,11 +12,13 @@ import pytest
 
 from snowcoder.annotation import inspection
 from snowcoder.annotation.inspection import PAGE, find_extremes
-from snowcoder.annotation.scores import SCORES, SUFFIX
+from snowcoder.annotation.scores import SCORES, SUFFIX, identities
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
-from snowcoder.errors import OperationError, UserError
+from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Manifest
+from snowcoder.storage.promised import find_promised_shards
+from snowcoder.storage.store import open_store
 
 LANGUAGES = ("Python", "C", "")
 
@@ -81,7 +83,8 @@ def scored(tmp_path: Path) -> Config:
     scores = tmp_path / "scores"
     make_scores(scores, "shard-00000", ["Python"] * 6, [0.5, 0.5, 0.5, 0.97, 0.5, 0.5])
     make_scores(scores, "shard-00001", ["Python"] * 6, [0.5, 0.5, 0.5, 0.5, 0.03, 0.5])
-    Manifest("annotate score", {}, {}, {}, []).write(scores)
+    shards = find_promised_shards(open_store(str(raw), load_config(["storage=disk"]).storage))
+    Manifest("annotate score", {"raw": identities(shards)}, {}, {}, []).write(scores)
     overrides = [f"index.sources.raw.shards={raw}", f"annotator.score.dir={scores}", "annotator.inspect=1"]
     return load_config([*overrides, "storage=disk", f"storage.root={tmp_path}", f"run.dir={tmp_path}"])
 
@@ -95,8 +98,9 @@ def test_the_page_shows_the_files_of_these_scores(scored: Config) -> None:
 
 
 def test_scores_of_other_shards_are_refused(scored: Config) -> None:
-    make_scores(Path(scored.annotator.score.dir), "shard-00007", ["C"], [0.5])
-    with pytest.raises(OperationError, match=r"files that .* has not: run `snowcoder annotate score` again"):
+    raw = Path(scored.index.sources["raw"].shards)
+    pq.write_table(pq.read_table(raw / "part-0.parquet").slice(1), raw / "part-0.parquet")
+    with pytest.raises(UserError, match=r"scores of other shards than .*: run `snowcoder annotate score` again"):
         inspection.run(scored)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import torch.distributed as dist
 
@@ -12,10 +14,12 @@ from snowcoder.config.schema import Config
 from snowcoder.export.layout import one_replica
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.completion import complete_steps
-from snowcoder.training.events import Events, read_events
+from snowcoder.training.events import Event, Events, read_events
 from snowcoder.training.launch import RESOLVED
 from snowcoder.training.run import Run
 from snowcoder.training.step import StepResult
+
+_PATIENCE = 60.0  # seconds
 
 
 class Evaluation(Callback):
@@ -23,7 +27,10 @@ class Evaluation(Callback):
 
     def __init__(self, run: Run, checkpoints: Path) -> None:
         self.folder = checkpoints
-        self.begun = {event.step for event in read_events(Path(run.config.run.dir)) if event.kind == "evaluating"}
+        self.begun = _begun(read_events(Path(run.config.run.dir)))
+
+    def on_rollback(self, run: Run) -> None:
+        self.begun = {step for step in self.begun if step <= run.step}
 
     def on_step(self, run: Run, result: StepResult) -> None:
         self._start_due(run)
@@ -41,6 +48,20 @@ class Evaluation(Callback):
                     _start(run.config, step)
 
 
+def _begun(events: Iterable[Event]) -> set[int]:
+    """Steps whose evaluation has begun, but for those that were trained, or are to be trained, again."""
+    found: set[int] = set()
+    for event in events:
+        step = event.step or 0
+        if event.kind == "evaluating":
+            found.add(step)
+        elif event.kind == "rolled-back":
+            found = {each for each in found if each <= step}
+        elif event.kind == "passed-over":
+            found.discard(step)
+    return found
+
+
 def _start(config: Config, step: int) -> None:
     """A job that fails is a warning in its own output; the training has nothing to do with it."""
     log = Path(config.run.dir) / "evaluated" / f"step-{step:08d}.log"
@@ -51,12 +72,21 @@ def _start(config: Config, step: int) -> None:
             gpus = one_replica(config).parallel.world_size
             options = [f"--gpus-per-node={gpus}", f"--output={log}", *config.evaluation.sbatch]
             words = ["sbatch", *options, "slurm/evaluate.sh", *job]
-            failed = subprocess.run(words, stdout=output, stderr=output, check=False).returncode
+            failed = _submit(words, output)
         else:
             words = ["nice", sys.executable, "-m", "snowcoder.evaluation.job", *job]
             subprocess.Popen(words, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
-            failed = 0
+            failed = False
     kind, text = (
         ("warning", f"could not be submitted, see {log}") if failed else ("evaluating", f"a job of its own, {log}")
     )
     Events(config).add(kind, f"evaluation: {text}", step)
+
+
+def _submit(words: list[str], log: BinaryIO) -> bool:
+    """Whether it failed. A controller that does not answer must not hold up the training for long."""
+    try:
+        return subprocess.run(words, stdout=log, stderr=log, check=False, timeout=_PATIENCE).returncode != 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.write(f"{error}\n".encode())
+        return True
