@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import torch
 from scipy.stats import spearmanr
 
-from snowcoder.annotation.annotator import Annotator, read_trained
+from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.examples import EXAMPLES
 from snowcoder.annotation.last_layer import shorten
 from snowcoder.storage.atomic import publish_folder
@@ -35,10 +35,9 @@ _CALIBRATION = _CHECKED = 128  # sections
 _AGREEMENT = 0.99  # rank correlation, below which int8 is not used
 
 
-def prepare(folder: Path, runtime: str) -> None:
-    """Convert the annotator's model, unless it is, before workers need it; where int8 ranks otherwise, in floats."""
-    made_from = read_trained(folder).digest
-    if runtime != "openvino" or _is_made_from(folder / FOLDER, made_from):
+def prepare(folder: Path, digest: str) -> None:
+    """Convert the annotator of this digest before workers need it; where int8 ranks otherwise, in floats."""
+    if _is_made_from(folder / FOLDER, digest):
         return
     annotator = Annotator(folder, torch.device("cpu"))
     texts = pq.read_table(folder / EXAMPLES, columns=["text"])["text"].to_pylist()
@@ -51,7 +50,7 @@ def prepare(folder: Path, runtime: str) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=folder) as partial:
         (Path(partial) / FOLDER).mkdir()
         openvino.save_model(model, Path(partial) / FOLDER / FILE, compress_to_fp16=False)
-        (Path(partial) / FOLDER / _MADE_FROM).write_text(made_from)
+        (Path(partial) / FOLDER / _MADE_FROM).write_text(digest)
         publish_folder(Path(partial) / FOLDER, folder / FOLDER)
 
 

@@ -50,7 +50,8 @@ def run(config: Config) -> None:
         return
     begun = time.monotonic()
     with writing_to(folder), build_lock(folder, ALL):
-        prepare(Path(config.annotator.dir), how["runtime"])
+        if how["runtime"] == "openvino":
+            prepare(Path(config.annotator.dir), inputs["annotator"])
         engine = _engine(config.corpus.engine, how["runtime"])
         start_engine(engine)
         step, tasks = Score(folder, config, how["runtime"], len(shards)), _tasks(shards, inputs, how)

@@ -108,7 +108,7 @@ def judged_by(sandbox: Sandbox) -> str:
     """Digest of what decides verdicts besides programs and data: the judge's code, a Python and its packages."""
     folders = [Path(folder) for folder in sandbox.python.site_packages]
     packages = sorted(path.name for folder in folders for path in folder.glob("*.dist-info"))
-    return digest_json([_FORMAT, JUDGE_DIGEST, sandbox.python.executable, packages])
+    return digest_json([_FORMAT, JUDGE_DIGEST, sandbox.python.executable, sandbox.python.version, packages])
 
 
 def _from_json(raw: dict[str, Any]) -> Calibration:

@@ -48,10 +48,11 @@ def models_of(config: Config) -> list[Model]:
     models = config.evaluation.models or {Path(config.run.dir).resolve().name: config.export.dir}
     if config.evaluation.generation.backend == "server":
         server = config.evaluation.generation.server or ""
-        if urlsplit(server).username:
+        parts = urlsplit(server)
+        if parts.username or parts.password or parts.query:
             raise UserError(
-                "evaluation.generation.server is given with a password, which would be written into results; "
-                "the API key comes from the environment (OPENAI_API_KEY)"
+                "evaluation.generation.server is given with a password or a query, which would be written into "
+                "results; the API key comes from the environment (OPENAI_API_KEY)"
             )
         return [Model(name, path, f"{server} {path}", config) for name, path in models.items()]
     missing = [f"  {name}: {path}" for name, path in models.items() if not (Path(path) / "config.json").is_file()]

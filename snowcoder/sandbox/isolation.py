@@ -34,6 +34,7 @@ _SETTINGS = ("ld.so.cache", "alternatives", "localtime", "mime.types", "fonts") 
 
 class Interpreter(NamedTuple):
     executable: str
+    version: str
     folders: tuple[str, ...]  # that it needs, outside of /usr
     site_packages: tuple[str, ...]
 
@@ -41,14 +42,16 @@ class Interpreter(NamedTuple):
 @functools.cache
 def interpreter(python: str) -> Interpreter:
     """Where a Python and its packages lie. Raises UserError if it does not run."""
-    script = "import json, sys; print(json.dumps([sys.executable, [sys.base_prefix, sys.prefix], sys.path]))"
+    script = (
+        "import json, sys; print(json.dumps([sys.executable, sys.version, [sys.base_prefix, sys.prefix], sys.path]))"
+    )
     try:
         done = subprocess.run([python, "-I", "-c", script], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise UserError(f"sandbox: {python} does not run ({error}); name a Python 3.11 or newer") from None
-    executable, prefixes, path = json.loads(done.stdout)
+    executable, version, prefixes, path = json.loads(done.stdout)
     folders = [prefix for prefix in dict.fromkeys(prefixes) if not Path(prefix).is_relative_to("/usr")]
-    return Interpreter(executable, tuple(folders), tuple(each for each in path if each.endswith("-packages")))
+    return Interpreter(executable, version, tuple(folders), tuple(each for each in path if each.endswith("-packages")))
 
 
 def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[int]) -> list[str]:

@@ -116,7 +116,7 @@ def test_an_annotator_that_was_trained_again_scores_with_what_it_learned(
     np.testing.assert_allclose([row["score"] for row in rows], expected, atol=0.05)
 
 
-def test_while_it_is_scored_nobody_else_scores_or_selects(files: Path, encoder: Path, run_folder: Path) -> None:
+def test_a_step_that_cleans_its_folder_leaves_the_lock_there(files: Path, encoder: Path, run_folder: Path) -> None:
     folder = run_folder / "annotator" / "scores"
     with build_lock(folder, ALL):
         _clean(score.Score(folder, configure(run_folder, files, encoder), "torch", 1), [], [])  # keeps the lock

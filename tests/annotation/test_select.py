@@ -21,6 +21,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index import build, verify
 from snowcoder.index.layout import join, texts_of
+from snowcoder.index.lock import ALL, Busy, build_lock
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.mixture.files import FileTable, write_files
@@ -226,6 +227,12 @@ def test_it_is_planned_and_peeked_as_any_index(folder: Path, workspace: Path) ->
     snowcoder("plan", *overrides(folder, workspace, *small, *sources))
     assert json.loads((folder / "plan" / "plan.json").read_text())["phases"][1]["sources"][0]["name"] == "selected"
     assert "owner/r" in snowcoder("index", "peek", "selected", "0", *overrides(folder, workspace)).stdout
+
+
+def test_two_do_not_weigh_the_same_scores_at_once(folder: Path, workspace: Path) -> None:
+    config = configure(folder, workspace, "annotator.select.tokens=900")
+    with build_lock(Path(config.annotator.score.dir), ALL), pytest.raises(Busy, match="is being built by"):
+        select.run(config)
 
 
 def test_mistakes_are_named(folder: Path, workspace: Path, tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from snowcoder.training.callbacks.evaluation import _begun, _submit
-from snowcoder.training.events import Event
+import pytest
+
+from snowcoder.config.compose import load_config
+from snowcoder.training.callbacks.evaluation import _begun, _start
+from snowcoder.training.events import Event, read_events
+from tests.tiny import tiny_overrides
 
 
 def event(kind: str, step: int) -> Event:
@@ -21,7 +25,14 @@ def test_what_is_trained_again_is_evaluated_again() -> None:
     assert _begun([*events, event("passed-over", 30)]) == {10, 20}
 
 
-def test_a_machine_without_sbatch_is_a_job_that_failed(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("wb") as log:
-        assert _submit(["/nowhere/sbatch"], log)
-    assert "/nowhere/sbatch" in (tmp_path / "log").read_text()
+def test_without_sbatch_or_room_a_training_is_warned_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config(tiny_overrides(tmp_path, "launch=slurm"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _start(config, 10)
+    (tmp_path / "evaluated" / "step-00000020.log").mkdir()  # what cannot be written
+    _start(config, 20)
+    found = read_events(tmp_path)
+    assert [(each.kind, each.step) for each in found] == [("warning", 10), ("warning", 20)]
+    assert "No such file or directory: 'sbatch'" in found[0].text

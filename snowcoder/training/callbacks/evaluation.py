@@ -65,28 +65,24 @@ def _begun(events: Iterable[Event]) -> set[int]:
 def _start(config: Config, step: int) -> None:
     """A job that fails is a warning in its own output; the training has nothing to do with it."""
     log = Path(config.run.dir) / "evaluated" / f"step-{step:08d}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    job = [str(Path(config.run.dir) / RESOLVED), str(step)]
-    with log.open("ab") as output:
-        if config.launch.kind == "slurm":
-            gpus = one_replica(config).parallel.world_size
-            options = [f"--gpus-per-node={gpus}", f"--output={log}", *config.evaluation.sbatch]
-            words = ["sbatch", *options, "slurm/evaluate.sh", *job]
-            failed = _submit(words, output)
-        else:
-            words = ["nice", sys.executable, "-m", "snowcoder.evaluation.job", *job]
-            subprocess.Popen(words, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
-            failed = False
-    kind, text = (
-        ("warning", f"could not be submitted, see {log}") if failed else ("evaluating", f"a job of its own, {log}")
-    )
-    Events(config).add(kind, f"evaluation: {text}", step)
-
-
-def _submit(words: list[str], log: BinaryIO) -> bool:
-    """Whether it failed. A controller that does not answer must not hold up the training for long."""
     try:
-        return subprocess.run(words, stdout=log, stderr=log, check=False, timeout=_PATIENCE).returncode != 0
-    except (OSError, subprocess.TimeoutExpired) as error:
-        log.write(f"{error}\n".encode())
-        return True
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            _submit(config, step, output)
+    except (OSError, subprocess.SubprocessError) as error:
+        Events(config).add("warning", f"evaluation: could not be submitted ({error}), see {log}", step)
+    else:
+        Events(config).add("evaluating", f"evaluation: a job of its own, {log}", step)
+
+
+def _submit(config: Config, step: int, log: BinaryIO) -> None:
+    """Raises OSError or SubprocessError. A controller that does not answer must not hold up the training for long."""
+    job = [str(Path(config.run.dir) / RESOLVED), str(step)]
+    if config.launch.kind == "slurm":
+        gpus = one_replica(config).parallel.world_size
+        options = [f"--gpus-per-node={gpus}", f"--output={log.name}", *config.evaluation.sbatch]
+        words = ["sbatch", *options, "slurm/evaluate.sh", *job]
+        subprocess.run(words, stdout=log, stderr=log, check=True, timeout=_PATIENCE)
+    else:
+        words = ["nice", sys.executable, "-m", "snowcoder.evaluation.job", *job]
+        subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
