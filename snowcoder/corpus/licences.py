@@ -31,7 +31,7 @@ _NOT_TEXTS = re.compile(
     r"\.(py|pyi|c|h|cc|cpp|js|ts|tsx|go|rs|java|rb|php|cs|sh|json|yml|yaml|toml|svg|png)$", re.IGNORECASE
 )
 _NAME_IN_OPT_OUT = re.compile(r"[^\s*/]+/\*|[^\s*]+")
-_ADDRESS = re.compile(r"^(([a-z+]+://)([^/@]+@)?[^/]+/|[^/@\s]+@[^/:]+:|(www\.)?(github|gitlab)\.com/)")
+_ADDRESS = re.compile(r"^(([a-z+]+://)([^/@]+@)?[^/]+/|[^/@\s]+@[^/:]+:|[\w-]+(\.[\w-]+)+/(?=[^/]+/))")
 _BESIDE = re.compile(r"(^|/)([^/]+\.dist-info|licen[cs]es)$", re.IGNORECASE)
 
 
@@ -117,10 +117,12 @@ class LicencePolicy:
         self._allowed = _permissive() | {name.lower() for name in config.also_allowed}
         self._opted_out = _read_opt_out(config.opt_out) if config.opt_out else frozenset()
 
-    @property
-    def has_opt_out(self) -> bool:
-        """Whether a document of no known repository may be anybody's who opted out."""
-        return bool(self._opted_out)
+    def knows_owner(self, document: Document) -> bool:
+        """Whether the opt-out list can tell anything of a document: not without a name, nor of a number by names."""
+        if self._config.opt_out is None:
+            return True
+        by_number = document.repository.isdecimal() and not any(name.isdecimal() for name in self._opted_out)
+        return bool(document.repository) and not by_number
 
     def fault(self, document: Document) -> str | None:
         """Why a document may not be used, or None."""

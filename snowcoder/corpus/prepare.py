@@ -92,7 +92,7 @@ class Sieve:
     def _fault(self, document: Document) -> tuple[str, str]:
         if not document.language:
             return "language", "of no known language"
-        if self.policy.has_opt_out and not document.repository:
+        if not self.policy.knows_owner(document):
             return NO_REPOSITORY, "whether its owner opted out cannot be known"
         if fault := self.policy.fault(document):
             return "licence", fault

@@ -15,9 +15,11 @@ class Seen:
     def __init__(self, name: str, columns: ColumnsConfig, needs: Sequence[Need]) -> None:
         self._name, self._columns, self._needs = name, columns, needs
         self._fields: set[str] = set()
+        self._rows = False  # whether there was any
 
     def look(self, rows: Rows, texts: list[list[str | None]]) -> None:
         """Raises `UnusableShard` for a column of which no row so far is text, and some are something else."""
+        self._rows = True
         if len(self._fields) == 1 + len(METADATA):
             return
         contents = [value if isinstance(value, str | bytes) else None for value in rows.contents]
@@ -38,7 +40,7 @@ class Seen:
         if self._columns.content in there:
             self._fields.add("content")  # null in every row: they are counted
         missing = [need for need in self._needs if not self._fields.intersection(need.columns)]
-        if there and missing:
+        if self._rows and missing:
             raise UnusableShard(self._name, complaint(lacks(missing, self._columns, there), there))
 
     def _refuse(self, field: str, odd: Any) -> None:

@@ -15,7 +15,7 @@ _BEGINS = {".parquet": rb"PAR1|PARE", ".zst": _ZSTD, ".gz": rb"\x1f\x8b"}  # PAR
 _AGAIN = "download the shard again"
 _KINDS = [
     (rb"version https://(git-lfs|hawser)\.github\.com/", "a git-lfs pointer to the shard: get that by `git lfs pull`"),
-    (rb"# xet version", "a Git-Xet pointer to the shard: get that by `git xet checkout`, or download it"),
+    (rb"# xet version", "a Git-Xet pointer to the shard: check it out with git-xet, or download it"),
     (rb"[./\w-]*/annex/objects/", "a git-annex pointer to the shard: get that by `git annex get`"),
     (rb"\s*<(!doctype html|html|head|body)\b", f"an HTML page, as servers send for errors and logins: {_AGAIN}"),
     (rb"\s*<(\?xml|error)\b", f"an XML document, as object stores send for errors: {_AGAIN}"),
@@ -29,6 +29,7 @@ _KINDS = [
     (rb"PK\x03\x04", "a zip archive: unpack it"),
     (rb"ARROW1", "an Arrow file: write it as parquet"),
 ]
+_TEXT = re.compile(rb"[\t\n\r -~]+")
 _MEMORY = re.compile(r"not enough memory|too much memory|out of memory|malloc|cannot allocate memory", re.IGNORECASE)
 _BEYOND = re.compile(
     r"not (currently |yet )?(supported|implemented|built)|unsupported (encoding|compression|codec|type)|"
@@ -71,7 +72,10 @@ def begins_well(head: bytes, name: str) -> bool:
 
 def what_it_is(head: bytes) -> str | None:
     """What a file that begins so is, and what to do with it."""
-    return next((what for pattern, what in _KINDS if re.match(pattern, head, re.IGNORECASE)), None)
+    known = next((what for pattern, what in _KINDS if re.match(pattern, head, re.IGNORECASE)), None)
+    if known is None and _TEXT.fullmatch(head):
+        return f"text that begins {head[:40].decode().strip()!r}, as servers send for errors: {_AGAIN}"
+    return known
 
 
 def _format(name: str) -> str:
