@@ -28,7 +28,7 @@ class JsonRows:
 
     @property
     def columns(self) -> list[str]:
-        return list(self._keys)
+        return [key for key in self._keys if not any(other.startswith(f"{key}.") for other in self._keys)]
 
     def __iter__(self) -> Iterator[Rows]:
         rows: list[dict[str, Any]] = []

@@ -122,7 +122,7 @@ def test_dots_lead_into_structs_and_lists_of_them(shard: Path) -> None:
     batch = read(write(shard, rows), **names)
     assert (batch.repositories, batch.paths) == (["o/r", None], ["x.py", None])
     assert (batch.licences, batch.languages) == (["mit,bsd", None], ["7", None])
-    assert read(shard, licence="licenses.of", repository="repo.id").licences == ["a,b,c", None]
+    assert read(shard, [], licence="licenses.of", repository="repo.id").licences == ["a,b,c", None]
     assert read(shard, path="a.path", repository="repo.id").paths == ["dotted.py", None]
 
 
