@@ -148,7 +148,7 @@ class ShardIndexer:
             splits={split: dict(count) for split, count in counts.splits.items()},
             tokens_by_language=dict(sorted(counts.tokens_by_language.items())),
             dropped=dict(sorted(counts.dropped.items())),
-            without={column: count for column, count in counts.without.items() if count},
+            without=dict(sorted(counts.without.items())),
             max_token_id=counts.max_token_id,
             skipped=skipped,
             outputs=describe(self.job.folder, names),

@@ -244,7 +244,7 @@ READ = dict(zip(METADATA, (name_of, text_of, text_of, texts_of), strict=True))
 
 def without(counts: dict[str, int]) -> str:
     """How many rows lack which columns, for a person; empty where none does."""
-    return ", ".join(f"{count:,} without a {column}" for column, count in counts.items() if count)
+    return ", ".join(f"{count:,} without a {column}" for column, count in counts.items())
 
 
 def complaint(problems: list[str], there: list[str]) -> str:

@@ -43,8 +43,9 @@ class Batch(NamedTuple):
     dropped: dict[str, int]  # reason -> rows
 
     def without(self) -> dict[str, int]:
-        """How many rows lack each column of metadata."""
-        return {field: values.count(None) for field, values in zip(METADATA, self[1:5], strict=True)}
+        """How many rows lack a column of metadata, for each that any does."""
+        counts = {field: values.count(None) for field, values in zip(METADATA, self[1:5], strict=True)}
+        return {field: count for field, count in counts.items() if count}
 
 
 def list_shards(store: Store) -> list[ObjectInfo]:
