@@ -104,9 +104,9 @@ def _row(group: Group) -> tuple[Any, ...]:
     files = group.files
     return (
         "".join(file.content for file in files),
-        group.repository or None,
-        files[0].path or None,
-        group.language or None,
+        group.repository,
+        files[0].path,
+        group.language,
         sorted({licence for file in files for licence in file.licences}),
         [file.path for file in files],
         [len(file.content) for file in files],

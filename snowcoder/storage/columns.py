@@ -212,9 +212,9 @@ def text_of(value: Any) -> str | None:
     Numbers count as text, but for NaN, which stands for none.
     """
     if isinstance(value, str):
-        return (value if value.isascii() else value.encode(errors="replace").decode()) or None
+        return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, bytes):
-        return value.decode(errors="replace") or None
+        return value.decode(errors="replace")
     number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     return str(value) if number else None
 
@@ -223,7 +223,7 @@ def name_of(value: Any) -> str | None:
     """A repository's name; None too of one that is not valid text: with characters replaced, two would be one."""
     try:
         if isinstance(value, bytes):
-            return value.decode() or None
+            return value.decode()
         if isinstance(value, str) and not value.isascii():
             value.encode()
     except UnicodeError:
@@ -240,6 +240,11 @@ def texts_of(value: Any) -> str | None:
 
 
 READ = dict(zip(METADATA, (name_of, text_of, text_of, texts_of), strict=True))
+
+
+def is_there(field: str, text: str | None) -> bool:
+    """Whether a row says something: an empty text does not, but for licences, of which there may be none."""
+    return text is not None if field == "licence" else bool(text)
 
 
 def without(counts: dict[str, int]) -> str:

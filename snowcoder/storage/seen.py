@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 from snowcoder.config.schema import ColumnsConfig
-from snowcoder.storage.columns import METADATA, Need, complaint, key_names, key_of, lacks
+from snowcoder.storage.columns import METADATA, Need, complaint, is_there, key_names, key_of, lacks
 from snowcoder.storage.rows import Rows
 from snowcoder.storage.unreadable import UnusableShard
 
@@ -22,15 +23,14 @@ class Seen:
         self._rows = True
         if len(self._fields) == 1 + len(METADATA):
             return
-        contents = [value if isinstance(value, str | bytes) else None for value in rows.contents]
-        self._look("content", rows.contents, contents)
+        self._look("content", rows.contents, (isinstance(value, str | bytes) for value in rows.contents))
         for field, raw, read in zip(METADATA, rows.metadata, texts, strict=True):
-            self._look(field, raw, read)
+            self._look(field, raw, map(is_there, repeat(field), read))
 
-    def _look(self, field: str, raw: list[Any], read: Sequence[str | bytes | None]) -> None:
+    def _look(self, field: str, raw: list[Any], there: Iterable[bool]) -> None:
         if field in self._fields:
             return
-        if any(text is not None for text in read):
+        if any(there):
             self._fields.add(field)
         elif (odd := next(filter(_is_odd, raw), None)) is not None:
             self._refuse(field, odd)

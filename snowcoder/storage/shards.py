@@ -31,7 +31,7 @@ class Files(NamedTuple):
 class Batch(NamedTuple):
     """Good rows of a shard as columns, some MiB of text, and the bad rows passed on the way.
 
-    What a row lacks is None: no column, null, an empty text, or what is no text.
+    What a row lacks is None: no column, null, or what is no text. An empty text says as little.
     """
 
     contents: list[str]
@@ -44,7 +44,8 @@ class Batch(NamedTuple):
 
     def without(self) -> dict[str, int]:
         """How many rows lack a column of metadata, for each that any does."""
-        counts = {field: values.count(None) for field, values in zip(METADATA, self[1:5], strict=True)}
+        columns = zip(METADATA, self[1:5], strict=True)
+        counts = {field: texts.count(None) + (field != "licence") * texts.count("") for field, texts in columns}
         return {field: count for field, count in counts.items() if count}
 
 

@@ -81,7 +81,7 @@ def test_what_is_needed_and_not_there_is_named_with_what_is(shard: Path, row: Ro
 def test_one_of_two_columns_is_enough_and_what_is_not_needed_is_counted(shard: Path) -> None:
     rows = [{"content": "x", "repo_name": "o/r", "path": "x.py"}, {"content": "y", "repo_name": "", "path": None}]
     batch = read(write(shard, rows))
-    assert (batch.repositories, batch.paths, batch.languages) == (["o/r", None], ["x.py", None], [None, None])
+    assert (batch.repositories, batch.paths, batch.languages) == (["o/r", ""], ["x.py", None], [None, None])
     assert batch.without() == {"repository": 1, "path": 1, "language": 2, "licence": 2}
 
 
