@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from snowcoder.config.annotation_schema import ExamplesConfig
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.errors import UserError
+from snowcoder.storage.columns import Need
 from snowcoder.storage.promised import Shard, find_promised_shards
 from snowcoder.storage.shards import read_shard
 from snowcoder.storage.store import Store, open_store
@@ -28,7 +29,7 @@ _LOOKED_AT = 8
 class Drawn(NamedTuple):
     file: CodeFile
     digest: bytes  # xxh3-128 of the content
-    label: str  # of the column annotator.label, where the shards have it
+    label: str | None  # of the column annotator.label, where the shards have it
 
 
 class Draw:
@@ -40,7 +41,7 @@ class Draw:
         self._found: dict[bytes, tuple[int, Drawn]] = {}
         self._last: int | None = None  # the hash of the last one that is among the first
 
-    def offer(self, rows: list[tuple[CodeFile, str]]) -> None:
+    def offer(self, rows: list[tuple[CodeFile, str | None]]) -> None:
         self.seen += len(rows)
         drawn = (Drawn(file, digest_of(file), label) for file, label in rows)
         hashed = [(self._hash(each.digest), each) for each in drawn]
@@ -67,26 +68,34 @@ class Draw:
         return xxhash.xxh3_64_intdigest(self.seed.encode() + digest)
 
 
-def draw_files(config: Config, examples: ExamplesConfig, name: str, unwanted: Set[bytes] = frozenset()) -> Draw:
+def draw_files(
+    config: Config,
+    examples: ExamplesConfig,
+    name: str,
+    unwanted: Set[bytes] = frozenset(),
+    needs: Sequence[Need] = (),
+) -> Draw:
     """`examples.files` files of these shards, none of them in a benchmark or with one of the `unwanted` digests.
 
-    Raises UserError where there are no shards, or none of the scores that are asked for.
+    Raises UserError where there are no shards, or none of the scores that are asked for, or of the `needs` in a shard.
     """
     draw = Draw(examples.files, f"{config.run.seed}/{name}/", Matcher.build(config.decontamination))
-    for rows in _batches(config, examples, name):
+    for rows in _batches(config, examples, name, needs):
         draw.offer([row for row in rows if digest_of(row[0]) not in unwanted] if unwanted else rows)
         if draw.seen >= _LOOKED_AT * examples.files:
             break
     return draw
 
 
-def _batches(config: Config, examples: ExamplesConfig, name: str) -> Iterator[list[tuple[CodeFile, str]]]:
+def _batches(
+    config: Config, examples: ExamplesConfig, name: str, needs: Sequence[Need]
+) -> Iterator[list[tuple[CodeFile, str | None]]]:
     store = open_store(examples.shards, config.storage)
     shards = list(enumerate(find_promised_shards(store)))
     for number, shard in sorted(shards, key=lambda each: _order(config.run.seed, name, each[1].info.key)):
         scores = _scores(examples, number)
         first = 0
-        for rows in _read(config, store, shard):
+        for rows in _read(config, store, shard, needs):
             good = scores is None or scores[first : first + len(rows)] >= examples.at_least
             first += len(rows)
             yield rows if good is True else [row for row, taken in zip(rows, good, strict=True) if taken]
@@ -96,12 +105,15 @@ def _batches(config: Config, examples: ExamplesConfig, name: str) -> Iterator[li
             )
 
 
-def _read(config: Config, store: Store, shard: Shard) -> Iterator[list[tuple[CodeFile, str]]]:
+def _read(
+    config: Config, store: Store, shard: Shard, needs: Sequence[Need]
+) -> Iterator[list[tuple[CodeFile, str | None]]]:
     """A batch's files, each with the label of its document."""
     # What `read_shard` reads as the licence is a text beside the others, and labelled shards need no licence.
     columns = config.index.columns.model_copy(update={"licence": config.annotator.label})
+    limit = int(config.index.max_document_mib * 2**20)
     with store.local(shard.info) as local:
-        for batch in read_shard(local.path, shard.info.key, columns, int(config.index.max_document_mib * 2**20)):
+        for batch in read_shard(local.path, shard.info.key, columns, limit, needs):
             pairs = zip(rows_of(batch), batch.licences, strict=True)
             yield [(file, label) for row, label in pairs for file in row.files]
 

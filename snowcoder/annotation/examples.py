@@ -18,6 +18,7 @@ from snowcoder.annotation.sections import sections
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.storage.atomic import atomic_path
+from snowcoder.storage.columns import Need
 
 EXAMPLES = "examples.parquet"
 NEGATIVES = "negatives"
@@ -34,6 +35,7 @@ _SCHEMA = pa.schema(
     }
 )
 _META = b"snowcoder"
+_NEEDS = [Need(("licence",), "annotator.head=regression learns from labels", key="annotator.label")]  # see draw.py
 _LEAST = 4  # examples of a class, and held out of all, below which nothing can be said
 
 
@@ -78,7 +80,7 @@ def _draw(config: Config) -> Examples:
     dropped, rows = Counter[str](), []
     positives: set[bytes] = set()
     for name, source in config.annotator.positives.items():
-        found = draw_files(config, source, name)
+        found = draw_files(config, source, name, needs=_NEEDS if config.annotator.head == "regression" else ())
         files = [each for each in found.result() if each.digest not in positives]
         if not files:
             least = "" if source.at_least is None else f" with a score of {source.at_least} or more in {source.scores}"
@@ -114,9 +116,9 @@ def _row(config: Config, source: str, drawn: Drawn, dropped: Counter[str]) -> di
     }
 
 
-def _value(label: str) -> float | None:
+def _value(label: str | None) -> float | None:
     try:
-        value = float(label)
+        value = float(label or "")
     except ValueError:
         return None
     return value if math.isfinite(value) and 0 <= value <= 5 else None

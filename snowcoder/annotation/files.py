@@ -10,6 +10,8 @@ from snowcoder.storage.shards import Batch
 
 
 class CodeFile(NamedTuple):
+    """Of a file. Empty texts stand for what its shard does not say."""
+
     content: str
     repository: str
     path: str
@@ -26,7 +28,8 @@ class Row(NamedTuple):
 def rows_of(batch: Batch) -> Iterator[Row]:
     """The documents of a batch, each cut into its files."""
     columns = (batch.contents, batch.repositories, batch.paths, batch.languages, batch.files)
-    for content, repository, path, language, files in zip(*columns, strict=True):
+    for content, *about, files in zip(*columns, strict=True):
+        repository, path, language = (text or "" for text in about)
         if files is None:
             yield Row(content, [CodeFile(content, repository, path, language)])
             continue

@@ -32,10 +32,13 @@ from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.digest import digest_json
 from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.storage.atomic import writing_to
+from snowcoder.storage.columns import Need
 from snowcoder.storage.promised import Shard, find_promised_shards
+from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
 
+_NEEDS = [Need(("language",), "annotate select takes the best files of each language")]
 _FILES = 2048  # scored together, so that sections of one length meet
 
 
@@ -55,6 +58,8 @@ def run(config: Config) -> None:
         engine = _engine(config.corpus.engine, how["runtime"])
         start_engine(engine)
         step, tasks = Score(folder, config, how["runtime"], len(shards)), _tasks(shards, inputs, how)
+        todo = [ObjectInfo(**task.data["info"]) for task in tasks if step.find(task) is None]
+        check_shards(open_store(config.index.sources["raw"].shards, config.storage), todo, config.index.columns, _NEEDS)
         records = run_step(step, "score", tasks, engine)
         manifest = _manifest(config, records, inputs, how)
         manifest.write(folder)
@@ -88,7 +93,7 @@ class Score(Step):
             if task.data["digest"] not in (None, local.digest):
                 raise OperationError(f"{store.url}/{info.key}: its bytes are not those its manifest.json vouches for")
             limit = int(config.index.max_document_mib * 2**20)
-            some = _some_files(read_shard(local.path, info.key, config.index.columns, limit))
+            some = _some_files(read_shard(local.path, info.key, config.index.columns, limit, _NEEDS))
             for files, encoded in _ahead((files, self._scorer.encode(files)) for files in some):
                 scores = self._scorer.score(encoded)
                 writer.write_table(_table(files, scores))

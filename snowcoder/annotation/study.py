@@ -25,8 +25,10 @@ from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination.tasks import read_tasks
 from snowcoder.errors import UserError
 from snowcoder.storage.atomic import write_json, write_text
+from snowcoder.storage.columns import Need
 
 LANGUAGE = "Python"  # the benchmarks'
+_NEEDS = [Need(("language",), f"annotate study compares with files in {LANGUAGE}")]
 
 
 def run(config: Config) -> None:
@@ -73,7 +75,7 @@ def _unseen_files(config: Config) -> list[CodeFile]:
     learned: set[bytes] = set()
     for folder in config.study.annotators.values():
         learned |= learned_from(Path(folder))
-    return [drawn.file for drawn in draw_files(config, config.study.negatives, "study", learned).result()]
+    return [drawn.file for drawn in draw_files(config, config.study.negatives, "study", learned, _NEEDS).result()]
 
 
 def _solutions(study: StudyConfig) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    rules = (_model, _parallel, _precision, _run, _part, _corpus, _annotator, _synthesis, _evaluation)
+    rules = (_model, _parallel, _precision, _run, _columns, _part, _corpus, _annotator, _synthesis, _evaluation)
     problems = [problem for rule in rules for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
@@ -68,6 +68,15 @@ def _run(config: Config) -> Iterator[str]:
     positions = [known.index(name) for name in config.run.phases if name in known]
     if positions and positions != list(range(positions[0], positions[0] + len(positions))):
         yield f"run.phases={config.run.phases}: must be neighbours in the order {', '.join(known)}"
+
+
+def _columns(config: Config) -> Iterator[str]:
+    fields: dict[str, list[str]] = {}
+    for field, name in config.index.columns.model_dump().items():
+        fields.setdefault(name, []).append(field)
+    for name, alike in fields.items():
+        if len(alike) > 1:
+            yield f"index.columns: {' and '.join(alike)} are the same column, {name!r}; each needs one of its own"
 
 
 def _part(config: Config) -> Iterator[str]:

@@ -43,7 +43,7 @@ class StorageConfig(Section):
 
 
 class ColumnsConfig(Section):
-    """Names of the columns (or JSON keys) of a shard."""
+    """Names of the columns (or JSON keys) of a shard; dots lead into structs."""
 
     content: str
     repository: str

@@ -26,17 +26,21 @@ from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.engine import start_engine
 from snowcoder.corpus.gather import Gather, shard_of
 from snowcoder.corpus.licences import LicencePolicy
+from snowcoder.corpus.needs import corpus_needs
 from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.prepare import Prepare
 from snowcoder.corpus.samples import Samples
 from snowcoder.corpus.scatter import Scatter
 from snowcoder.corpus.steps import Record, Task, run_step
+from snowcoder.index.ledger import total
 from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.lineage.manifest import Manifest
 from snowcoder.storage.atomic import write_json, writing_to
+from snowcoder.storage.columns import without
 from snowcoder.storage.promised import Shard, find_promised_shards
-from snowcoder.storage.store import open_store
+from snowcoder.storage.schemas import check_shards
+from snowcoder.storage.store import ObjectInfo, open_store
 
 REPORT = "report.json"
 
@@ -74,15 +78,18 @@ class Done(NamedTuple):
 def _build(config: Config, shards: list[Shard], output: OutputShards) -> Done:
     work, engine = Path(config.corpus.work), config.corpus.engine
     prepare = Prepare(work / "filtered", config)
-    filtered = run_step(prepare, "filter", _prepare_tasks(config, shards), engine)
+    tasks = _prepare_tasks(config, shards)
+    todo = [ObjectInfo(**task.data["info"]) for task in tasks if prepare.find(task) is None]
+    check_shards(open_store(config.corpus.input, config.storage), todo, config.index.columns, corpus_needs(config))
+    filtered = run_step(prepare, "filter", tasks, engine)
     copies, found = find_copies(config.corpus, prepare.folder, filtered)
     scatter = Scatter(work / "washed", config, copies)
     partitions = _partitions(config, filtered)
     washed = run_step(scatter, "wash", _scatter_tasks(config, prepare, filtered, found, partitions), engine)
     gather = Gather(work / "grouped", config, [path for record in washed for path in record.paths(scatter.folder)])
-    tasks = _gather_tasks(config, washed, partitions)
-    output.claim([f"{task.name}.parquet" for task in tasks], changes=any(gather.find(task) is None for task in tasks))
-    return Done(filtered, found, washed, run_step(gather, "group", tasks, engine))
+    groups = _gather_tasks(config, washed, partitions)
+    output.claim([f"{task.name}.parquet" for task in groups], changes=any(gather.find(task) is None for task in groups))
+    return Done(filtered, found, washed, run_step(gather, "group", groups, engine))
 
 
 def _prepare_tasks(config: Config, shards: list[Shard]) -> list[Task]:
@@ -92,6 +99,7 @@ def _prepare_tasks(config: Config, shards: list[Shard]) -> list[Task]:
         opt_out=digest_file(Path(config.licence_policy.opt_out)) if config.licence_policy.opt_out else None,
         near=config.corpus.near.model_dump(),
         columns=config.index.columns.model_dump(),
+        needs=corpus_needs(config),
         max_document_mib=config.index.max_document_mib,
         samples=config.corpus.samples,
     )
@@ -178,6 +186,7 @@ def _manifest(config: Config, shards: list[Shard], done: Done) -> Manifest:
             "bytes": kept.total(KEPT)[1],
             "files_by_language": {language: count for (_, language), count in kept.files.most_common()},
             "dropped": _dropped(done).files_by_rule(),
+            "without": total(record.counts.get("without", {}) for record in done.filtered),
         },
         outputs=[shard for record in done.grouped if (shard := shard_of(record))],
     )
@@ -218,6 +227,8 @@ def _print_summary(config: Config, manifest: Manifest, seconds: float) -> None:
         f"{config.corpus.output}: {counts['documents']:,} documents of {counts['files']:,} files, "
         f"{counts['bytes'] / 2**20:.1f} MiB of text in {len(manifest.outputs)} shard(s), in {seconds:.1f} s"
     )
+    if lacking := without(counts["without"]):
+        print(f"of all files read {lacking}")
     print("dropped: " + (", ".join(f"{rule} {files:,}" for rule, files in counts["dropped"].items()) or "nothing"))
 
 

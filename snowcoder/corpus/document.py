@@ -10,8 +10,8 @@ import pyarrow as pa
 
 class Document(NamedTuple):
     content: str
-    repository: str
-    path: str  # in the repository
+    repository: str  # "": the shard does not say
+    path: str  # in the repository; "": the shard does not say
     language: str  # as `languages.py` spells it
     licences: tuple[str, ...]  # SPDX identifiers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,11 +18,14 @@ from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, Document, docu
 from snowcoder.corpus.filters import first_fault, make_filters
 from snowcoder.corpus.languages import detect
 from snowcoder.corpus.licences import LicencePolicy
+from snowcoder.corpus.needs import corpus_needs
 from snowcoder.corpus.samples import Samples
 from snowcoder.corpus.steps import Step, Task
 from snowcoder.errors import OperationError
 from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
+
+NO_REPOSITORY = "no repository"
 
 
 class Prepare(Step):
@@ -49,11 +53,17 @@ class Prepare(Step):
                 signatures.write(found, kept, ids)
                 first += len(kept)
             signatures.close(found)
-        return {"digest": local.digest, "counts": sieve.counts.rows(), "samples": dict(sieve.samples.rules)}
+        return {
+            "digest": local.digest,
+            "counts": sieve.counts.rows(),
+            "without": dict(sieve.without),
+            "samples": dict(sieve.samples.rules),
+        }
 
     def _batches(self, path: Path, name: str) -> Iterator[Batch]:
         index = self.config.index
-        return read_shard(path, name, index.columns, int(index.max_document_mib * 2**20))
+        limit = int(index.max_document_mib * 2**20)
+        return read_shard(path, name, index.columns, limit, corpus_needs(self.config))
 
 
 class Sieve:
@@ -62,13 +72,16 @@ class Sieve:
     def __init__(self, config: Config) -> None:
         self.filters, self.policy = make_filters(config.filters), LicencePolicy(config.licence_policy)
         self.counts, self.samples = Counts(), Samples(config.corpus.samples)
+        self.without: Counter[str] = Counter()  # column -> rows that lack it, of those that were read
 
     def __call__(self, batch: Batch) -> Iterator[Document]:
         for reason, files in batch.dropped.items():
             self.counts.add(reason, "", 0, files)
+        self.without.update(batch.without())
         for content, repository, path, given, licences in zip(*batch[:5], strict=True):
-            language = given or detect(path, content) or ""
-            document = Document(content, repository, path, language, tuple(filter(None, licences.split(","))))
+            language = given or detect(path or "", content) or ""
+            own = tuple(filter(None, (licences or "").split(",")))
+            document = Document(content, repository or "", path or "", language, own)
             rule, detail = self._fault(document)
             self.counts.add(rule, language, size_of(document))
             if rule == KEPT:
@@ -79,6 +92,8 @@ class Sieve:
     def _fault(self, document: Document) -> tuple[str, str]:
         if not document.language:
             return "language", "of no known language"
+        if not self.policy.knows_owner(document):
+            return NO_REPOSITORY, "whether its owner opted out cannot be known"
         if fault := self.policy.fault(document):
             return "licence", fault
         return first_fault(self.filters, document) or (KEPT, "")

@@ -12,10 +12,9 @@ from snowcoder.errors import OperationError, SnowcoderError
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.storage.s3 import S3Store
 from snowcoder.storage.shards import list_shards
-from snowcoder.storage.store import ObjectInfo, Store, open_store
+from snowcoder.storage.store import open_store
+from snowcoder.storage.unreadable import HEAD, check_beginning
 
-# How a shard begins, by the end of its name.
-_MAGIC = {".parquet": b"PAR1", ".zst": b"\x28\xb5\x2f\xfd", ".gz": b"\x1f\x8b"}
 _ATTEMPTS = 2  # a person waits
 
 
@@ -55,20 +54,6 @@ def _look(url: str, storage: StorageConfig) -> str:
     store = open_store(url, storage)
     shards = list_shards(store)
     first = shards[0]
-    start = _first_bytes(store, first)
-    magic = next(magic for suffix, magic in _MAGIC.items() if first.key.endswith(suffix))
-    if not start.startswith(magic):
-        raise OperationError(f"{url}/{first.key} does not begin as its name says; is it corrupt?")
+    check_beginning(store.read_range(first, 0, min(HEAD, first.bytes)), f"{url}/{first.key}")
     size = sum(shard.bytes for shard in shards) / 2**30
     return f"{len(shards)} shard(s) of {size:,.2f} GiB in {url}, listed and read from"
-
-
-def _first_bytes(store: Store, info: ObjectInfo) -> bytes:
-    if isinstance(store, S3Store):
-        where = {"Bucket": store.bucket, "Key": store.prefix + info.key, "Range": "bytes=0-15"}
-        return store._call("read", info.key, lambda: store.client.get_object(**where)["Body"].read())
-    try:
-        with (Path(store.url) / info.key).open("rb") as file:
-            return file.read(16)
-    except OSError as error:
-        raise OperationError(f"cannot read {store.url}/{info.key}: {error.strerror}") from None

@@ -58,7 +58,8 @@ def held_out_texts(config: Config) -> dict[str, list[str]]:
 
 def _languages(index: IndexedSource) -> Iterator[str]:
     for prefix in index.prefixes:
-        yield from pq.read_table(prefix.with_suffix(".docs.parquet"), columns=["language"])["language"].to_pylist()
+        rows = pq.read_table(prefix.with_suffix(".docs.parquet"), columns=["language"])
+        yield from rows["language"].fill_null("").to_pylist()
 
 
 def bits_per_byte(name: str, model: LocalModel, texts: dict[str, list[str]]) -> list[Bits]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snowcoder.config.schema import Config
+from snowcoder.errors import UserError
 from snowcoder.index.ledger import made_with, source_manifest, total
 from snowcoder.index.lock import ALL, Busy, Held, Part, build_lock, is_lock
 from snowcoder.index.pool import index_shards, warm_up
@@ -18,6 +19,8 @@ from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.manifest import NAME, find_manifest
 from snowcoder.progress import bar
 from snowcoder.storage.atomic import writing_to
+from snowcoder.storage.columns import without
+from snowcoder.storage.schemas import shard_problems
 from snowcoder.tokenization.encoders import Encoder, fastest_encoder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
@@ -26,13 +29,27 @@ def run(config: Config, *names: str) -> None:
     """Build what is missing of the named sources, or of every one in `index.sources`."""
     warm_up()
     tokenizer, part = load_tokenizer(Path(config.tokenizer.dir)), Part.parse(config.index.part)
-    for source in find_sources(config, names):
-        if _is_current(config, tokenizer, source):
+    sources = {source.name: (source, _is_current(config, tokenizer, source)) for source in find_sources(config, names)}
+    _check(config, tokenizer, [source for source, current in sources.values() if not current])
+    for source, current in sources.values():
+        if current:
             print(f"index of {source.name}: {source.folder} is up to date")
         elif part.is_all:
             _build(config, tokenizer, source)
         else:
             _build_part(config, tokenizer, source, part)
+
+
+def _check(config: Config, tokenizer: Tokenizer, sources: list[Source]) -> None:
+    """Raises one UserError about all shards that cannot be read, before any is."""
+    problems = []
+    for source in sources:
+        done = _finished(config, tokenizer, source, source.tasks)
+        todo = [task.info for task in source.tasks if task.name not in done]
+        found = shard_problems(source.store, todo, config.index.columns)
+        problems += [f"index.sources.{source.name}: {problem}" for problem in found]
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
@@ -105,6 +122,8 @@ def _print_summary(source: Source, records: list[ShardRecord], encoder: Encoder,
         f"in {seconds:.1f} s ({sums['tokens'] / seconds:,.0f} tokens/s); dropped: {reasons}; "
         f"encoded by {encoder.name}"
     )
+    if lacking := without(total(record.without for record in records)):
+        print(f"  {lacking}")
     for name, reason in encoder.rejected.items():
         print(f"  passed over {name}: {reason}")
     for record in records:

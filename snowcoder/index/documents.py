@@ -19,10 +19,10 @@ def by_split(batch: Batch, held_out: float) -> Iterator[tuple[str, list[list[str
     hashes = [xxhash.xxh3_128_digest(content) for content in data]
     table = pa.table(
         {
-            "repository": batch.repositories,
-            "path": batch.paths,
-            "language": batch.languages,
-            "licence": batch.licences,
+            "repository": pa.array(batch.repositories, pa.string()),
+            "path": pa.array(batch.paths, pa.string()),
+            "language": pa.array(batch.languages, pa.string()),
+            "licence": pa.array(batch.licences, pa.string()),
             "content_hash": pa.array(hashes, pa.binary(16)),
             "bytes": pa.array([len(content) for content in data], pa.int64()),
         }

@@ -29,7 +29,7 @@ class Joined(NamedTuple):
     files: list[np.ndarray | None]  # of each that has several: where in it its files begin, with their paths
 
 
-def texts_of(content: str, repository: str, files: Files | None) -> list[str]:
+def texts_of(content: str, repository: str | None, files: Files | None) -> list[str]:
     """What of a document is encoded: its code; of several files of a known repository its name, then each file."""
     if files is None or len(files.paths) < 2 or not repository:
         return [content]

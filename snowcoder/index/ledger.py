@@ -36,6 +36,7 @@ def source_manifest(index: IndexConfig, tokenizer: Tokenizer, records: list[Shar
             **{split: total(record.splits[split] for record in records) for split in SPLITS},
             "tokens_by_language": total(record.tokens_by_language for record in records),
             "dropped": total(record.dropped for record in records),
+            "without": total(record.without for record in records),
             "skipped": {record.key: record.skipped for record in records if record.skipped},
             "max_token_id": max(record.max_token_id for record in records),
             "vocab_size": tokenizer.vocab_size,

@@ -38,10 +38,9 @@ def run(config: Config, source: str, document: str = "0", count: str = "1", epoc
     for number in range(int(document), min(int(document) + int(count), index.documents)):
         row = sidecar_row(index, number)
         files = f", {len(row['files'])} files" if row["files"] else ""
-        print(
-            f"==== {source} {number}: {row['repository']} {row['path']} "
-            f"[{row['language']}, {row['licence']}] {row['tokens']} tokens{files}"
-        )
+        about = (row[name] or "" for name in ("repository", "path", "language", "licence"))
+        repository, path, language, licence = about
+        print(f"==== {source} {number}: {repository} {path} [{language}, {licence}] {row['tokens']} tokens{files}")
         pieces = split(index.tokens_of(number, 0, row["tokens"]), tokenizer)
         if epoch is not None:
             pieces = fim.of_document(pieces, config.run.seed, source, number, int(epoch))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from snowcoder.lineage.manifest import Output
@@ -26,6 +26,7 @@ class ShardRecord:
     max_token_id: int
     skipped: str | None  # why the whole shard is left out
     outputs: list[Output]
+    without: dict[str, int] = field(default_factory=dict)  # column -> documents that lack it
 
     def write(self, folder: Path) -> None:
         write_json(record_path(folder, self.name), asdict(self))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from snowcoder.config.schema import IndexConfig
 from snowcoder.index.shard import Task
-from snowcoder.storage.shards import CorruptShard, read_shard
+from snowcoder.storage.shards import read_shard
 from snowcoder.storage.store import Store
+from snowcoder.storage.unreadable import CorruptShard
 
 _SHARDS = 4
 _DOCUMENTS = 64  # of each shard

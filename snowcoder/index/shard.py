@@ -21,8 +21,9 @@ from snowcoder.index.record import ShardRecord, record_path
 from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import describe
 from snowcoder.storage.atomic import writing_to
-from snowcoder.storage.shards import CorruptShard, read_shard
+from snowcoder.storage.shards import read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
+from snowcoder.storage.unreadable import CorruptShard
 from snowcoder.tokenization.encoders import Encoder, build_encoder
 from snowcoder.tokenization.load import load_tokenizer
 
@@ -57,6 +58,7 @@ class Counts:
     )
     tokens_by_language: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    without: Counter[str] = field(default_factory=Counter)
     max_token_id: int = 0
 
     def add(self, split: str, ids: np.ndarray, rows: pa.Table) -> None:
@@ -64,7 +66,8 @@ class Counts:
         files = int(files_of_documents(rows["files"]).sum())
         self.splits[split].update(documents=len(rows), files=files, tokens=len(ids), bytes=size)
         by_language = rows.group_by("language").aggregate([("tokens", "sum")])
-        self.tokens_by_language.update(dict(zip(*by_language.to_pydict().values(), strict=True)))
+        tokens = zip(*by_language.to_pydict().values(), strict=True)
+        self.tokens_by_language.update({language or "": count for language, count in tokens})
         self.max_token_id = max(self.max_token_id, int(ids.max()))
 
 
@@ -104,6 +107,7 @@ class ShardIndexer:
         with ExitStack() as stack:
             for batch in read_shard(path, task.info.key, index.columns, limit):
                 counts.dropped.update(batch.dropped)
+                counts.without.update(batch.without())
                 for split, documents, rows in by_split(batch, index.held_out):
                     if split not in writers:  # not before: megatron-core cannot open an empty .bin
                         prefix = self.job.folder / split / task.name
@@ -144,6 +148,7 @@ class ShardIndexer:
             splits={split: dict(count) for split, count in counts.splits.items()},
             tokens_by_language=dict(sorted(counts.tokens_by_language.items())),
             dropped=dict(sorted(counts.dropped.items())),
+            without=dict(sorted(counts.without.items())),
             max_token_id=counts.max_token_id,
             skipped=skipped,
             outputs=describe(self.job.folder, names),

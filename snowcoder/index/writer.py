@@ -17,7 +17,7 @@ from snowcoder.storage.atomic import atomic_path
 SPLITS = ("train", "held_out")
 SUFFIXES = (".bin", ".idx", ".docs.parquet")
 
-# One row per document, in the order of the .idx.
+# One row per document, in the order of the .idx. Null: the shard does not say.
 SIDECAR = pa.schema(
     {
         "repository": pa.string(),

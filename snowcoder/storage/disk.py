@@ -34,6 +34,12 @@ class DiskStore:
         with _failing_as("read", self.root / key):
             return (self.root / key).read_bytes()
 
+    def read_range(self, info: ObjectInfo, first: int, last: int) -> bytes:
+        path = self.root / info.key
+        with _failing_as("read", path), path.open("rb") as file:
+            file.seek(first)
+            return file.read(last - first)
+
     @contextmanager
     def local(self, info: ObjectInfo) -> Iterator[LocalCopy]:
         path = self.root / info.key

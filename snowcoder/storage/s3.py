@@ -114,6 +114,9 @@ class S3Store:
         with self.local(info) as copy:
             return copy.path.read_bytes()
 
+    def read_range(self, info: ObjectInfo, first: int, last: int) -> bytes:
+        return self._call("read", info.key, lambda: b"".join(map(bytes, self._chunks(info, first, last))))
+
     @contextmanager
     def local(self, info: ObjectInfo) -> Iterator[LocalCopy]:
         with tempfile.TemporaryFile(prefix="snowcoder-") as file:  # it has no name: nothing stays of a killed process

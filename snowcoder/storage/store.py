@@ -35,6 +35,9 @@ class Store(Protocol):
     def read(self, key: str) -> bytes:
         """A small object, whole."""
 
+    def read_range(self, info: ObjectInfo, first: int, last: int) -> bytes:
+        """The bytes of an object from `first` to before `last`, of which no digest is checked."""
+
     def local(self, info: ObjectInfo) -> AbstractContextManager[LocalCopy]:
         """The object as a local file for as long as the context lasts, in bounded memory.
 

@@ -88,7 +88,8 @@ def _all_files(sidecar: pa.Table | None) -> pa.Table:
     counts = files_of_documents(sidecar["files"])
     document = np.repeat(np.arange(len(counts)), counts)
     file = np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)
-    about = {name: sidecar[name].take(document) for name in ("repository", "path", "language")}
+    # Null where the shards did not say.
+    about = {name: pc.fill_null(sidecar[name].take(document), "") for name in ("repository", "path", "language")}
     return pa.table({"document": document, "file": file, **about, "score": pa.nulls(len(document), pa.float32())})
 
 

@@ -39,8 +39,15 @@ def choose_files(files: IndexedFiles, config: SeedsConfig, seed: int) -> Chosen:
         order = permute(turns % len(places), len(places), key_of(seed, "seeds", language))
         picked.append(np.stack([(turns + 0.5) / share, places[order], turns // len(places)]))
     if not picked:
-        found = ", ".join(sorted(counts)) or "no file at all"
-        raise UserError(f"synthesis.seeds.shares: no file is in a language with a share; there are {found}")
+        found = ", ".join(sorted(filter(None, counts)))
+        if counts and not found:
+            raise UserError(
+                "synthesis.seeds.shares needs languages, and the index knows none of any file: set "
+                "index.columns.language to the shards' column and run `snowcoder index build` again"
+            )
+        raise UserError(
+            f"synthesis.seeds.shares: no file is in a language with a share; there are {found or 'no file at all'}"
+        )
     times, *columns = np.concatenate(picked, axis=1)
     place, copy = (column[np.argsort(times, kind="stable")].astype(np.int64) for column in columns)
     starts = np.searchsorted(shards, np.arange(len(files.shards)))

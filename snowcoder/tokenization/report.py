@@ -41,7 +41,7 @@ def measure(settings: TokenizerConfig, sample: Sample, tokenizer: Tokenizer, pee
         "algorithm": settings.algorithm,
         "vocab_size": tokenizer.vocab_size,
         "counts": dict(sample.counts),
-        "repositories": len(sample.repositories),
+        "repositories": len(sample.repositories - {""}),
         "compared_with": peer and {"name": peer.name, "vocab_size": peer.backend.get_vocab_size()},
         "languages": _by_language(sample.held_out, tokenizer.backend, peer),
     }

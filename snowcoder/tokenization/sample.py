@@ -16,8 +16,9 @@ import xxhash
 
 from snowcoder.config.schema import Config
 from snowcoder.progress import bar
-from snowcoder.storage.shards import CorruptShard, list_shards, read_shard
+from snowcoder.storage.shards import list_shards, read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
+from snowcoder.storage.unreadable import CorruptShard
 
 HELD_OUT = 20  # one document in this many, by content: no copy of it is trained on
 HELD_OUT_BYTES = 512 << 10  # kept of each language for the report
@@ -28,7 +29,7 @@ class Document(NamedTuple):
     position: int  # in its shard
     bytes: int
     text: str
-    language: str
+    language: str  # "" and below: not known
     repository: str
 
 
@@ -43,6 +44,7 @@ class Sample:
         self.held_out: dict[str, list[str]] = defaultdict(list)  # language -> texts
         self.counts: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()  # reason -> documents
+        self.without: Counter[str] = Counter()  # column -> documents that lack it
         self.skipped: dict[str, str] = {}  # corrupt shard -> what is wrong with it
         self.repositories: set[str] = set()  # of the documents trained on
         self._on_corrupt_shard = config.index.on_corrupt_shard
@@ -90,13 +92,14 @@ class Sample:
             self.digests[info.key] = copy.digest
             for batch in read_shard(copy.path, info.key, self._columns, self._max_bytes):
                 self.dropped.update(batch.dropped)
+                self.without.update(batch.without())
                 rows = zip(batch.contents, batch.languages, batch.repositories, strict=True)
                 for text, language, repository in rows:
                     data = text.encode()
                     position += 1
                     self.counts.update(documents_read=1, bytes_read=len(data))
                     content_hash = xxhash.xxh3_64_intdigest(data)
-                    yield Document(content_hash, position, len(data), text, language, repository)
+                    yield Document(content_hash, position, len(data), text, language or "", repository or "")
 
     def _hold_out(self, document: Document) -> None:
         size = self._held_out_bytes[document.language] + document.bytes

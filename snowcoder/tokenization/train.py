@@ -10,6 +10,8 @@ from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe, find_manifest
 from snowcoder.storage.atomic import atomic_path
+from snowcoder.storage.columns import without
+from snowcoder.storage.schemas import check_shards
 from snowcoder.tokenization import byte_bpe, report, sentencepiece_bpe
 from snowcoder.tokenization.load import FILE, load_tokenizer
 from snowcoder.tokenization.sample import Sample
@@ -25,6 +27,7 @@ def run(config: Config) -> None:
     if _is_there(folder, sample, decided_by):
         print(f"tokenizer: {folder} is up to date")
         return
+    check_shards(sample.store, sample.shards, config.index.columns)
     (folder / NAME).unlink(missing_ok=True)
     files = _train(settings, sample)
     files["tokenizer_config.json"] = _json(_hugging_face_config(config))
@@ -34,6 +37,8 @@ def run(config: Config) -> None:
     reports = {"report.json": _json(measured), "report.md": report.to_markdown(measured).encode()}
     _write(folder, reports)
     _manifest(sample, decided_by, describe(folder, sorted({**files, **reports}))).write(folder)
+    if lacking := without(sample.without):
+        print(f"tokenizer: of {sample.counts['documents_read']:,} documents {lacking}")
     print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
 
 
@@ -41,6 +46,7 @@ def _manifest(sample: Sample, decided_by: dict[str, Any], outputs: list[Output])
     counts = {
         **sample.counts,
         "dropped": dict(sample.dropped),
+        "without": dict(sample.without),
         "skipped": sample.skipped,
         "shard_tags": sample.tags(),
     }

@@ -12,8 +12,9 @@ import pytest
 
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
-from snowcoder.storage.shards import Batch, CorruptShard, Files, list_shards, read_shard
+from snowcoder.storage.shards import Batch, Files, list_shards, read_shard
 from snowcoder.storage.store import Store
+from snowcoder.storage.unreadable import CorruptShard
 
 COLUMNS = ColumnsConfig(
     content="text",
@@ -99,7 +100,8 @@ def test_a_store_without_shards_is_the_users_mistake(store: Store) -> None:
 def test_licences_may_be_one_string_and_optional_columns_missing(tmp_path: Path, suffix: str) -> None:
     rows = [{"text": "x = 1", "licenses": "MIT"}, {"text": "x = 2", "licenses": None}]
     (batch,) = read(write_shard(tmp_path / f"shard{suffix}", rows))
-    assert batch == Batch(["x = 1", "x = 2"], [""] * 2, [""] * 2, [""] * 2, ["MIT", ""], [None] * 2, {})
+    assert batch == Batch(["x = 1", "x = 2"], *[[None] * 2] * 3, ["MIT", None], [None] * 2, {})
+    assert batch.without() == {"repository": 2, "path": 2, "language": 2, "licence": 1}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -220,13 +222,11 @@ def test_parquet_that_is_not_utf8_is_counted(tmp_path: Path, kind: str) -> None:
     assert batches[0].paths == ["good é", "x\x00y"]
 
 
-def test_parquet_columns_may_be_dictionaries_or_hold_no_text(tmp_path: Path) -> None:
+def test_parquet_columns_may_be_dictionaries(tmp_path: Path) -> None:
     path = tmp_path / "shard.parquet"
     texts = pyarrow.array(["x", "y", "x"]).dictionary_encode()
     pyarrow.parquet.write_table(pyarrow.table({"text": texts}), path)
     assert contents(read(path)) == ["x", "y", "x"]
-    pyarrow.parquet.write_table(pyarrow.table({"text": [1, 2, 3]}), path)
-    assert dropped(read(path)) == {"not text": 3}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
