@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
+from snowcoder.answers import Answer
 from snowcoder.config.synthesis_schema import RequestsConfig
 from snowcoder.errors import OperationError, UserError
-from snowcoder.synthesis.requests import Answer, AnswerLog, Refused, Request, open_client
+from snowcoder.synthesis.requests import AnswerLog, Refused, Request, open_client
 from snowcoder.synthesis.requests.server import Server
 from tests.synthesis.faulty_model import faulty_model
 from tests.synthesis.language_server import code_file, language_server
@@ -30,6 +31,7 @@ def settings(*servers: str, **changes: Any) -> RequestsConfig:
         "deadline_seconds": 1.5,
         "attempts": 5,
         "patience_minutes": 1.0,
+        "refused_again": False,
         "input_price": 0.0,
         "output_price": 0.0,
     }
