@@ -7,9 +7,10 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import openai
+if TYPE_CHECKING:
+    import openai
 
 _BUSY = (429, 503)
 _LATE = "no answer in time"
@@ -61,6 +62,8 @@ class NoAnswer(Exception):
 
 def classify(error: Exception) -> Failure:
     """Of what `openai` raises, a deadline that passed (TimeoutError), or an answer that is none (NoAnswer)."""
+    import openai  # not at the top: blocks of code can be read without it
+
     if isinstance(error, NoAnswer):
         return error.failure
     if isinstance(error, openai.APIStatusError):

@@ -97,13 +97,18 @@ def _finish(choice: dict[str, Any]) -> str:
 
 
 def _text(content: Any) -> str:
-    if not isinstance(content, str):
+    if not is_text(content):
         raise _garbage("no text in the answer" if content is None else "its text is no text")
+    return str(content)
+
+
+def is_text(value: Any) -> bool:
+    """Half a surrogate pair, which JSON can have, is none: no file could hold it."""
     try:
-        content.encode()
-    except UnicodeEncodeError:
-        raise _garbage("half a surrogate pair in the text") from None
-    return content
+        value.encode()
+    except (AttributeError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def usage_of(raw: Any) -> dict[str, int]:
