@@ -25,7 +25,7 @@ _PAIRS = {
     r"<unused94>thought\b": r"<unused95>",
 }
 _BEGIN, _END = "|".join(_PAIRS), "|".join(_PAIRS.values())
-_BEGINS, _ENDS = re.compile(rf"\s*(?:{_BEGIN})", re.IGNORECASE), re.compile(_END, re.IGNORECASE)
+_ENDS = re.compile(_END, re.IGNORECASE)
 # gpt-oss: with its control tokens, or where the server has left those out.
 _CHANNELS = re.compile(
     r"\s*(?:(?:<\|start\|>assistant)?<\|channel\|>(?!final)|analysis(?=\S)(?=.*assistantfinal))", re.DOTALL
@@ -45,6 +45,7 @@ _AFTER = re.compile(rf"(?:\s*(?:{_TURN_ENDS}))+\s*\Z")
 _WITHIN = re.compile(rf"^[ \t]*(?:{_TURN}|{_BEGIN})|(?:{_TURN_ENDS})\s*(?:{_TURN})", re.MULTILINE | re.IGNORECASE)
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _QUOTES = ("`", '"', "'")
+_RUN_ON = re.compile(rf"(?<=```|~~~)(?={_TURN_ENDS})")  # no end of a block for CommonMark
 _LINE_ENDS = re.compile(r"[ \t]*(?:\r?\n|\Z|```|~~~)")
 
 
@@ -76,21 +77,29 @@ def _end_of_reasoning(text: str) -> int | None:
     if _CHANNELS.match(text):
         final = _FINAL.search(text)
         return final.end() if final else len(text)
-    if begins := _BEGINS.match(text):
-        ends = list(_ENDS.finditer(text, begins.end()))
-        line = text.find("\n", begins.end())
-        # Reasoning may speak of its own end: that stands in the middle of a line.
-        decided = [end for end in ends if _is_at_edge(text, end) or end.end() <= line]
-        return (decided or ends)[0].end() if ends else len(text)
+    for begin, end in _PAIRS.items():
+        if begins := re.match(rf"\s*(?:{begin})", text, re.IGNORECASE):
+            return _end_after(text, begins.end(), re.compile(end, re.IGNORECASE))
     # The prompt began it, as chat templates do.
     plain = unfenced(text)
     end = next((end for end in _ENDS.finditer(plain) if _is_at_edge(plain, end)), None)
     return end.end() if end and not re.search(_BEGIN, plain[: end.start()], re.IGNORECASE) else None
 
 
+def _end_after(text: str, begin: int, ends: re.Pattern[str]) -> int:
+    """Reasoning may speak of its own end in the middle of a line, and so may code of the answer."""
+    first = ends.search(text, begin)
+    if first is None:
+        return len(text)
+    if "\n" not in text[begin : first.start()] or _is_at_edge(text, first):
+        return first.end()
+    plain = text[: first.end()] + unfenced(text[first.end() :])
+    return next((end for end in ends.finditer(plain, first.end()) if _is_at_edge(plain, end)), first).end()
+
+
 def _is_clear(text: str) -> bool:
     """Whether no tag or token is left that may be one of the chat's format; one in quotes is spoken of."""
-    plain = unfenced(text)
+    plain = unfenced(_RUN_ON.sub("\n", text))
     return not _WITHIN.search(plain) and all(
         plain[end.end() : end.end() + 1] in _QUOTES for end in _ENDS.finditer(plain)
     )

@@ -90,7 +90,7 @@ def _require_answers(config: Config, records: list[Record]) -> None:
     reasons = sum((Counter(each["reasons"]) for each in requests), Counter[str]())
     if reasons and not any(each["read"] for each in requests):
         said = {kind: text for each in requests for kind, text in each["said"].items()}
-        told = "; ".join(f"{count:,} times {said[kind]}" for kind, count in reasons.most_common())
+        told = "; ".join(f"{said[kind]} ({count:,} requests)" for kind, count in reasons.most_common())
         raise OperationError(
             f"no request of {config.synthesis.name} got an answer: {told}. The same command asks again; "
             f"each attempt is in {config.synthesis.dir}/log"
@@ -114,7 +114,7 @@ class Generate(Step):
 async def _ask_all(config: Config, recipe: Recipe, step: Generate, tasks: list[Task]) -> None:
     requests = config.synthesis.requests
     async with open_client(requests) as client, asyncio.TaskGroup() as group:
-        room = asyncio.Semaphore(2 * requests.concurrency * len(client.pool.servers))
+        room = asyncio.Semaphore(2 * requests.concurrency * max(1, len(client.pool.servers)))
         parts = asyncio.Semaphore(_PARTS)
         with bar("ask", sum(task.data["rows"] for task in tasks), "seed") as progress:
             running = []

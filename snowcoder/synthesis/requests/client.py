@@ -26,6 +26,7 @@ from snowcoder.synthesis.requests.request import Refused, Request
 from snowcoder.synthesis.requests.server import Server
 
 _LONGEST = 30.0  # seconds before a request is tried again
+_NOBODY = "no server is named: set synthesis.requests.servers=[http://host:8000/v1], or .servers_file"
 _STAYS = "What was answered stays, nothing else is written off; set it right and run the same command again"
 
 
@@ -65,6 +66,8 @@ class Client:
             return await self._ask_servers(request, log)
 
     async def _ask_servers(self, request: Request, log: AnswerLog) -> Answer:
+        if not self.pool.servers:
+            raise UserError(_NOBODY)
         tries = blamed = 0
         while True:
             server = await self.pool.take()
@@ -86,9 +89,10 @@ class Client:
             self._give_up(server, outcome)
             blamed += outcome.blame == "request"
             if outcome.blame == "refused" or blamed >= self.config.attempts:
-                await log.append({"key": request.key, "refused": outcome.kind, "detail": outcome.detail})
+                unanswered = Unanswered(outcome, server)
                 self._blame(server, outcome)
-                raise Unanswered(outcome, server)
+                await log.append({"key": request.key, "refused": outcome.kind, "detail": outcome.detail})
+                raise unanswered
             if outcome.blame == "request":
                 await asyncio.sleep(random.uniform(0.5, 1) * min(_LONGEST, 0.5 * 2**blamed))
 
@@ -130,7 +134,7 @@ class Client:
 
 @asynccontextmanager
 async def open_client(config: RequestsConfig) -> AsyncIterator[Client]:
-    """Raises UserError where no server is named, or one in a way that would write a password down."""
+    """Raises UserError where a server is named in a way that would write a password down."""
     client = Client(config, _urls(config), os.environ.get(config.key) or None)
     gc.freeze()  # what is there now stays: with it, the garbage collector takes a tenth of a request's time
     try:
@@ -148,8 +152,6 @@ def _urls(config: RequestsConfig) -> list[str]:
             urls += Path(config.servers_file).read_text().split()
         except OSError as error:
             raise UserError(f"synthesis.requests.servers_file={config.servers_file}: {error.strerror}") from None
-    if not urls:
-        raise UserError("no server is named: set synthesis.requests.servers=[http://host:8000/v1], or .servers_file")
     for url in urls:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
