@@ -61,6 +61,8 @@ def read_chat(raw: Any) -> Answer:
     found = without_reasoning(_text(content))
     if found.fault:
         raise NoAnswer(Failure(found.fault, "refused", _why(finish) if found.fault == ONLY_REASONING else ""))
+    if not found.text.strip():  # of a wrong chat template, say
+        raise NoAnswer(Failure("an empty answer", "refused"))
     return Answer(found.text, finish, *_tokens(raw), found.reasoned)
 
 

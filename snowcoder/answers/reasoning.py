@@ -43,6 +43,21 @@ _BEFORE = re.compile(
 )
 _AFTER = re.compile(rf"(?:\s*(?:{_TURN_ENDS}))+\s*\Z")
 _WITHIN = re.compile(rf"^[ \t]*(?:{_TURN}|{_BEGIN})|(?:{_TURN_ENDS})\s*(?:{_TURN})", re.MULTILINE | re.IGNORECASE)
+# What none of which is in needs no closer look, which takes as long as all else that is done with an answer.
+_MARKS = (
+    "think",
+    "thought",
+    "<|",
+    "|>",
+    "_of_turn>",
+    "<eos>",
+    "[eos]",
+    "<s>",
+    "</s>",
+    "<unused9",
+    "<｜",
+    "assistantfinal",
+)
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _QUOTES = ("`", '"', "'")
 _RUN_ON = re.compile(rf"(?<=```|~~~)(?={_TURN_ENDS})")  # no end of a block for CommonMark
@@ -56,6 +71,9 @@ class Stripped(NamedTuple):
 
 
 def without_reasoning(text: str) -> Stripped:
+    lower = text.lower()
+    if not any(mark in lower for mark in _MARKS):
+        return Stripped(text, False, None)
     reasoned, text = False, _begun(text)
     while (end := _end_of_reasoning(text)) is not None:
         reasoned, text = True, _begun(text[end:])

@@ -75,6 +75,8 @@ def test_an_answer_is_read_whatever_its_usage_is(usage: Any) -> None:
     [
         ({"choices": [{"index": 0, "finish_reason": "stop"}]}, "garbage"),
         (chat(content=None), "garbage"),
+        (chat(content=""), "an empty answer"),
+        (chat(content="<|im_end|>"), "an empty answer"),
         (chat("tool_calls", content=None, tool_calls=[]), "ended by tool_calls"),
         (chat(content=None, refusal="I cannot"), "the model refuses"),
         (chat(content=None, reasoning_content="hm"), "only reasoning"),
@@ -127,7 +129,7 @@ def test_what_follows_the_end_of_reasoning_is_the_answer(text: str, answer: str)
     assert read_chat(chat(content=text.format(t=THOUGHT, a=answer)))._replace(finish="") == (answer, "", 0, 0, True)
 
 
-@pytest.mark.parametrize("answer", [ANSWER, f"{ANSWER}\n", CODE, f"So:\n{CODE}\n", "It ends at `</think>`.", ""])
+@pytest.mark.parametrize("answer", [ANSWER, f"{ANSWER}\n", CODE, f"So:\n{CODE}\n", "It ends at `</think>`."])
 def test_an_answer_without_reasoning_stays_as_it_is(answer: str) -> None:
     assert read_chat(chat(content=answer)) == (answer, "stop", 0, 0, False)
 
