@@ -82,7 +82,7 @@ def _choice(raw: Any) -> dict[str, Any]:
     if not isinstance(choices, list) or not choices:
         raise _garbage(f"no choices: {json.dumps(raw)}")
     choice = choices[0]
-    if len(choices) > 1 or not isinstance(choice, dict) or choice.get("index", 0) != 0:
+    if len(choices) > 1 or not isinstance(choice, dict) or choice.get("index") not in (0, None):
         raise _garbage(f"not the one choice that was asked for: {json.dumps(choices)}")
     if choice.get("error"):
         raise NoAnswer(of_error(choice["error"]))
