@@ -91,6 +91,7 @@ async def _ours(path: Path, url: str, bodies: list[dict[str, Any]], concurrency:
         deadline_seconds=600,
         attempts=5,
         patience_minutes=15,
+        refused_again=False,
         input_price=0,
         output_price=0,
     )

@@ -21,6 +21,7 @@ class RequestsConfig(Section):
     deadline_seconds: Positive  # of one request to one server
     attempts: Count  # of one request, where the request may be what fails
     patience_minutes: Positive  # without any answer, before the stage gives up
+    refused_again: bool  # ask again what a server refused in an earlier run, while it answered others
     input_price: Price  # for a million tokens, in any currency
     output_price: Price
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from snowcoder.answers.read import is_text
 from snowcoder.evaluation.tasks import Task
 from snowcoder.lineage.digest import digest_json
 from snowcoder.storage.atomic import write_text
@@ -53,10 +54,11 @@ class Completions:
         if not lines or lines[0] != settings:
             write_text(path, json.dumps(settings) + "\n")
             return
-        for raw in lines[1:]:
+        # Without what a kill has torn, or an earlier version kept of a server that gave no text.
+        whole = [raw for raw in lines[1:] if is_text(raw.get("text"))]
+        for raw in whole:
             self.found[raw["task"], raw["sample"]] = Completion(**raw)
-        # Without what a kill has torn.
-        write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+        write_text(path, "".join(json.dumps(line) + "\n" for line in [settings, *whole]))
 
     def missing(self, wanted: Iterable[Request]) -> list[Request]:
         """Those that are not there, or were made from another prompt."""

@@ -20,6 +20,7 @@ from transformers.generation import TemperatureLogitsWarper, TopPLogitsWarper
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.errors import UserError
 from snowcoder.evaluation.completions import Completion, Request
+from snowcoder.evaluation.context import room
 from snowcoder.evaluation.tasks import Task
 from snowcoder.tokenization.special import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
@@ -49,14 +50,14 @@ class LocalModel:
 
     def encode(self, task: Task, new_tokens: int) -> list[int]:
         """The prompt's ids; of one that leaves no room for an answer, the end."""
-        room = min(new_tokens, self.longest // 4)
+        most = self.longest - room(new_tokens, self.longest)
         if not task.suffix:
-            return self.tokenizer(task.prompt)["input_ids"][-(self.longest - room) :]
+            return self.tokenizer(task.prompt)["input_ids"][-most:]
         prefix, suffix = (
             self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (task.prompt, task.suffix)
         )
         before, between, after = self.tokenizer.convert_tokens_to_ids([FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE])
-        half = (self.longest - room - 3) // 2
+        half = (most - 3) // 2
         suffix = suffix[:half]
         return [before, *prefix[-(2 * half - len(suffix)) :], between, *suffix, after]
 

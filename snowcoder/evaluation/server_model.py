@@ -13,11 +13,16 @@ from typing import Any
 
 import xxhash
 
+from snowcoder.answers import Answer, NoAnswer, classify, read_completion
+from snowcoder.answers.read import read_json
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.errors import OperationError, UserError
 from snowcoder.evaluation.completions import Completion, Request
+from snowcoder.evaluation.context import length_of, shortened
 
-_RETRIES = 5
+_RETRIES = 5  # where another try may help
+_LONGEST = 60.0  # seconds before one, whatever the server asks for
+_CUTS = 20  # of one prompt, until the server takes it
 _MOST_STOPS = 4  # that the protocol allows; cut.py cuts by all of them
 
 
@@ -27,49 +32,89 @@ class ServerModel:
     def __init__(self, name: str, config: GenerationConfig, seed: int) -> None:
         self.name, self.config, self.seed = name, config, seed
         assert config.server
-        openai = _client_library()
-        key = os.environ.get("OPENAI_API_KEY", "none")
-        self.errors = openai.OpenAIError
-        self.client = openai.OpenAI(base_url=config.server, api_key=key, max_retries=_RETRIES, timeout=600)
+        self.openai, self.key = _client_library(), os.environ.get("OPENAI_API_KEY")
+        key = self.key or "none"
+        self.client = self.openai.OpenAI(base_url=config.server, api_key=key, max_retries=0, timeout=600)
 
     def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
-        """As they come. One that fails is raised at the end, so that a second run asks for it alone.
+        """As they come. What fails is raised at the end, so that a second run asks for it alone.
 
         Where as many fail as go at once, it is the server, and the others are not asked for.
         """
-        failed: list[OperationError] = []
+        failed: list[tuple[str, NoAnswer]] = []
         with ThreadPoolExecutor(self.config.batch) as pool:
-            for done in as_completed([pool.submit(self._complete, request, new_tokens) for request in requests]):
+            asked = {pool.submit(self._complete, request, new_tokens): request for request in requests}
+            for done in as_completed(asked):
                 try:
                     yield [done.result()]
-                except OperationError as error:
-                    failed.append(error)
-                    if len(failed) == self.config.batch:
+                except NoAnswer as error:
+                    failed.append((asked[done].task.name, error))
+                    if len(failed) == self.config.batch or error.failure.blame == "stage":
                         pool.shutdown(cancel_futures=True)
                         break
         if failed:
-            raise failed[0]
+            raise self._error(failed)
 
     def _complete(self, request: Request, new_tokens: int) -> Completion:
+        """Raises NoAnswer."""
         started = time.monotonic()
-        stops = list(request.task.stops[:_MOST_STOPS])
         seed = xxhash.xxh3_64_intdigest(f"{self.seed}/{request.task.name}/{request.sample}".encode()) >> 33
+        body = {
+            "model": self.name,
+            "temperature": self.config.temperature,
+            "top_p": self.config.top_p if self.config.temperature else 1.0,
+            "stop": list(request.task.stops[:_MOST_STOPS]),
+            "seed": seed,
+        }
+        answer = self._ask_for_less(body, request.task.prompt, new_tokens)
+        seconds = round(time.monotonic() - started, 3)
+        return Completion(*request.key, request.prompt, answer.text, answer.completion_tokens, seconds)
+
+    def _ask_for_less(self, body: dict[str, Any], prompt: str, new_tokens: int) -> Answer:
+        """What the server's context has no room for is cut, as LocalModel does."""
+        asked = new_tokens
+        for _ in range(_CUTS):
+            try:
+                return self._ask({**body, "prompt": prompt, "max_tokens": asked})
+            except NoAnswer as error:
+                length = length_of(error.failure.detail, asked) if error.failure.blame == "refused" else None
+                longest = length and (length.longest or self._context())
+                if not length or not longest:
+                    raise
+                refused = error
+            prompt, asked = shortened(prompt, asked, new_tokens, longest, length.prompt)
+        raise refused
+
+    def _ask(self, body: dict[str, Any]) -> Answer:
+        """Raises NoAnswer after a bounded number of tries."""
+        for tries in range(_RETRIES + 1):
+            try:
+                return read_completion(read_json(self.client.post("/completions", body=body, cast_to=bytes)))
+            except (self.openai.OpenAIError, NoAnswer) as error:
+                failure = classify(error)
+            if failure.blame in ("refused", "stage"):
+                break
+            if tries < _RETRIES:
+                time.sleep(min(_LONGEST, failure.wait or 0.25 * 2**tries))
+        raise NoAnswer(failure)
+
+    def _context(self) -> int | None:
+        """Tokens of the model's context, as vLLM and others list it."""
         try:
-            answer = self.client.completions.create(
-                model=self.name,
-                prompt=request.task.prompt,
-                max_tokens=new_tokens,
-                temperature=self.config.temperature,
-                top_p=self.config.top_p if self.config.temperature else 1.0,
-                stop=stops,
-                seed=seed,
-            )
-        except self.errors as error:
-            raise OperationError(f"{self.config.server} does not complete {request.task.name}: {error}") from None
-        tokens = answer.usage.completion_tokens if answer.usage else 0
-        return Completion(
-            *request.key, request.prompt, answer.choices[0].text, tokens, round(time.monotonic() - started, 3)
-        )
+            listed = read_json(self.client.get("/models", cast_to=bytes))
+            found = [each.get("max_model_len") for each in listed["data"] if each.get("id") == self.name]
+        except (self.openai.OpenAIError, NoAnswer, KeyError, TypeError, AttributeError):
+            return None
+        return found[0] if found and isinstance(found[0], int) else None
+
+    def _error(self, failed: list[tuple[str, NoAnswer]]) -> OperationError:
+        (task, error), *others = failed
+        what = f"{self.config.server} does not complete {task}: {error}"
+        if self.key:
+            what = what.replace(self.key, "[API key]")
+        if others:
+            what += f" (nor {len(others)} more: {', '.join(name for name, _ in others[:5])})"
+        return OperationError(f"{what}. What was completed stays; the same command asks for the rest")
 
 
 def _client_library() -> Any:

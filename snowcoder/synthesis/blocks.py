@@ -5,13 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from snowcoder.answers.fences import fenced_blocks
 from snowcoder.corpus.languages import language_of_alias
-
-_FENCED = re.compile(
-    r"^[ ]{0,3}(?P<fence>```+|~~~+)[ \t]*(?P<info>[^\n`]*)\n(?P<code>.*?)^[ ]{0,3}(?P=fence)[ \t]*$",
-    re.DOTALL | re.MULTILINE,
-)
-_OPEN = re.compile(r"^[ ]{0,3}(```|~~~)", re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -20,12 +15,17 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> list[Block]:
-    return [Block(_language(match["info"].strip()), match["code"]) for match in _FENCED.finditer(text)]
+    return [Block(_language(each.info), each.code) for each in fenced_blocks(text) if each.is_closed]
 
 
 def has_open_block(text: str) -> bool:
     """Whether a block begins that never ends."""
-    return bool(_OPEN.search(_FENCED.sub("", text)))
+    return any(not each.is_closed for each in fenced_blocks(text))
+
+
+def has_fence_in_block(text: str) -> bool:
+    """Whether the end of a block may be that of another one, within it."""
+    return any(each.has_fence for each in fenced_blocks(text))
 
 
 def closed(text: str, stops: list[str]) -> str:

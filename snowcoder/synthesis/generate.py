@@ -1,6 +1,7 @@
 """The step that asks: all requests of a part's seeds, in one process, which keeps many servers busy.
 
-What is done of a part that a killed process left lies in its log; what all of it came to is a table.
+What is done of a part that a killed process left lies in its log; what all of it came to is a table. A part is asked
+for again, as far as it has no answers, until a server has refused them that answers others.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from snowcoder.answers import Answer
 from snowcoder.config.schema import Config
 from snowcoder.corpus.steps import Record, Step, Task
-from snowcoder.errors import SnowcoderError
+from snowcoder.errors import OperationError, SnowcoderError
 from snowcoder.lineage.digest import digest_json
 from snowcoder.progress import bar
 from snowcoder.synthesis.recipe import Outcome, Recipe
-from snowcoder.synthesis.requests import AnswerLog, Client, open_client
+from snowcoder.synthesis.requests import AnswerLog, Client, Left, Request, Unanswered, open_client
 from snowcoder.synthesis.seeds import SCHEMA as SEED_SCHEMA
 from snowcoder.synthesis.seeds import SEEDS, Seeds
 
@@ -36,6 +38,7 @@ SCHEMA = pa.schema(
         "fields": pa.string(),  # JSON
     }
 )
+_READING = 2  # of how answers are read: tables of another one are made again, from the logs
 _PARTS = 2  # under way: the next one begins while the last answers of one come
 
 
@@ -46,19 +49,52 @@ def generate(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
     tasks = [
         Task(
             record.name,
-            digest_json([recipe.digest, record.digest]),
+            digest_json([recipe.digest, record.digest, _READING]),
             {"seeds": str(seeds.folder), "rows": _rows(record)},
         )
         for record in seeds.records
     ]
-    todo = [task for task in tasks if step.find(task) is None]
-    if todo:
+    if todo := _to_ask(config, step, tasks):
         step.folder.mkdir(parents=True, exist_ok=True)
         try:
             asyncio.run(_ask_all(config, recipe, step, todo))
         except BaseExceptionGroup as group:
             raise _first(group) from None
-    return step.folder, [record for task in tasks if (record := step.find(task))]
+    records = [record for task in tasks if (record := step.find(task))]
+    _require_answers(config, records)
+    return step.folder, records
+
+
+def _to_ask(config: Config, step: Generate, tasks: list[Task]) -> list[Task]:
+    """The tasks that are not done, and those that some requests of have no answer, if there is a server to be asked."""
+    requests = config.synthesis.requests
+    records = [step.find(task) for task in tasks]
+    unanswered = sum(_unanswered(config, record) for record in records if record)
+    if all(records) and unanswered and not (requests.servers or requests.servers_file):
+        print(
+            f"synthesize: {unanswered:,} requests have no answer; with synthesis.requests.servers they are asked again"
+        )
+        return []
+    return [task for task, record in zip(tasks, records, strict=True) if record is None or _unanswered(config, record)]
+
+
+def _unanswered(config: Config, record: Record) -> int:
+    """Requests that are to be asked again."""
+    counts = record.counts["requests"]
+    return int(counts["unanswered"] + (counts["refused"] if config.synthesis.requests.refused_again else 0))
+
+
+def _require_answers(config: Config, records: list[Record]) -> None:
+    """Raises OperationError where no request of all parts got one."""
+    requests = [record.counts["requests"] for record in records]
+    reasons = sum((Counter(each["reasons"]) for each in requests), Counter[str]())
+    if reasons and not any(each["read"] for each in requests):
+        said = {kind: text for each in requests for kind, text in each["said"].items()}
+        told = "; ".join(f"{said[kind]} ({count:,} requests)" for kind, count in reasons.most_common())
+        raise OperationError(
+            f"no request of {config.synthesis.name} got an answer: {told}. The same command asks again; "
+            f"each attempt is in {config.synthesis.dir}/log"
+        )
 
 
 class Generate(Step):
@@ -78,7 +114,7 @@ class Generate(Step):
 async def _ask_all(config: Config, recipe: Recipe, step: Generate, tasks: list[Task]) -> None:
     requests = config.synthesis.requests
     async with open_client(requests) as client, asyncio.TaskGroup() as group:
-        room = asyncio.Semaphore(2 * requests.concurrency * len(client.pool.servers))
+        room = asyncio.Semaphore(2 * requests.concurrency * max(1, len(client.pool.servers)))
         parts = asyncio.Semaphore(_PARTS)
         with bar("ask", sum(task.data["rows"] for task in tasks), "seed") as progress:
             running = []
@@ -96,6 +132,8 @@ class _Part:
     ) -> None:
         self.config, self.recipe, self.step = config, recipe, step
         self.client, self.room, self.progress = client, room, progress
+        self.left: list[Left] = []
+        self.read = Counter[bool]()  # answers, and whether reasoning was left out
 
     async def run(self, task: Task) -> None:
         path = Path(self.config.synthesis.dir) / "log" / f"{task.name}.log"
@@ -108,7 +146,7 @@ class _Part:
                     await self.room.acquire()
                     following.append(group.create_task(self._follow(seed, log)))
             self.step.outcomes[task.name] = [row for each in following for row in each.result()]
-            self.step.counts[task.name] = _counts(self.step.outcomes[task.name], log)
+            self.step.counts[task.name] = self._counts(self.step.outcomes[task.name], log)
         finally:
             log.close()
         await asyncio.to_thread(self.step, asdict(task))
@@ -118,31 +156,44 @@ class _Part:
             if seed["text"] is None:
                 return [_row(seed, Outcome(seed["id"], "seed", "nothing to cut", {}))]
             fields = {"text": seed["text"], "language": seed["language"] or ""}
-            found = await self.recipe.follow(seed["id"], fields, lambda request: self.client.ask(request, log))
+            found = await self.recipe.follow(seed["id"], fields, lambda request: self._ask(request, log))
             return [_row(seed, outcome) for outcome in found]
         finally:
             self.room.release()
             self.progress.update()
+
+    async def _ask(self, request: Request, log: AnswerLog) -> Answer:
+        try:
+            answer = await self.client.ask(request, log)
+        except Unanswered as refusal:
+            self.left.append(refusal.left)
+            raise
+        self.read[answer.reasoned] += 1
+        return answer
+
+    def _counts(self, outcomes: list[dict[str, Any]], log: AnswerLog) -> dict[str, Any]:
+        """What was asked for the part, also by processes that were killed, and what came of it."""
+        languages = [(row["step"], row["reason"], row["language"] or "") for row in outcomes]
+        settled = Counter(each.is_settled for each in self.left)
+        return {
+            "log": dict(log.counts),
+            "usage": {name: log.usage[name] for name in ("prompt_tokens", "completion_tokens")},
+            "requests": {
+                "read": self.read.total(),
+                "reasoned": self.read[True],
+                "unanswered": settled[False],  # the next run asks again
+                "refused": settled[True],
+                "reasons": dict(Counter(each.failure.kind for each in self.left)),
+                "said": {each.failure.kind: self.client.said(each.server, each.failure) for each in self.left},
+            },
+            "outcomes": [[*key, count] for key, count in Counter(languages).items()],
+        }
 
 
 def _row(seed: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     about = {name: seed[name] for name in ("language", "repository", "path", "score")}
     fields = json.dumps(outcome.fields)
     return {**about, "seed": seed["id"], **outcome._asdict(), "fields": fields}
-
-
-def _counts(outcomes: list[dict[str, Any]], log: AnswerLog) -> dict[str, Any]:
-    """What was asked for the part, also by processes that were killed, and what came of it."""
-    usage = Counter[str]()
-    for record in log.known.values():
-        found = record.get("answer", {}).get("usage") or {}
-        usage.update({name: int(found.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")})
-    languages = [(row["step"], row["reason"], row["language"] or "") for row in outcomes]
-    return {
-        "log": dict(log.counts),
-        "usage": dict(usage),
-        "outcomes": [[*key, count] for key, count in Counter(languages).items()],
-    }
 
 
 def _rows(record: Record) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from snowcoder.answers.reasoning import without_reasoning
 from snowcoder.config.synthesis_schema import ParseConfig
-from snowcoder.synthesis.blocks import blocks, has_open_block
+from snowcoder.synthesis.blocks import blocks, has_fence_in_block, has_open_block
 from snowcoder.synthesis.requests import Refused
 
 Fields = dict[str, str]
@@ -20,7 +21,10 @@ def parse(text: str, config: ParseConfig, fields: Fields) -> list[Fields]:
 
     Raises Refused with a reason of few different ones, that can be counted.
     """
-    return _PARSERS[config.kind](text.replace("\r\n", "\n"), config.names, fields)
+    answer = without_reasoning(text.replace("\r\n", "\n"))
+    if answer.fault:
+        raise Refused(answer.fault)
+    return _PARSERS[config.kind](answer.text, config.names, fields)
 
 
 def field_of(name: str) -> str:
@@ -29,10 +33,14 @@ def field_of(name: str) -> str:
 
 
 def _code(text: str, names: list[str], fields: Fields) -> list[Fields]:
-    """The one block that is there. Of several nobody knows which is the file."""
+    """The one block that is there. Of several nobody knows which is the file, nor where one ends with fences in it."""
     found = blocks(text)
+    if has_open_block(text):
+        raise Refused("a block of code without an end")
+    if has_fence_in_block(text):
+        raise Refused("a fence in a block of code")
     if not found:
-        raise Refused("a block of code without an end" if has_open_block(text) else "no block of code")
+        raise Refused("no block of code")
     if len(found) > 1:
         raise Refused("several blocks of code")
     (block,) = found

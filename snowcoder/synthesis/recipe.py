@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from snowcoder.answers import Answer
 from snowcoder.config.schema import Config
 from snowcoder.config.synthesis_schema import StepConfig
 from snowcoder.lineage.digest import digest_json
@@ -14,7 +15,7 @@ from snowcoder.synthesis.blocks import closed
 from snowcoder.synthesis.draws import choose, take
 from snowcoder.synthesis.parse import Fields, parse
 from snowcoder.synthesis.prompts import Prompt, read_examples
-from snowcoder.synthesis.requests import Answer, Refused, Request
+from snowcoder.synthesis.requests import Refused, Request
 
 Ask = Callable[[Request], Awaitable[Answer]]
 _SEEDS = 31  # bits of a request's seed that every server takes
@@ -58,10 +59,10 @@ class Recipe:
         try:
             answer = await ask(self._request(step, name, asked_as, fields))
             if answer.finish != "stop":
-                raise Refused("not finished" if answer.finish == "length" else f"ended by {answer.finish}")
+                raise Refused("not finished")
             new = parse(closed(answer.text, step.config.stop), step.config.parse, fields)
         except Refused as refusal:
-            return [Outcome(name, step.name, str(refusal), fields)]
+            return [Outcome(name, step.name, refusal.reason, fields)]
         names = [f"{name}.{n}" for n in range(len(new))] if step.config.parse.kind == "items" else [name]
         samples = [(name, fields | each) for name, each in zip(names, new, strict=True)]
         if number + 1 == len(self.steps):

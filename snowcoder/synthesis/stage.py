@@ -24,6 +24,7 @@ from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.engine import start_engine
 from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.steps import Record, Task, run_step
+from snowcoder.errors import OperationError
 from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.digest import digest_json
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe
@@ -33,13 +34,13 @@ from snowcoder.synthesis.generate import generate
 from snowcoder.synthesis.publish import CHAT, Publish, open_outputs, shards_of
 from snowcoder.synthesis.recipe import Recipe
 from snowcoder.synthesis.seeds import Seeds, make_seeds
-from snowcoder.synthesis.summary import REPORT, print_summary, summarize
+from snowcoder.synthesis.summary import REPORT, lost, print_summary, summarize
 
 CHAT_FILE = "chat.jsonl"
 
 
 def run(config: Config) -> None:
-    """Do what is missing; prints what became of the seeds."""
+    """Do what is missing; prints what became of the seeds. Raises OperationError where nothing is kept of them."""
     begun, folder = time.monotonic(), Path(config.synthesis.dir)
     with writing_to(folder), build_lock(folder, ALL):
         outputs = open_outputs(config)
@@ -47,9 +48,14 @@ def run(config: Config) -> None:
         done = _make(config, outputs)
         report = summarize(config, done.seeds.records, done.answers, done.checked, done.copies, done.published)
         write_json(folder / REPORT, report)
-        manifest = _manifest(config, done, report)
-        _vouch(config, done, manifest, outputs)
-    print_summary(config, report, time.monotonic() - begun)
+        print_summary(config, report, time.monotonic() - begun)
+        if not report["kept"]:
+            (folder / NAME).unlink(missing_ok=True)
+            raise OperationError(
+                f"nothing was kept of {sum(report['seeds'].values()):,} seeds: {lost(report)}. `snowcoder synthesize "
+                f"report` shows samples of it, {folder}/log has every request and answer"
+            )
+        _vouch(config, done, _manifest(config, done, report), outputs)
 
 
 class Done(NamedTuple):

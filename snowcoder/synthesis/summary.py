@@ -31,7 +31,7 @@ def summarize(
     samples = Samples(config.corpus.samples)
     for record in (*checked, *published):
         samples.merge(record.counts["samples"])
-    log, usage = _sum(answers, "log"), _sum(answers, "usage")
+    usage = _sum(answers, "usage")
     return {
         "recipe": config.synthesis.name,
         "model": config.synthesis.model,
@@ -45,7 +45,7 @@ def summarize(
         "hits": [hit for record in published for hit in record.counts["hits"]],
         "replaced": _sum(published, "replaced"),
         "sizes": _sizes([size for record in published for size in record.counts["sizes"]]),
-        "requests": _requests(log),
+        "requests": _requests(answers),
         "usage": usage,
         "cost": cost(config, usage),
         "samples": dict(samples.rules),
@@ -66,15 +66,23 @@ def print_summary(config: Config, report: dict[str, Any], seconds: float) -> Non
         + (f", cost {report['cost']:,.2f}" if report["cost"] else "")
         + f"), {seconds:.1f} s"
     )
+    if requests["reasoned"]:
+        print(f"reasoning was left out of {requests['reasoned']:,} answers")
+    if requests["unanswered"]:
+        print(f"no answer yet: {requests['unanswered']:,} requests, which the same command asks again")
+    print(f"dropped: {lost(report) or 'nothing'}")
+    languages = ", ".join(f"{language or '?'} {files:,}" for language, files in report["kept"].items()) or "nothing"
+    where = Path(config.synthesis.dir) / "chat.jsonl" if config.synthesis.chat else config.synthesis.python
+    print(f"kept: {languages}, {report['kept_bytes'] / 2**20:.2f} MiB, in {where}")
+
+
+def lost(report: dict[str, Any]) -> str:
+    """What was not kept, by reason."""
     ended = Counter[str]()
     for step, reason, _, count in report["outcomes"]:
         if reason:
             ended[f"{step}: {reason}"] += count
-    lost = [*ended.most_common(), *report["dropped"].items()]
-    print("dropped: " + (", ".join(f"{reason} {count:,}" for reason, count in lost) or "nothing"))
-    languages = ", ".join(f"{language or '?'} {files:,}" for language, files in report["kept"].items()) or "nothing"
-    where = Path(config.synthesis.dir) / "chat.jsonl" if config.synthesis.chat else config.synthesis.python
-    print(f"kept: {languages}, {report['kept_bytes'] / 2**20:.2f} MiB, in {where}")
+    return ", ".join(f"{reason} {count:,}" for reason, count in [*ended.most_common(), *report["dropped"].items()])
 
 
 def _seeds(records: list[Record]) -> dict[str, int]:
@@ -86,21 +94,18 @@ def _outcomes(records: list[Record]) -> list[list[Any]]:
     counts = Counter[tuple[str, str | None, str]]()
     for record in records:
         for step, reason, language, count in record.counts["outcomes"]:
-            counts[step, _without_detail(reason), language] += count
+            counts[step, reason, language] += count
     return [[*key, count] for key, count in sorted(counts.items(), key=lambda each: -each[1])]
 
 
-def _without_detail(reason: str | None) -> str | None:
-    """What a server says of a request it will not take names the request, and would be a row each."""
-    return " ".join(reason.split()[:2]) if reason and reason.startswith("status ") else reason
-
-
-def _requests(log: dict[str, int]) -> dict[str, Any]:
+def _requests(answers: list[Record]) -> dict[str, Any]:
     """`asked_again`: the process was killed before the answer came, which the server may have counted all the same."""
+    log = _sum(answers, "log")
     answered = log.get("answer", 0)
+    of_last_run = [record.counts["requests"] for record in answers]
     return {
         "answered": answered,
-        "refused": log.get("refused", 0),
+        **{name: sum(each[name] for each in of_last_run) for name in ("reasoned", "refused", "unanswered")},
         "asked_again": log.get("ask", 0) - answered - log.get("refused", 0),
         "failed": {kind.partition(": ")[2]: count for kind, count in log.items() if kind.startswith("failed: ")},
     }

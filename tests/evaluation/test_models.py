@@ -6,7 +6,7 @@ import http.server
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ import torch
 
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.errors import OperationError, UserError
-from snowcoder.evaluation.completions import Completion, Request
+from snowcoder.evaluation.completions import Completion, Completions, Request
 from snowcoder.evaluation.infilling import single_lines
 from snowcoder.evaluation.local_model import LocalModel
 from snowcoder.evaluation.server_model import ServerModel
@@ -103,6 +103,11 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 class Handler(http.server.BaseHTTPRequestHandler):
     asked: ClassVar[list[dict[str, Any]]] = []
     fail_first = 0
+    instead: ClassVar[Callable[[dict[str, Any]], tuple[int, dict[str, Any]] | None]]
+    listed: ClassVar[dict[str, Any]] = {}
+
+    def do_GET(self) -> None:
+        self.say(200, self.listed)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -110,12 +115,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if len(self.asked) <= self.fail_first:
             self.send_error(503)
             return
+        if instead := type(self).instead(body):
+            self.say(*instead)
+            return
         text = f"\n    return {len(body['prompt'])}\n"
         answer = {"id": "1", "object": "text_completion", "created": 0, "model": body["model"]}
         answer |= {"choices": [{"index": 0, "text": text, "finish_reason": "stop", "logprobs": None}]}
         answer |= {"usage": {"prompt_tokens": 1, "completion_tokens": 7, "total_tokens": 8}}
+        self.say(200, answer)
+
+    def say(self, status: int, answer: dict[str, Any]) -> None:
         content = json.dumps(answer).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -127,7 +138,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    Handler.asked, Handler.fail_first = [], 0
+    Handler.asked, Handler.fail_first, Handler.instead, Handler.listed = [], 0, lambda _: None, {}
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_address[1]}/v1"
@@ -149,16 +160,73 @@ def test_a_server_is_asked_for_each_completion(server: str, humaneval: list[Task
     assert len({each["seed"] for each in Handler.asked}) == 6  # another for each, the same again
 
 
-def test_one_that_fails_loses_no_other(server: str, humaneval: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snowcoder.evaluation.server_model._RETRIES", 0)
-    Handler.fail_first = 1
-    asked = ServerModel("m", settings(backend="server", server=server), 0).complete(
-        [Request(task, 0) for task in humaneval[:5]], 9
+def test_what_is_no_completion_is_asked_again_and_loses_no_other(
+    server: str, humaneval: list[Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("snowcoder.evaluation.server_model.time.sleep", lambda _: None)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    model, wanted = (
+        ServerModel("m", settings(backend="server", server=server), 0),
+        [Request(t, 0) for t in humaneval[:5]],
     )
-    found = []
-    with pytest.raises(OperationError, match="does not complete HumanEval/"):
-        found.extend(each for batch in asked for each in batch)
-    assert len(found) == 4
+    store = Completions(tmp_path / "completions.jsonl", {})
+
+    def aborted(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        choice = {"index": 0, "text": "    ret", "finish_reason": "abort"}
+        return (200, {"choices": [choice]}) if body["prompt"] == humaneval[2].prompt else None
+
+    Handler.instead = aborted
+    with pytest.raises(OperationError, match=r"does not complete HumanEval/2: ended by abort\. What was"):
+        store.add(each for batch in model.complete(store.missing(wanted), 9) for each in batch)
+    assert len(Handler.asked) == 4 + 6  # a bounded number of times
+    Handler.instead = lambda _: None
+    assert [batch[0].task for batch in model.complete(store.missing(wanted), 9)] == ["HumanEval/2"]
+
+    Handler.asked, Handler.instead = [], lambda _: (401, {"error": {"message": "Incorrect API key: sk-secret"}})
+    with pytest.raises(OperationError, match=r"the API key is wrong .* Incorrect API key: \[API key\]"):
+        list(model.complete(wanted, 9))
+    assert len(Handler.asked) <= 5  # once each, if that
+
+
+@pytest.mark.parametrize("tells", ["its prompt's tokens", "both together", "the model's alone", "nothing"])
+def test_a_prompt_too_long_for_the_server_is_cut_by_the_local_models_rule(server: str, tells: str) -> None:
+    """Four characters a token, a context of 200, 64 of them wanted: 50 are left for an answer, if need be."""
+
+    def refuse(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        prompt, asked = len(body["prompt"]) // 4, body["max_tokens"]
+        if prompt + asked <= 200:
+            return None
+        context = "This model's maximum context length is 200 tokens."
+        message = {
+            "its prompt's tokens": f"{context} However, you requested {prompt + asked} tokens ({prompt} in the prompt)",
+            "both together": f"{context} However, you requested {prompt + asked} tokens",
+            "the model's alone": context,
+            "nothing": "the prompt is too long",
+        }[tells]
+        return 400, {"error": {"message": message, "code": 400}}
+
+    Handler.instead = refuse
+    model = ServerModel("m", settings(backend="server", server=server), 0)
+    tasks = [Task(str(size), "".join(f"{n:4}" for n in range(size)), "", {}) for size in (100, 140, 150, 900)]
+
+    def asked() -> list[tuple[str, int]]:
+        Handler.asked = []
+        for task in tasks:
+            assert len(list(model.complete([Request(task, 0)], 64))) == 1
+        taken = [body for body in Handler.asked if refuse(body) is None]
+        assert all(task.prompt.endswith(body["prompt"]) for task, body in zip(tasks, taken, strict=True))
+        return [(len(body["prompt"]) // 4, body["max_tokens"]) for body in taken]
+
+    if tells == "nothing":
+        with pytest.raises(OperationError, match="does not complete 140: status 400: the prompt is too long"):
+            asked()
+        Handler.listed = {"data": [{"id": "other", "max_model_len": 9}, {"id": "m", "max_model_len": 200}]}
+    if tells in ("its prompt's tokens", "both together"):
+        assert asked() == [(100, 64), (140, 60), (150, 50), (150, 50)]
+    else:
+        short, less, fits, (kept, room) = asked()
+        assert (short, less, fits, room) == ((100, 64), (140, 50), (150, 50), 50)
+        assert 110 < kept <= 150
 
 
 def test_a_server_that_is_not_there_is_named(humaneval: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from snowcoder.evaluation.completions import Completion, Completions, Request
+from snowcoder.evaluation.context import length_of
 from snowcoder.evaluation.cut import cut
 from snowcoder.evaluation.estimate import difference, estimate, pass_at_k
 from snowcoder.evaluation.readers import FUNCTION_STOPS
@@ -53,6 +55,40 @@ def test_completions_survive_a_kill_and_not_other_settings(tmp_path: Path) -> No
     reworded = Request(replace(TASK, prompt="def g(x):"), 0)
     assert again.missing([wanted[0], reworded]) == [reworded]
     assert Completions(path, {**settings, "temperature": 0.8}).missing(wanted) == wanted
+
+
+def test_a_completion_without_a_text_that_an_earlier_version_kept_is_asked_again(tmp_path: Path) -> None:
+    path, wanted = tmp_path / "c.jsonl", [Request(TASK, sample) for sample in range(3)]
+    texts = [None, "x # \ud83d", "y # \U0001f600"]
+    rows = [vars(Completion("1", n, wanted[0].prompt, text, 1, 0.1)) for n, text in enumerate(texts)]  # type: ignore[arg-type]
+    path.write_text("".join(json.dumps(row) + "\n" for row in [{}, *rows]))
+    assert Completions(path, {}).missing(wanted) == wanted[:2]
+    assert len(path.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("refusal", "length"),
+    [
+        (
+            "This model's maximum context length is 512 tokens and your request has 188 input tokens (512 > 512 - 188)",
+            (512, 188),
+        ),
+        (
+            "maximum context length is 512 tokens. However, you requested 700 tokens (600 in the messages, 100 in",
+            (512, 600),
+        ),
+        ("maximum context length is 512 tokens. However, you requested 700 tokens", (512, 600)),
+        ("maximum context length is 512 tokens. Your prompt contains at least 413 input tokens", (512, None)),
+        ("request (9412 tokens) exceeds the available context size (8192 tokens), try increasing it", (8192, 9412)),
+        ("`inputs` tokens + `max_new_tokens` must be <= 2048. Given: 1990 `inputs` tokens and 100", (2048, 1990)),
+        ("The input (700 tokens) is longer than the model's context length (512 tokens).", (512, 700)),
+        ("max_tokens=100 is more than max_model_len=64", (64, None)),
+        ("The prompt is too long", (None, None)),
+        ("temperature must be at most 2", None),
+    ],
+)
+def test_what_servers_say_of_a_prompt_that_is_too_long(refusal: str, length: tuple[int | None, int | None]) -> None:
+    assert length_of(refusal, 100) == length
 
 
 @pytest.mark.parametrize(("samples", "right", "k"), [(5, 2, 1), (5, 2, 3), (6, 0, 2), (4, 4, 4), (7, 6, 2)])

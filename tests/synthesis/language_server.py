@@ -17,7 +17,8 @@ from typing import Any
 
 import xxhash
 
-Write = Callable[[dict[str, Any]], str | tuple[str, str]]  # body -> text, or text and finish_reason
+# body -> text, or text and finish_reason, or the whole answer
+Write = Callable[[dict[str, Any]], str | tuple[str, str] | dict[str, Any]]
 
 
 def code_file(body: dict[str, Any]) -> str:
@@ -51,6 +52,8 @@ class LanguageServer:
 
     def answer(self, body: bytes) -> bytes:
         written = self.write(json.loads(body))
+        if isinstance(written, dict):
+            return json.dumps(written).encode()
         text, finish = (written, "stop") if isinstance(written, str) else written
         usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(text) // 4}
         choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text}}

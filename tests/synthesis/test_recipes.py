@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from snowcoder.answers import Answer
 from snowcoder.config.compose import conf_dir, load_config
 from snowcoder.errors import UserError
 from snowcoder.sandbox.program import Program
@@ -13,7 +14,7 @@ from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.synthesis.blocks import blocks
 from snowcoder.synthesis.prompts import Prompt, read_examples
 from snowcoder.synthesis.recipe import Recipe
-from snowcoder.synthesis.requests import Answer, Request
+from snowcoder.synthesis.requests import Request
 from snowcoder.synthesis.syntax import parses
 from tests.synthesis.model import answer
 

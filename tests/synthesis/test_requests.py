@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
+from snowcoder.answers import Answer
 from snowcoder.config.synthesis_schema import RequestsConfig
 from snowcoder.errors import OperationError, UserError
-from snowcoder.synthesis.requests import Answer, AnswerLog, Refused, Request, open_client
+from snowcoder.synthesis.requests import AnswerLog, Refused, Request, Unanswered, open_client
 from snowcoder.synthesis.requests.server import Server
 from tests.synthesis.faulty_model import faulty_model
 from tests.synthesis.language_server import code_file, language_server
@@ -30,6 +31,7 @@ def settings(*servers: str, **changes: Any) -> RequestsConfig:
         "deadline_seconds": 1.5,
         "attempts": 5,
         "patience_minutes": 1.0,
+        "refused_again": False,
         "input_price": 0.0,
         "output_price": 0.0,
     }
@@ -99,13 +101,70 @@ def test_requests_go_to_all_servers_and_those_of_a_dead_one_to_the_others(tmp_pa
     assert max(one.most_in_flight, two.most_in_flight) <= 8
 
 
-def test_what_the_server_will_not_take_is_refused_at_once_and_for_good(tmp_path: Path) -> None:
+def test_what_the_server_will_not_take_is_refused_at_once_and_asked_again_by_the_next_run(tmp_path: Path) -> None:
     with language_server() as (_, url), faulty_model(url, lambda n: "400" if n == 0 else None) as (proxy, address):
-        for _ in range(2):
-            (found,) = ask(settings(address), tmp_path / "log", range(1))
-            assert isinstance(found, Refused)
-            assert "status 400" in str(found)
+        (found,) = ask(settings(address), tmp_path / "log", range(1))
+        assert isinstance(found, Unanswered)
+        assert "status 400: made for a test" in str(found)
         assert proxy.requests == 1
+        assert not found.left.is_settled  # the server has answered nobody
+        (found,) = ask(settings(address), tmp_path / "log", range(1))
+        assert isinstance(found, Answer)  # which the log of an earlier version, too, would not have asked for
+        assert proxy.requests == 2
+
+
+def test_a_refusal_is_for_good_when_its_server_answers_others_after_it(tmp_path: Path) -> None:
+    with language_server() as (_, url), faulty_model(url, lambda n: "400" if n in (3, 9) else None) as (_, address):
+        found = ask(settings(address, concurrency=1), tmp_path / "log", range(10))
+    assert [each.left.is_settled for each in found if isinstance(each, Unanswered)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "says"),
+    [
+        ({"error": {"message": "max_tokens is 9, max_model_len 8", "code": 400}}, UserError, "max_model_len 8"),
+        (("", "abort"), OperationError, "ended by abort"),
+        (("<think>\nhm", "length"), OperationError, "only reasoning"),
+        ({"choices": None}, OperationError, "no choices"),
+    ],
+)
+def test_a_server_that_answers_nobody_stops_everything_early(
+    tmp_path: Path, write: Any, error: type[Exception], says: str
+) -> None:
+    """And writes off nothing: set right, it is asked for all."""
+    with language_server(lambda _: write) as (model, url):
+        found = ask(settings(url, attempts=1), tmp_path / "log", range(200))
+        stopped = [each for each in found if not isinstance(each, Unanswered)]
+        assert {type(each) for each in stopped} == {error}
+        assert says in str(stopped[0])
+        assert "16 requests one after the other, all so far" in str(stopped[0])
+    with language_server() as (model, url):
+        assert all(isinstance(each, Answer) for each in ask(settings(url), tmp_path / "log", range(200)))
+        assert model.asked.total() == 200
+
+
+def test_a_server_that_was_changed_for_the_worse_stops_everything(tmp_path: Path) -> None:
+    with language_server() as (_, url), faulty_model(url, lambda n: "400" if n > 50 else None) as (_, address):
+        found = ask(settings(address, concurrency=4), tmp_path / "log", range(200))
+    assert sum(isinstance(each, Answer) for each in found) == 51
+    assert not any(each.left.is_settled for each in found if isinstance(each, Unanswered))
+    assert any("64 requests one after the other, after others" in str(each) for each in found)
+
+
+def test_what_an_earlier_version_kept_of_no_answer_is_asked_again_and_paid_tokens_are_counted(tmp_path: Path) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 40}
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": None, "reasoning_content": "hm"}}
+    log = AnswerLog(tmp_path / "log")
+    log.note({"key": request(0).key, "answer": {"choices": [choice], "usage": usage}, "server": "old"})
+    log.note({"key": request(1).key, "refused": "garbage no chat completion (KeyError: 'choices')"})
+    log.close()
+    with language_server(lambda _: {"choices": [choice], "usage": usage}) as (model, url):
+        found = ask(settings(url), tmp_path / "log", range(2))
+        assert [str(each) for each in found] == ["only reasoning: no answer follows it"] * 2
+        assert model.asked.total() == 2  # another try would say the same
+    assert AnswerLog(tmp_path / "log").usage == {"prompt_tokens": 9, "completion_tokens": 120}
+    with language_server() as (model, url):
+        assert all(isinstance(each, Answer) for each in ask(settings(url), tmp_path / "log", range(2)))
 
 
 def test_a_request_that_always_fails_is_given_up(tmp_path: Path) -> None:

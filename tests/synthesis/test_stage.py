@@ -11,11 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from snowcoder.errors import UserError
+from snowcoder.config.compose import load_config
+from snowcoder.errors import OperationError, UserError
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.sandbox.sandbox import Sandbox
+from snowcoder.synthesis import report as report_stage
+from snowcoder.synthesis.stage import run
 from tests.corpus.raw_shards import library, row, write_raw_shards
+from tests.synthesis.faulty_model import faulty_model
 from tests.synthesis.language_server import LanguageServer, language_server
 from tests.synthesis.model import PLANTED, answer
 from tests.tiny import snowcoder, tiny_overrides
@@ -59,9 +63,9 @@ def overrides(folder: Path, workspace: Path, *more: str) -> list[str]:
     )
 
 
-def synthesize(folder: Path, workspace: Path, url: str, *more: str) -> str:
-    server = f"synthesis.requests.servers=[{url}]"
-    return snowcoder("synthesize", *overrides(folder, workspace, server, *more)).stdout
+def synthesize(folder: Path, workspace: Path, url: str, *more: str) -> None:
+    """In this process: a new one takes longer to import than to do it."""
+    run(load_config(overrides(folder, workspace, f"synthesis.requests.servers=[{url}]", *more)))
 
 
 def report_of(folder: Path, recipe: str) -> dict[str, Any]:
@@ -197,6 +201,50 @@ def test_evol_instruct_goes_on_from_self_instruct(folder: Path, workspace: Path)
     simple, harder = chat_of(folder, "self_instruct"), chat_of(folder, "evol_instruct")
     assert len(simple) == 10  # two of each list
     assert {each["user"] for each in harder} == {f"{each['user']} Use constant memory." for each in simple}
+
+
+FEW = ["synthesis.seeds.count=20", "synthesis.seeds.per_file=3", "synthesis.seeds.shares={Python:1.0}"]
+
+
+def test_what_a_server_refused_while_it_answered_others_is_asked_again_on_demand(
+    folder: Path, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what = [*FEW, f"synthesis.dir={tmp_path}/run", f"storage.root={tmp_path}/out", "synthesis.requests.concurrency=1"]
+
+    def requests() -> dict[str, Any]:
+        return json.loads((tmp_path / "run/report.json").read_text())["requests"]
+
+    with language_server() as (model, url):
+        with faulty_model(url, lambda n: {5: "400", 9: "500"}.get(n)) as (_, address):
+            synthesize(folder, workspace, address, *what, "synthesis.requests.attempts=1")
+        assert (requests()["answered"], requests()["refused"], requests()["unanswered"]) == (18, 1, 1)
+        assert "no answer yet: 1 requests" in capsys.readouterr().out
+        run(load_config(overrides(folder, workspace, *what)))  # with no server it is enough
+        assert "1 requests have no answer" in capsys.readouterr().out
+        with faulty_model(url, lambda n: "400" if n == 0 else None) as (proxy, address):
+            synthesize(folder, workspace, address, *what)
+            assert proxy.requests == 2
+        assert (requests()["answered"], requests()["refused"], requests()["unanswered"]) == (19, 1, 0)
+        synthesize(folder, workspace, "http://127.0.0.1:9/v1", *what)  # nobody is there to be asked
+        synthesize(folder, workspace, url, *what, "synthesis.requests.refused_again=true")
+        assert (requests()["answered"], requests()["refused"], requests()["unanswered"]) == (20, 0, 0)
+        assert len(model.asked) == 20
+        assert set(model.asked.values()) == {1}
+
+
+def test_nothing_kept_or_nothing_answered_is_no_success(folder: Path, workspace: Path, tmp_path: Path) -> None:
+    what = [*FEW, f"synthesis.dir={tmp_path}/run", f"storage.root={tmp_path}/out", "synthesis.seeds.count=10"]
+    nobody = pytest.raises(OperationError, match=r"no request of code_file got .*ended by abort \(10 requests\)")
+    with language_server(lambda _: ("", "abort")) as (_, url), nobody:
+        synthesize(folder, workspace, url, *what, "synthesis.requests.attempts=1")
+    nothing = pytest.raises(OperationError, match="nothing was kept of 10 seeds: file: no block of code 10")
+    with language_server(lambda _: "<think>\nNo.\n</think>\nI would rather not.") as (_, url), nothing:
+        synthesize(folder, workspace, url, *what)
+    assert find_manifest(tmp_path / "run") is None
+    report_stage.run(load_config(overrides(folder, workspace, *what)))
+    page = (tmp_path / "run/report.html").read_text()
+    assert '<td>answers whose reasoning was left out</td><td class="n">10</td>' in page
+    assert "<td>tried again: ended by abort</td>" in page
 
 
 def test_no_server_is_the_users_mistake(folder: Path, workspace: Path) -> None:

@@ -1,7 +1,8 @@
 """The log of a task's requests and answers: appended to, never changed.
 
 A line is a checksum and a JSON record: `ask` before a request is sent first, then `answer` as the server gave it or
-`refused`; `failed` for each attempt without an answer. A line is written at once, so that it outlives the process; who
+`refused`; `failed` for each attempt without an answer. Only answers are for good: whoever opens the log again asks
+again for what was refused. A line is written at once, so that it outlives the process; who
 waits for `append` goes on when it is on disk too, so that what was made of an answer never outlives the answer. Lines
 that come within a few hundredths of a second share an fsync.
 """
@@ -17,6 +18,7 @@ from typing import Any
 import orjson
 import xxhash
 
+from snowcoder.answers.read import usage_of
 from snowcoder.errors import OperationError
 
 _CHECKSUM = 16  # characters
@@ -30,8 +32,9 @@ class AnswerLog:
         self.path, self._secret = path, secret or ""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        self.known: dict[str, dict[str, Any]] = {}  # key -> record with its answer or why there is none
+        self.answers: dict[str, Any] = {}  # key -> as the server gave it
         self.counts: Counter[str] = Counter()  # records by kind, failures by what failed
+        self.usage: Counter[str] = Counter()  # tokens, also of what was no answer
         self._waiting: list[asyncio.Future[None]] = []
         self._syncing: asyncio.Task[None] | None = None
         self._read()
@@ -82,8 +85,9 @@ class AnswerLog:
     def _take(self, record: dict[str, Any]) -> None:
         kind = next(kind for kind in ("ask", "answer", "refused", "failed") if kind in record)
         self.counts[kind if kind != "failed" else f"failed: {record['failed']}"] += 1
-        if kind in ("answer", "refused"):
-            self.known[record["key"]] = record
+        if kind == "answer":
+            self.answers[record["key"]] = record["answer"]
+        self.usage.update(usage_of(record["answer"] if kind == "answer" else record))
 
     def _read(self) -> None:
         """A bad line with none after it is torn; one before a good line is damage that nobody may pass over."""

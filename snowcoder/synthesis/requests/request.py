@@ -1,4 +1,4 @@
-"""A request and what a server says to it."""
+"""A request, and why there may be nothing to read for it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,9 @@ class Request(NamedTuple):
         return cls(body, digest_json(body))
 
 
-class Answer(NamedTuple):
-    text: str
-    finish: str  # "stop"; "length": the server cut it off
-    prompt_tokens: int
-    completion_tokens: int
-
-
 class Refused(Exception):
-    """There is no answer to this request, and asking again would not help. The text says why."""
+    """There is no answer to this request, or none that can be used. `reason` is one of few, that can be counted."""
 
-
-def read_answer(raw: Any) -> Answer:
-    """Raises ValueError where it is none, which a server on its way down may send with status 200."""
-    try:
-        choice, usage = raw["choices"][0], raw.get("usage") or {}
-        text, finish = choice["message"].get("content") or "", choice["finish_reason"]
-        tokens = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError(f"no chat completion ({type(error).__name__}: {error})") from None
-    if not isinstance(text, str) or not isinstance(finish, str):
-        raise ValueError("no chat completion: its content or finish_reason is no text")
-    return Answer(text, finish, *tokens)
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason

@@ -11,7 +11,12 @@ from typing import Any
 
 import openai
 
+from snowcoder.answers.read import read_json
+
 _FIRST = 16  # requests, before a server has said anything
+# Requests one after the other that the server left without an answer, alike: of one that has never answered, and else.
+# Then it is the server. (Where it would not take every other request, 16 in a row come once in 65,536.)
+_ALIKE_AT_FIRST, _ALIKE = 16, 64
 _LONGEST = 60.0  # seconds that a server is left alone, whatever it asks for: then it is seen whether patience ends
 
 
@@ -34,6 +39,9 @@ class Server:
         self._grows_fast = True
         self._cut_at = 0.0
         self._failures = 0  # one after the other
+        self.answers = 0
+        self._without = ""  # the kind of failure that has left requests without an answer since the last one
+        self.alike = 0  # how many
 
     @property
     def room(self) -> int:
@@ -41,8 +49,8 @@ class Server:
         return 0 if time.monotonic() < self.rests_until else int(self.limit) - self.in_flight
 
     async def post(self, body: dict[str, Any]) -> Any:
-        """A chat completion as JSON has it: to check it against openai's types takes as long as all the rest."""
-        return await self._client.post(self._address, body=body, cast_to=object)
+        """What it says, as JSON has it: openai's own types let pass what is no answer. Raises NoAnswer for no JSON."""
+        return read_json(await self._client.post(self._address, body=body, cast_to=bytes))
 
     def taken(self) -> None:
         """One request more is under way."""
@@ -52,7 +60,8 @@ class Server:
 
     def answered(self, sent_at: float) -> None:
         """A request sent at `sent_at` (monotonic) was. Where there was always room, the limit held nothing back."""
-        self._failures = 0
+        self._failures = self.alike = 0
+        self.answers += 1
         if self._full_at >= sent_at:
             self.limit = min(self.most, self.limit + (1.0 if self._grows_fast else 1.0 / self.limit))
 
@@ -67,6 +76,12 @@ class Server:
         self.limit = max(1.0, self.limit / 2)
         pause = min(_LONGEST, 0.25 * 2**self._failures) if self._failures > 1 else 0.0
         self.rests_until = max(self.rests_until, now + max(wait, pause))
+
+    def left_without(self, kind: str) -> bool:
+        """A request gets no answer for a failure of this kind. Whether that is the server's doing, by how many did."""
+        self.alike = self.alike + 1 if kind == self._without else 1
+        self._without = kind
+        return self.alike >= (_ALIKE if self.answers else _ALIKE_AT_FIRST)
 
     async def close(self) -> None:
         await self._client.close()
