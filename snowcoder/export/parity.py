@@ -60,17 +60,22 @@ def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     theirs, ours = loaded.get_vocab(), tokenizer.backend.get_vocab()
     if others := sum(theirs.get(token) != number for token, number in ours.items()):
         raise OperationError(f"{folder}: {others} entries of its tokenizer have other ids than in {tokenizer.folder}")
-    ids = loaded(TEXT, add_special_tokens=False)["input_ids"]
+    ids = _read(loaded)
     if ids != tokenizer.encode(TEXT):
         raise OperationError(f"{folder}: its tokenizer gives other ids than {tokenizer.folder}")
     if loaded.decode(ids) != TEXT:
         raise OperationError(f"{folder}: its tokenizer turns {TEXT!r} into {loaded.decode(ids)!r}")
 
 
+def _read(tokenizer: Any) -> list[int]:
+    """Ids of TEXT. Not verbose: it may be longer than the model's sequence, to which it is cut."""
+    return tokenizer(TEXT, add_special_tokens=False, verbose=False)["input_ids"]
+
+
 def _compare_text(model: Any, folder: Path, reference: Path, tokenizer: Tokenizer) -> PromptParity:
     """As a user has it: the folder's own tokenizer reads, its model answers, its tokenizer writes."""
     loaded, trained = AutoTokenizer.from_pretrained(folder), load_file(reference / _ANSWER)
-    ids = torch.tensor(loaded(TEXT, add_special_tokens=False)["input_ids"][: len(trained["ids"])])
+    ids = torch.tensor(_read(loaded)[: len(trained["ids"])])
     if not torch.equal(ids, trained["ids"]):
         raise OperationError(f"{folder}: its tokenizer gives other ids than the trained model was asked with")
     found = _compare(model, ids, trained["logits"])

@@ -10,6 +10,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import find_manifest
+from snowcoder.mixture.differences import differences
 from snowcoder.mixture.plan import Plan, load_plan
 from snowcoder.tokenization.load import FILE
 
@@ -79,11 +80,13 @@ def _plan(config: Config, record: dict[str, Any]) -> Iterator[str]:
     folder = Path(config.plan.dir)
     if find_manifest(folder) is None:
         return
-    plan = load_plan(folder)
+    plan, begun = load_plan(folder), begun_plan(config, record)
     ours = {phase.name: phase.digest for phase in plan.phases}
     for name, digest in record["phases"].items():
         if ours.get(name) != digest:
-            yield _not_the_one(f"plan of {name}", config.plan.dir, ours.get(name, "none"), digest)
+            what = f": {'; '.join(differences(begun, plan))}" if begun else ""
+            yield _not_the_one(f"plan of {name}", config.plan.dir, ours.get(name, "none"), digest) + what
+            return  # a later phase's digest covers this one's
 
 
 def _not_the_one(what: str, where: str, here: str | None, recorded: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import TRAINING
+from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.lock import Held, locked, name_holder, read_holder
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -29,16 +30,21 @@ def run_lock(config: Config, about: dict[str, Any]) -> Iterator[list[Held]]:
     `about`: what the training rests on, as `describe_inputs` has it. Empty on a file system without locks.
     """
     path = Path(config.run.dir) / TRAINING
-    path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        try:
-            held = [stack.enter_context(locked(path, lambda: _busy(path), about={**about, **_job()}))]
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            held = []
-            print(f"snowcoder: warning: {path.parent} has no locks: mind that no other training runs there", flush=True)
+        with writing_to(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held = _enter(stack, path, {**about, **_job()})
         yield held
+
+
+def _enter(stack: ExitStack, path: Path, about: dict[str, Any]) -> list[Held]:
+    try:
+        return [stack.enter_context(locked(path, lambda: _busy(path), about=about))]
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        print(f"snowcoder: warning: {path.parent} has no locks: mind that no other training runs there", flush=True)
+        return []
 
 
 def _job() -> dict[str, Any]:

@@ -133,7 +133,10 @@ def test_phases_one_by_one_equal_all_in_one_run(tmp_path: Path, workspace: Path,
         ends.append(complete_steps(training.checkpoints)[-1])
     assert ends == [14, 24, 30]
     assert training.curve == straight.curve
+    before = (training.folder / "events.log").read_text()
     assert "nothing to do" in training.train("phase=phase3")
+    assert (training.folder / "events.log").read_text() == before
+    assert "finished since" in snowcoder("status", str(training.folder)).stdout
 
 
 def test_a_phase_waits_for_the_one_before_it(tmp_path: Path, workspace: Path) -> None:
@@ -192,10 +195,10 @@ def test_another_past_is_refused_and_another_future_is_not(tmp_path: Path, works
     training = Training(tmp_path, workspace, "tp1")
     training.checkpoints.mkdir(parents=True)
     shutil.copytree(step_folder(straight.checkpoints, 14), step_folder(training.checkpoints, 14))
-    snowcoder("plan", *training.overrides, "run.seed=99")
-    done = snowcoder("train", *training.overrides, "run.seed=99", check=False)
-    assert done.returncode == 2
-    assert "was trained by another plan of phase1" in done.stderr
+    for verb in ("plan", "train"):
+        done = snowcoder(verb, *training.overrides, "run.seed=99", check=False)
+        assert done.returncode == 2
+        assert "was trained by another plan of phase1 (run.seed: 1234 -> 99)" in done.stderr
     later = "phases.phase2.learning_rate.peak=1e-3"
     snowcoder("plan", *training.overrides, later)
     assert "resumed from" in training.train(later)
