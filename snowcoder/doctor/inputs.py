@@ -8,8 +8,10 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, sources_of
 from snowcoder.errors import UserError
+from snowcoder.lineage.dependents import TRAINING
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.plan import load_plan
+from snowcoder.storage.lock import is_held, name_holder, read_holder
 from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.completion import newest_valid, read_record
 from snowcoder.training.inputs import find_problems
@@ -39,6 +41,9 @@ def check_checkpoint(config: Config) -> Iterator[Finding]:
     for text in passed_over:
         yield Finding("warning", "checkpoint", f"{folder}/{text}; it would be passed over")
     record = read_record(found) if found else None
+    if is_held(lock := Path(config.run.dir) / TRAINING):
+        text = f"{config.run.dir} is being trained by {name_holder(read_holder(lock))}: a second training is refused"
+        yield Finding("warning", "checkpoint", text)
     if find_manifest(Path(config.plan.dir)) is None:
         if record:
             yield Finding("warning", "checkpoint", f"{found} is whole; whether it fits is known once there is a plan")

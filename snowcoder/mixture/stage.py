@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.index.lock import ALL, build_lock
@@ -36,8 +37,7 @@ def run(config: Config) -> None:
         )
         return
     check_plan(config, plan)
-    with writing_to(Path(config.plan.dir)), build_lock(Path(config.plan.dir), ALL):
-        write_plan(config, plan, absent)
+    write_plan(config, plan, absent)
     if absent:
         print(f"Phases that use {', '.join(absent)} cannot be trained yet: run {makers}, then plan again.")
     for text in (*no_tokenizer(config), *what_this_python_lacks(config)):
@@ -55,6 +55,13 @@ def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
     if before and before.made_from(plan.indexes, decided_by) and not before.check_files(folder):
         print(f"\nThe plan in {folder} is up to date ({plan.digest}).")
         return
+    with writing_to(folder), build_lock(folder, ALL):
+        _replace(config, plan, absent, decided_by)
+    print(f"\nThe plan is written to {folder} ({plan.digest}).")
+
+
+def _replace(config: Config, plan: Plan, absent: list[str], decided_by: dict[str, Any]) -> None:
+    folder = Path(config.plan.dir)
     (folder / MANIFEST).unlink(missing_ok=True)
     for table in folder.glob("*.npy"):
         table.unlink()
@@ -69,7 +76,6 @@ def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
     outputs = describe(folder, [NAME, *(epoch.file for epoch, _ in tables), *names])
     counts = {"steps": plan.total_steps, "tokens": sum(phase.tokens for phase in plan.phases)}
     Manifest("plan", plan.indexes, decided_by, counts, outputs).write(folder)
-    print(f"\nThe plan is written to {folder} ({plan.digest}).")
 
 
 def _tables(config: Config, plan: Plan, absent: list[str]) -> Iterator[tuple[Epoch, IndexedSource | Rooms]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
@@ -49,7 +52,7 @@ def recorded_inputs(config: Config, record: dict[str, Any]) -> dict[str, str]:
 
 def begun_plan(config: Config, record: dict[str, Any]) -> Plan | None:
     """The phases that had begun: as the record has them, or an earlier version's from `plan.dir`; else None."""
-    if "begun" in record:
+    with suppress(KeyError, ValidationError):  # there is none, or another version wrote it
         return Plan.model_validate(record["begun"])
     try:
         plan = load_plan(Path(config.plan.dir))

@@ -208,6 +208,7 @@ def test_what_the_checkpoint_was_not_trained_with_is_refused_by_name(
     with pytest.raises(UserError) as refusal:
         to_hf.run(load_config([*words, *others]))
     said = str(refusal.value)
+    assert "is not exported, for it was trained with something else" in said
     for number, what in enumerate(("tokenizer", "plan of phase1", "index of raw"), 1):
         assert f"{number}. the {what} in {tmp_path}" in said
     assert "run.seed: 1234 -> 5" in said
