@@ -49,8 +49,8 @@ def find_dependents(run: Path, folder: Path) -> Iterator[Dependent]:
 def _runs_near(run: Path, folder: Path) -> Iterator[Path]:
     yield run
     yield from folder.resolve().parents
-    for near in (run / "ablations" / "*", run.parent):
-        yield from (path.parent for path in near.parent.glob(f"{near.name}/*/train") if path.parent != run)
+    yield from (path.parent for path in (run / "ablations").glob("*/*/train"))
+    yield from (path.parent for path in run.parent.glob("*/train"))
 
 
 def _reads(run: Path, folder: Path) -> bool:

@@ -70,13 +70,21 @@ def find_changes(config: Config, record: dict[str, Any]) -> Iterator[str]:
     recorded = recorded_inputs(config, record)
     here = tokenizer_digest(config)
     if recorded.get("tokenizer", here) != here:
-        yield f"{_not_the_one('tokenizer', config.tokenizer.dir, here, recorded['tokenizer'])}: set tokenizer.dir to it"
+        yield _not_the_one("tokenizer", config.tokenizer.dir, here, recorded["tokenizer"])
     yield from _plan(config, record)
-    for name, digest in recorded.items():
-        kind, _, source = name.partition(" ")
-        index = find_manifest(Path(config.index.dir) / source) if kind == "index" else None
+    for source, digest in _indexes(recorded):
+        folder = Path(config.index.dir) / source
+        index = find_manifest(folder)
         if index and index.digest != digest:
-            yield _not_the_one(f"index of {source}", f"{config.index.dir}/{source}", index.digest, digest)
+            yield _not_the_one(f"index of {source}", str(folder), index.digest, digest)
+        elif index and index.inputs["tokenizer"] != recorded.get("tokenizer"):
+            yield f"the index of {source} in {folder} was made with another tokenizer ({index.inputs['tokenizer']})"
+
+
+def _indexes(recorded: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for name, digest in recorded.items():
+        if name.startswith("index "):
+            yield name.removeprefix("index "), digest
 
 
 def _plan(config: Config, record: dict[str, Any]) -> Iterator[str]:

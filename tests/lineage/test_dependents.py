@@ -80,6 +80,14 @@ def test_runs_near_protect_what_they_read(tmp_path: Path, other: str, where: str
     refuse_change(mine, folder, "tokenizer", "bbb")
 
 
+def test_a_run_in_this_very_folder_sees_what_is_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    checkpoint(Path("other"), {"inputs": INPUTS})
+    reads(Path("other"), Path("shared"))
+    with pytest.raises(UserError, match="the checkpoint other/train"):
+        refuse_change("mine", tmp_path / "shared" / "tokenizer", "tokenizer", "aaa")
+
+
 def test_of_a_shared_index_each_source_is_protected(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "other"
     checkpoint(run, {"inputs": INPUTS})
