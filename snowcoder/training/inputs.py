@@ -16,7 +16,7 @@ from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.mixture.differences import differences
 from snowcoder.mixture.plan import Plan, load_plan, make_plan
 from snowcoder.mixture.sizes import source_sizes
-from snowcoder.tokenization.load import Tokenizer, load_tokenizer
+from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.callbacks.trackers import missing_packages
 from snowcoder.training.completion import newest_whole, read_record
 from snowcoder.training.start import find_misfits, find_obstacles, other_past
@@ -42,7 +42,7 @@ def check_plan(config: Config, plan: Plan) -> None:
 def find_problems(config: Config) -> list[str]:
     """Every mismatch between config, tokenizer, index and plan, and what of them is missing, as a sentence each."""
     missing = [*no_tokenizer(config), *_no_index(config)]
-    return [*_misfits(config), *missing, *([] if missing else _plan(config))]
+    return [*_misfits(config), *missing, *_lost_files(config), *([] if missing else _plan(config))]
 
 
 def no_tokenizer(config: Config) -> list[str]:
@@ -82,25 +82,30 @@ def _misfits(config: Config) -> Iterator[str]:
     if tokenizer.vocab_size != config.model.vocab_size:
         there = f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries"
         yield f"model.vocab_size={config.model.vocab_size}: {there}"
+    for folder, manifest in _indexes(config):
+        if manifest.inputs["tokenizer"] != tokenizer.digest:
+            yield (
+                f"{folder} was made with another tokenizer than that in {tokenizer.folder}: set tokenizer.dir to its "
+                "own, or run `snowcoder index build`"
+            )
+
+
+def _lost_files(config: Config) -> Iterator[str]:
+    for folder, manifest in _indexes(config):
+        yield from manifest.check_files(folder)
+
+
+def _indexes(config: Config) -> Iterator[tuple[Path, Manifest]]:
     for source in _sources(config):
         folder = Path(config.index.dir) / source
         if manifest := find_manifest(folder):
-            yield from _source(manifest, folder, tokenizer)
+            yield folder, manifest
 
 
 def _sources(config: Config) -> list[str]:
     """The sources that the phases of this run read; later phases may have theirs made later."""
     phases = [config.phases[name] for name in config.run.phases or config.phases]
     return list(dict.fromkeys(name for phase in phases for name in phase.sources))
-
-
-def _source(manifest: Manifest, folder: Path, tokenizer: Tokenizer) -> Iterator[str]:
-    if manifest.inputs["tokenizer"] != tokenizer.digest:
-        yield (
-            f"{folder} was made with another tokenizer than that in {tokenizer.folder}: set tokenizer.dir to its own, "
-            "or run `snowcoder index build`"
-        )
-    yield from manifest.check_files(folder)
 
 
 def _plan(config: Config) -> Iterator[str]:

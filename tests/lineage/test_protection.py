@@ -108,10 +108,16 @@ def test_what_is_up_to_date_or_lost_is_no_obstacle(words: list[str], capsys: pyt
     assert load_plan(Path(config.plan.dir)).indexes["raw"] == find_manifest(raw).digest  # type: ignore[union-attr]
 
 
-def test_later_phases_may_be_planned_anew(words: list[str]) -> None:
-    main(["plan", *words, "phases.phase2.tokens=4096"])
+def test_later_phases_may_be_planned_anew_and_without_their_files(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     config = load_config(words)
+    lost = next(Path(config.index.dir).glob("synthetic_other/train/*.bin"))
+    lost.rename(lost.with_suffix(".away"))
+    main(["plan", *words, "phases.phase2.tokens=4096"])
+    assert "Phases that use synthetic_other cannot be trained yet" in capsys.readouterr().out
     assert load_plan(Path(config.plan.dir)).phases[1].tokens == 4096
+    lost.with_suffix(".away").rename(lost)
     main(["plan", *words])
 
 
