@@ -23,6 +23,7 @@ from snowcoder.errors import UserError
 from snowcoder.index.ledger import total
 from snowcoder.index.lock import ALL, build_lock
 from snowcoder.index.writer import SPLITS
+from snowcoder.lineage.dependents import refuse_change
 from snowcoder.lineage.digest import digest_json
 from snowcoder.lineage.manifest import NAME, Manifest, Output, find_manifest, read_manifest
 from snowcoder.storage.atomic import writing_to
@@ -31,7 +32,10 @@ _TRAIN = SPLITS.index("train")
 
 
 def run(config: Config) -> None:
-    """Raises UserError where index or scores are missing, are of different documents, or have too few tokens."""
+    """Raises UserError where index or scores are missing, are of different documents, or have too few tokens.
+
+    Also where a run was trained on the selection that is there.
+    """
     select = config.annotator.select
     name = _selected_from(config)
     index, target = Path(config.index.dir) / name, Path(config.index.dir) / select.source
@@ -47,6 +51,8 @@ def run(config: Config) -> None:
     if done and done.made_from(inputs, how) and not done.check_files(target):
         print(f"index of {select.source}: {target} is up to date")
         return
+    if done and not done.made_from(inputs, how):
+        refuse_change(config.run.dir, target, f"index {select.source}", done.digest)
     scores = Path(config.annotator.score.dir)
     with writing_to(target), build_lock(target, ALL), build_lock(scores, ALL):  # all selections weigh there
         start_engine(config.corpus.engine)

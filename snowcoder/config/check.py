@@ -9,7 +9,7 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    rules = (_model, _parallel, _precision, _run, _columns, _part, _corpus, _annotator, _synthesis, _evaluation)
+    rules = (_model, _parallel, _precision, _run, _logging, _columns, _part, _corpus, _annotator, _synthesis, _evaluation)
     problems = [problem for rule in rules for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
@@ -25,6 +25,9 @@ def _divides(key: str, value: int, what: str, total: int) -> Iterator[str]:
 def _model(config: Config) -> Iterator[str]:
     model = config.model
     yield from _divides("model.heads", model.heads, "model.hidden", model.hidden)
+    if model.hidden % model.heads == 0 and model.hidden // model.heads % 2:
+        size = model.hidden // model.heads
+        yield f"model.heads={model.heads}: each is {size} wide (model.hidden); rotary positions need an even width"
     yield from _divides("model.kv_heads", model.kv_heads, "model.heads", model.heads)
     if model.vocab_size != config.tokenizer.vocab_size:
         yield (f"model.vocab_size={model.vocab_size}: must equal tokenizer.vocab_size={config.tokenizer.vocab_size}")
@@ -77,6 +80,12 @@ def _columns(config: Config) -> Iterator[str]:
     for name, alike in fields.items():
         if len(alike) > 1:
             yield f"index.columns: {' and '.join(alike)} are the same column, {name!r}; each needs one of its own"
+
+
+def _logging(config: Config) -> Iterator[str]:
+    steps = config.logging.profile_steps
+    if steps and steps[0] > steps[1]:
+        yield f"logging.profile_steps={list(steps)}: from the first to the last"
 
 
 def _part(config: Config) -> Iterator[str]:

@@ -169,8 +169,8 @@ class PrecisionConfig(Section):
 
 class OptimizerConfig(Section):
     lr: Positive
-    beta1: Share
-    beta2: Share
+    beta1: Annotated[float, Field(ge=0.0, lt=1.0)]
+    beta2: Annotated[float, Field(ge=0.0, lt=1.0)]
     eps: Positive
     weight_decay: Annotated[float, Field(ge=0.0)]
     clip: Positive

@@ -8,12 +8,14 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, sources_of
 from snowcoder.errors import UserError
+from snowcoder.lineage.dependents import TRAINING
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.plan import load_plan
+from snowcoder.storage.lock import is_held, name_holder, read_holder
 from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.completion import newest_valid, read_record
 from snowcoder.training.inputs import find_problems
-from snowcoder.training.start import check_start
+from snowcoder.training.start import find_obstacles
 
 
 def check(config: Config) -> Iterator[Finding]:
@@ -23,21 +25,13 @@ def check(config: Config) -> Iterator[Finding]:
         yield Finding("problem", "tokenizer", str(error))
         return  # nothing can fit a tokenizer that is not there
     yield Finding("ok", "tokenizer", f"{tokenizer.folder} has {tokenizer.vocab_size} entries")
-    problems = _problems(config)
+    problems = find_problems(config)
     for text in problems:
         yield Finding("problem", "inputs", text)
     if not problems:
         plan = load_plan(Path(config.plan.dir))
         yield Finding("ok", "inputs", f"the index of {', '.join(sources_of(config))} fits tokenizer and model")
         yield Finding("ok", "plan", f"{config.plan.dir} is of this config: {plan.total_steps:,} steps")
-
-
-def _problems(config: Config) -> list[str]:
-    """What `snowcoder train` would refuse, one sentence each."""
-    try:
-        return find_problems(config)
-    except UserError as error:  # what it needs to look at is not there
-        return [str(error)]
 
 
 def check_checkpoint(config: Config) -> Iterator[Finding]:
@@ -47,14 +41,15 @@ def check_checkpoint(config: Config) -> Iterator[Finding]:
     for text in passed_over:
         yield Finding("warning", "checkpoint", f"{folder}/{text}; it would be passed over")
     record = read_record(found) if found else None
+    if is_held(lock := Path(config.run.dir) / TRAINING):
+        text = f"{config.run.dir} is being trained by {name_holder(read_holder(lock))}: a second training is refused"
+        yield Finding("warning", "checkpoint", text)
     if find_manifest(Path(config.plan.dir)) is None:
         if record:
             yield Finding("warning", "checkpoint", f"{found} is whole; whether it fits is known once there is a plan")
         return
-    try:
-        check_start(config, load_plan(Path(config.plan.dir)), record)
-    except UserError as error:
-        yield Finding("problem", "checkpoint", str(error))
+    if obstacles := [*find_obstacles(config, load_plan(Path(config.plan.dir)), record)]:
+        yield from (Finding("problem", "checkpoint", text) for text in obstacles)
         return
     from_where = f"{found} is whole and fits" if record else "none yet: training starts from initial weights"
     yield Finding("ok", "checkpoint", from_where)

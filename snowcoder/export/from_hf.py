@@ -15,20 +15,27 @@ from snowcoder.export.llama_config import differences
 from snowcoder.export.tensors import Tensors
 from snowcoder.training.completion import complete_steps
 from snowcoder.training.launch import launch
+from snowcoder.training.lock import run_lock
 
 
 def run(config: Config, folder: str) -> None:
     """Write the checkpoint of step 0. Raises `UserError` with all that does not fit the config."""
     checkpoints = Path(config.run.dir) / "train" / "checkpoints"
-    if steps := complete_steps(checkpoints):
-        raise UserError(f"{checkpoints} already has a checkpoint (step {steps[-1]}): set another run.dir")
+    _check_empty(checkpoints)
     llama = _read_config(Path(folder))
     if problems := [*differences(llama, config.model), *_biases(Path(folder))]:
         lines = "\n".join(f"  {n}. {text}" for n, text in enumerate(problems, 1))
         raise UserError(f"{folder} does not fit the config:\n{lines}")
-    launch("snowcoder.export.load:run", one_replica(config), "import.yaml", folder)
+    with run_lock(config, {}) as locks:
+        _check_empty(checkpoints)  # again: a training may just have ended there
+        launch("snowcoder.export.load:run", one_replica(config), "import.yaml", folder, locks=locks)
     dtypes = f"{llama.dtype} there, {config.precision.dtype} here"
     print(f"import: {folder} is now step 0 in {checkpoints} ({dtypes})")
+
+
+def _check_empty(checkpoints: Path) -> None:
+    if steps := complete_steps(checkpoints):
+        raise UserError(f"{checkpoints} already has a checkpoint (step {steps[-1]}): set another run.dir")
 
 
 def _read_config(folder: Path) -> Any:

@@ -11,6 +11,7 @@ from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.checkpoint import Checkpoints, describe_model
+from snowcoder.training.identity import tokenizer_digest
 from snowcoder.training.parallel import tensor_part
 
 
@@ -24,6 +25,8 @@ def run(config: Config, folder: str) -> None:
 
 
 def _record(config: Config, folder: Path) -> dict[str, Any]:
+    imported = digest_json([digest_file(path) for path in files_of(folder)])
+    named = {"imported": imported, "tokenizer": tokenizer_digest(config)}
     return {
         "step": 0,
         "phase": "import",
@@ -31,6 +34,7 @@ def _record(config: Config, folder: Path) -> dict[str, Any]:
         "phases": {},
         "ledger": {},
         "cursors": {},
-        "imported": digest_json([digest_file(path) for path in files_of(folder)]),
+        "imported": imported,
+        "inputs": {name: digest for name, digest in named.items() if digest},
         **describe_model(config),
     }

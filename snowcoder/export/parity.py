@@ -1,4 +1,4 @@
-"""The parity gate: transformers, given the exported folder, answers as the trained model did."""
+"""The parity gate: transformers, given the exported folder, reads and answers as the trained model did."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from snowcoder.tokenization.load import Tokenizer
 from snowcoder.training import platform
 
 TOLERANCE = 1e-4  # of a logit, in fp32 on both sides
-_TEXT = "def café(n):\n\t# 12,345 µs\n    return [n ** 2 for n in range(10)]\n"
+# Letters of several scripts, digits, runs of blanks and ends of lines: what tokenizers differ in.
+TEXT = (
+    "def café(n):\n\t# 12,345 µs\n    return [n ** 2 for n in range(10)]\n"
+    "if (x >= 0xFF) { s += \"naïve 漢字 👩‍💻\"; }   // 3.14e-10\r\n\n\n        <div class='a-b_c'>&amp;</div>\n"
+)
+PROMPT, _ANSWER = "text.json", "text.safetensors"  # in the reference's folder: TEXT's ids, as many as the model takes
 
 
 class PromptParity(NamedTuple):
@@ -25,21 +30,26 @@ class PromptParity(NamedTuple):
 
 
 class ParityReport(NamedTuple):
-    prompts: list[PromptParity]
+    prompts: list[PromptParity]  # of random ids
+    text: PromptParity | None = None
 
     @property
     def largest(self) -> float:
-        return max(prompt.largest for prompt in self.prompts)
+        return max(prompt.largest for prompt in (*self.prompts, *([self.text] if self.text else [])))
 
 
-def check_parity(folder: Path, reference: Path) -> ParityReport:
-    """Hold `folder` to the logits in `reference`. Raises `OperationError` where they differ."""
+def check_parity(folder: Path, reference: Path, tokenizer: Tokenizer | None = None) -> ParityReport:
+    """Hold `folder` to the logits in `reference`, with `tokenizer` those of a text too.
+
+    Raises `OperationError` where they differ.
+    """
     disable_progress_bar()
     model = _load(folder)
-    files = sorted(reference.glob("*.safetensors"))
+    files = sorted(path for path in reference.glob("*.safetensors") if path.name != _ANSWER)
     if not files:
         raise OperationError(f"{reference} holds no logits of the trained model: the export cannot be checked")
-    return ParityReport([_compare(model, **load_file(path)) for path in files])
+    prompts = [_compare(model, **load_file(path)) for path in files]
+    return ParityReport(prompts, _compare_text(model, folder, reference, tokenizer) if tokenizer else None)
 
 
 def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
@@ -47,11 +57,32 @@ def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     loaded = AutoTokenizer.from_pretrained(folder)
     if len(loaded) != tokenizer.vocab_size:
         raise OperationError(f"{folder}: its tokenizer has {len(loaded)} entries instead of {tokenizer.vocab_size}")
-    ids = loaded(_TEXT, add_special_tokens=False)["input_ids"]
-    if ids != tokenizer.encode(_TEXT):
+    theirs, ours = loaded.get_vocab(), tokenizer.backend.get_vocab()
+    if others := sum(theirs.get(token) != number for token, number in ours.items()):
+        raise OperationError(f"{folder}: {others} entries of its tokenizer have other ids than in {tokenizer.folder}")
+    ids = _read(loaded)
+    if ids != tokenizer.encode(TEXT):
         raise OperationError(f"{folder}: its tokenizer gives other ids than {tokenizer.folder}")
-    if loaded.decode(ids) != _TEXT:
-        raise OperationError(f"{folder}: its tokenizer turns {_TEXT!r} into {loaded.decode(ids)!r}")
+    if loaded.decode(ids) != TEXT:
+        raise OperationError(f"{folder}: its tokenizer turns {TEXT!r} into {loaded.decode(ids)!r}")
+
+
+def _read(tokenizer: Any) -> list[int]:
+    """Ids of TEXT. Not verbose: it may be longer than the model's sequence, to which it is cut."""
+    return tokenizer(TEXT, add_special_tokens=False, verbose=False)["input_ids"]
+
+
+def _compare_text(model: Any, folder: Path, reference: Path, tokenizer: Tokenizer) -> PromptParity:
+    """As a user has it: the folder's own tokenizer reads, its model answers, its tokenizer writes."""
+    loaded, trained = AutoTokenizer.from_pretrained(folder), load_file(reference / _ANSWER)
+    ids = torch.tensor(_read(loaded)[: len(trained["ids"])])
+    if not torch.equal(ids, trained["ids"]):
+        raise OperationError(f"{folder}: its tokenizer gives other ids than the trained model was asked with")
+    found = _compare(model, ids, trained["logits"])
+    answer = trained["logits"].argmax(-1).tolist()
+    if loaded.decode(answer) != tokenizer.decode(answer):
+        raise OperationError(f"{folder}: its tokenizer writes the model's answer as {loaded.decode(answer)!r}")
+    return found
 
 
 def _load(folder: Path) -> Any:

@@ -1,10 +1,11 @@
-"""What the trained model itself answers: logits of fixed prompts, in fp32.
+"""What the trained model itself answers: logits of fixed prompts and of a text, in fp32.
 
 Run by every rank of the layout it was trained in. The parity gate holds the export to them.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,20 @@ from snowcoder.training import platform
 from snowcoder.training.checkpoint import load_weights
 
 
-def run(config: Config, checkpoint: str, folder: str) -> None:
-    """Write `ids` [n] and `logits` [n, vocabulary] of each prompt to a file of `folder`."""
+def run(config: Config, checkpoint: str, folder: str, *texts: str) -> None:
+    """Write `ids` [n] and `logits` [n, vocabulary] of each prompt to a file of `folder`.
+
+    `texts`: files with the ids of further prompts, as JSON; the answer to each goes to a file of its name.
+    """
     chunks = build_chunks(config, transformer_config(config))
     load_weights(chunks, Path(checkpoint))
-    for ids in prompts(config.model):
+    asked = {f"{len(ids):08d}": ids for ids in prompts(config.model)}
+    asked |= {Path(text).stem: torch.tensor(json.loads(Path(text).read_text())) for text in texts}
+    for name, ids in asked.items():
         logits = _logits(config, chunks, ids)
         if dist.get_rank() == dist.get_world_size() - 1:  # always in the last pipeline stage
             assert logits is not None
-            save_file({"ids": ids, "logits": logits}, Path(folder) / f"{len(ids):08d}.safetensors")
+            save_file({"ids": ids, "logits": logits}, Path(folder) / f"{name}.safetensors")
 
 
 def prompts(model: ModelConfig) -> list[torch.Tensor]:

@@ -6,6 +6,7 @@ The folder is made beside its place as `.partial`, and put there once the parity
 from __future__ import annotations
 
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from snowcoder.errors import UserError
 from snowcoder.export.card import write_card
 from snowcoder.export.layout import as_trained, in_fp32, one_rank, one_replica
 from snowcoder.export.llama_config import to_generation, to_llama
-from snowcoder.export.parity import ParityReport, check_parity, check_tokenizer
+from snowcoder.export.parity import PROMPT, TEXT, ParityReport, check_parity, check_tokenizer
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import Manifest, describe, find_manifest
-from snowcoder.mixture.plan import load_plan
 from snowcoder.model.size import parameters
 from snowcoder.storage.atomic import publish_folder, write_json
+from snowcoder.storage.lock import Held, locked, name_holder, read_holder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 from snowcoder.training.completion import (
     RECORD,
@@ -31,6 +32,7 @@ from snowcoder.training.completion import (
     read_record,
     step_folder,
 )
+from snowcoder.training.identity import find_changes, recorded_inputs
 from snowcoder.training.launch import launch
 
 _TOKENIZER_FILES = (
@@ -48,29 +50,47 @@ def run(config: Config) -> None:
     record = read_record(checkpoint)
     config = as_trained(config, record)
     tokenizer = _load_tokenizer(config)
+    _check_identity(config, checkpoint, record)
     target = Path(config.export.dir)
+    _check_target(config, target)
     inputs = _inputs(config, checkpoint, record, tokenizer)
     decided_by = {"model": record["model"], "dtype": record["precision"]["dtype"]}
     before = find_manifest(target)
     if before and before.made_from(inputs, decided_by) and not before.check_files(target):
         print(f"export: {target} is up to date")
         return
+    with _alone(target):
+        _export(config, checkpoint, tokenizer, inputs, decided_by)
+
+
+def _alone(target: Path) -> AbstractContextManager[Held]:
+    lock = target.with_name(f"{target.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    busy = f"{target} is being exported by "
+    return locked(lock, lambda: UserError(f"{busy}{name_holder(read_holder(lock))}: wait for it, or set export.dir"))
+
+
+def _export(
+    config: Config, checkpoint: Path, tokenizer: Tokenizer, inputs: dict[str, Any], decided_by: dict[str, Any]
+) -> None:
+    target, record = Path(config.export.dir), read_record(checkpoint)
     layout = f"tensor {config.parallel.tensor}, pipeline {config.parallel.pipeline}"
     print(f"export: {checkpoint}, trained with {layout} in {config.precision.dtype}", flush=True)
     partial = _empty(target.with_name(f"{target.name}.partial"))
     _write_model(config, checkpoint, partial)
     check_tokenizer(partial, tokenizer)
-    parity = _check_parity(config, checkpoint, partial)
+    parity = _check_parity(config, checkpoint, partial, tokenizer)
     write_card(partial, config, record, inputs, parity)
     counts = {
         "parameters": parameters(config.model).total,
         "step": record["step"],
         "parity": {str(prompt.tokens): prompt.largest for prompt in parity.prompts},
+        "text_parity": parity.text.largest if parity.text else None,
     }
     outputs = describe(partial, sorted(path.name for path in partial.iterdir()))
     Manifest("export", inputs, decided_by, counts, outputs).write(partial)
     publish_folder(partial, target)
-    print(f"export: {target}, parity with {checkpoint.name} within {parity.largest:.1e}")
+    print(f"export: {target}, parity with {checkpoint.name} within {parity.largest:.1e}, tokenizer and text the same")
 
 
 def find_checkpoint(config: Config) -> Path:
@@ -100,13 +120,29 @@ def _load_tokenizer(config: Config) -> Tokenizer:
     return tokenizer
 
 
+def _check_identity(config: Config, checkpoint: Path, record: dict[str, Any]) -> None:
+    """Raise `UserError` naming which of tokenizer, plan and indexes are not those that the checkpoint rests on."""
+    if changes := [*find_changes(config, record)]:
+        lines = "\n".join(f"  {n}. {text}" for n, text in enumerate(changes, 1))
+        raise UserError(
+            f"{checkpoint} is not exported, for it was trained with something else:\n{lines}\n"
+            "Set tokenizer.dir, plan.dir and index.dir to the run's own. Of plan and index, one that is gone is no "
+            "obstacle: the checkpoint's record names it"
+        )
+
+
+def _check_target(config: Config, target: Path) -> None:
+    """What is at `export.dir` makes room for the export."""
+    folders = {"run.dir": config.run.dir, "tokenizer.dir": config.tokenizer.dir, "index.dir": config.index.dir}
+    for key, folder in folders.items():
+        if Path(folder).resolve().is_relative_to(target.resolve()):
+            raise UserError(f"export.dir={target}: {key} lies there, and would be removed; set a folder of its own")
+
+
 def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
-    inputs = {"checkpoint": digest_file(checkpoint / RECORD), "tokenizer": tokenizer.digest}
-    inputs.update({name: record[name] for name in ("plan", "imported") if record.get(name)})
-    plan = find_manifest(Path(config.plan.dir))
-    if plan and load_plan(Path(config.plan.dir)).digest == record.get("plan"):
-        inputs.update({f"index {source}": digest for source, digest in plan.inputs.items()})
-    return inputs
+    """As the record has them, not as they may be by now."""
+    recorded = {**recorded_inputs(config, record), "tokenizer": tokenizer.digest}
+    return {"checkpoint": digest_file(checkpoint / RECORD), **recorded}
 
 
 def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
@@ -126,13 +162,14 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
     write_json(folder / "generation_config.json", to_generation(special))
 
 
-def _check_parity(config: Config, checkpoint: Path, folder: Path) -> ParityReport:
+def _check_parity(config: Config, checkpoint: Path, folder: Path, tokenizer: Tokenizer) -> ParityReport:
     reference = _empty(Path(f"{config.export.dir}.reference"))  # of its own: another checkpoint may be exported, too
     ranks = one_replica(in_fp32(config))
-    paths = str(checkpoint), str(reference)
+    paths = str(checkpoint), str(reference), str(reference / PROMPT)
+    write_json(reference / PROMPT, tokenizer.encode(TEXT)[: config.model.sequence_length])
     try:
         launch("snowcoder.export.reference:run", ranks, "export-reference.yaml", *paths)
-        return check_parity(folder, reference)
+        return check_parity(folder, reference, tokenizer)
     finally:
         shutil.rmtree(reference)
 

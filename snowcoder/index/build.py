@@ -9,14 +9,15 @@ from pathlib import Path
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.index.ledger import made_with, source_manifest, total
+from snowcoder.index.ledger import made_with, source_config, source_manifest, total
 from snowcoder.index.lock import ALL, Busy, Held, Part, build_lock, is_lock
 from snowcoder.index.pool import index_shards, warm_up
 from snowcoder.index.record import ShardRecord, find_record, record_path
 from snowcoder.index.sample import sample_texts
 from snowcoder.index.shard import Job, Task
 from snowcoder.index.sources import Source, find_sources
-from snowcoder.lineage.manifest import NAME, find_manifest
+from snowcoder.lineage.dependents import refuse_change
+from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
 from snowcoder.progress import bar
 from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.columns import without
@@ -26,13 +27,19 @@ from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
 
 def run(config: Config, *names: str) -> None:
-    """Build what is missing of the named sources, or of every one in `index.sources`."""
+    """Build what is missing of the named sources, or of every one in `index.sources`.
+
+    Raises `UserError`, before any is built, where a run was trained on an index that would become another one.
+    """
     warm_up()
     tokenizer, part = load_tokenizer(Path(config.tokenizer.dir)), Part.parse(config.index.part)
-    sources = {source.name: (source, _is_current(config, tokenizer, source)) for source in find_sources(config, names)}
-    _check(config, tokenizer, [source for source, current in sources.values() if not current])
-    for source, current in sources.values():
-        if current:
+    sources = find_sources(config, names)
+    for source in sources:
+        _refuse_change(config, tokenizer, source)
+    current = {source.name for source in sources if _is_current(config, tokenizer, source)}
+    _check(config, tokenizer, [source for source in sources if source.name not in current])
+    for source in sources:
+        if source.name in current:
             print(f"index of {source.name}: {source.folder} is up to date")
         elif part.is_all:
             _build(config, tokenizer, source)
@@ -50,6 +57,23 @@ def _check(config: Config, tokenizer: Tokenizer, sources: list[Source]) -> None:
         problems += [f"index.sources.{source.name}: {problem}" for problem in found]
     if problems:
         raise UserError("\n".join(problems))
+
+
+def _refuse_change(config: Config, tokenizer: Tokenizer, source: Source) -> None:
+    before = find_manifest(source.folder)
+    if before and _becomes_another(config, tokenizer, source, before):
+        refuse_change(config.run.dir, source.folder, f"index {source.name}", before.digest)
+
+
+def _becomes_another(config: Config, tokenizer: Tokenizer, source: Source, before: Manifest) -> bool:
+    """Not where files are gone that become what they were."""
+    identity = made_with(config.index, tokenizer)
+    records = ((find_record(source.folder, task.name), task.info) for task in source.tasks)
+    return (
+        (before.inputs["tokenizer"], before.config) != (tokenizer.digest, source_config(config.index))
+        or {s["name"]: s["bytes"] for s in before.inputs["shards"]} != {t.info.key: t.info.bytes for t in source.tasks}
+        or not all(record is None or record.is_of(info, identity) for record, info in records)
+    )
 
 
 def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:

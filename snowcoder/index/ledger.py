@@ -20,6 +20,11 @@ def shard_config(index: IndexConfig) -> dict[str, Any]:
     return index.model_dump(include={"columns", "held_out", "max_document_mib"})
 
 
+def source_config(index: IndexConfig) -> dict[str, Any]:
+    """The part of the config that decides what a source becomes."""
+    return {**shard_config(index), "on_corrupt_shard": index.on_corrupt_shard}
+
+
 def made_with(index: IndexConfig, tokenizer: Tokenizer) -> str:
     """Identity of what turns a given shard into its files."""
     return digest_json({"tokenizer": tokenizer.digest, **shard_config(index)})
@@ -31,7 +36,7 @@ def source_manifest(index: IndexConfig, tokenizer: Tokenizer, records: list[Shar
     return Manifest(
         stage="index",
         inputs={"tokenizer": tokenizer.digest, "shards": shards},
-        config={**shard_config(index), "on_corrupt_shard": index.on_corrupt_shard},
+        config=source_config(index),
         counts={
             **{split: total(record.splits[split] for record in records) for split in SPLITS},
             "tokens_by_language": total(record.tokens_by_language for record in records),

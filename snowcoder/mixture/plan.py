@@ -114,6 +114,10 @@ class Plan(Section):
         """The phase of the update that follows `step` finished ones."""
         return next(phase for phase in reversed(self.phases) if phase.first_step <= step)
 
+    def until(self, step: int) -> Plan:
+        """The phases that have begun when `step` updates are finished."""
+        return self.model_copy(update={"phases": tuple(phase for phase in self.phases if phase.first_step < step)})
+
     def draws(self, step: int) -> list[Draw]:
         """The batch of a step, in the order of its slots."""
         phase = self.phase_at(step)

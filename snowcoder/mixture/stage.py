@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from snowcoder.config.schema import Config
-from snowcoder.errors import UserError
+from snowcoder.index.lock import ALL, build_lock
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import NAME as MANIFEST
 from snowcoder.lineage.manifest import Manifest, describe, find_manifest
 from snowcoder.mixture import forecast
 from snowcoder.mixture.documents import Rooms
 from snowcoder.mixture.files import FileTable, files_tables, write_files
-from snowcoder.mixture.plan import NAME, Plan, SourceSize, make_plan
+from snowcoder.mixture.plan import NAME, Plan, make_plan
+from snowcoder.mixture.sizes import source_sizes
 from snowcoder.mixture.stream import Epoch, held_out_name, write_starts
 from snowcoder.progress import bar
-from snowcoder.storage.atomic import write_json
+from snowcoder.storage.atomic import write_json, writing_to
+from snowcoder.training.inputs import check_plan, no_tokenizer, what_this_python_lacks
 
 
 def run(config: Config) -> None:
+    """Raises `UserError` with all for which `train` would refuse the plan; then what is in its folder stays."""
     sizes = source_sizes(config)
     plan = make_plan(config, sizes)
     planned = {name for name, size in sizes.items() if not size.digest}
@@ -32,33 +36,12 @@ def run(config: Config) -> None:
             f"{', '.join(absent)} is not here: run {makers}."
         )
         return
+    check_plan(config, plan)
     write_plan(config, plan, absent)
     if absent:
         print(f"Phases that use {', '.join(absent)} cannot be trained yet: run {makers}, then plan again.")
-
-
-def source_sizes(config: Config) -> dict[str, SourceSize]:
-    """Size of each source that a phase uses: from its index, else as `planned_tokens` says."""
-    sizes: dict[str, SourceSize] = {}
-    unknown = []
-    for name in dict.fromkeys(name for phase in config.phases.values() for name in phase.sources):
-        manifest = find_manifest(Path(config.index.dir) / name)
-        planned = config.index.sources[name].planned_tokens
-        if manifest is not None and manifest.counts["train"]["tokens"] == 0:
-            unknown.append(f"  {name}: its index has no tokens to train on")
-        elif manifest is not None:
-            counts = manifest.counts["train"]
-            reserved = config.fim.reserved * counts.get("files", counts["documents"])
-            sizes[name] = SourceSize(counts["tokens"] + reserved, manifest.digest)
-        elif planned is not None:
-            sizes[name] = SourceSize(int(planned), "")
-        else:
-            unknown.append(
-                f"  {name}: run {config.index.sources[name].indexed_by}, or set index.sources.{name}.planned_tokens"
-            )
-    if unknown:
-        raise UserError("the size of these sources is not known:\n" + "\n".join(unknown))
-    return sizes
+    for text in (*no_tokenizer(config), *what_this_python_lacks(config)):
+        print(f"It cannot be trained here yet: {text}")
 
 
 def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
@@ -72,6 +55,13 @@ def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
     if before and before.made_from(plan.indexes, decided_by) and not before.check_files(folder):
         print(f"\nThe plan in {folder} is up to date ({plan.digest}).")
         return
+    with writing_to(folder), build_lock(folder, ALL):
+        _replace(config, plan, absent, decided_by)
+    print(f"\nThe plan is written to {folder} ({plan.digest}).")
+
+
+def _replace(config: Config, plan: Plan, absent: list[str], decided_by: dict[str, Any]) -> None:
+    folder = Path(config.plan.dir)
     (folder / MANIFEST).unlink(missing_ok=True)
     for table in folder.glob("*.npy"):
         table.unlink()
@@ -86,7 +76,6 @@ def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
     outputs = describe(folder, [NAME, *(epoch.file for epoch, _ in tables), *names])
     counts = {"steps": plan.total_steps, "tokens": sum(phase.tokens for phase in plan.phases)}
     Manifest("plan", plan.indexes, decided_by, counts, outputs).write(folder)
-    print(f"\nThe plan is written to {folder} ({plan.digest}).")
 
 
 def _tables(config: Config, plan: Plan, absent: list[str]) -> Iterator[tuple[Epoch, IndexedSource | Rooms]]:

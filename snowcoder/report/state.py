@@ -6,22 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from snowcoder.report.records import Records
+from snowcoder.training.events import TURNS
 
-# What the last of these events says of the run.
-STATES = {
-    "started": "running",
-    "stopped": "stopped",
-    "failed": "failed",
-    "gave-up": "gave up",
-    "requeued": "waiting to go on",
-    "ended": "finished",
-}
 _NO_CONFIG_SILENCE = 300.0
 _SAME_MOMENT = 5.0
 
 
 class State(NamedTuple):
-    name: str  # a value of STATES, or "not started"
+    name: str  # a value of TURNS, or "not started"
     since: datetime | None
     why: str
     silent_seconds: float | None  # of a running one, since its last record or event
@@ -29,12 +21,12 @@ class State(NamedTuple):
 
 
 def state_of(records: Records, now: datetime) -> State:
-    turns = [event for event in records.events if event.kind in STATES]
+    turns = [event for event in records.events if event.kind in TURNS]
     name, since, why = "not started", None, "`snowcoder train` has not begun"
     if turns and turns[-1].kind != "started" and _went_on(records, turns[-1].time):
         name, why = "running", "its steps are newer than the last end in events.log"
     elif turns:
-        name, since, why = STATES[turns[-1].kind], turns[-1].time, turns[-1].text
+        name, since, why = TURNS[turns[-1].kind], turns[-1].time, turns[-1].text
     elif records.last and records.run_spans and records.last["step"] >= records.run_spans[-1].end:
         name, since, why = "finished", records.metrics_time, "all steps are done"
     elif records.last:
@@ -68,7 +60,7 @@ def restarts(records: Records) -> list[dict[str, Any]]:
                 reason = why or "the run before ended without a word: killed from outside, or its node lost"
                 found.append({"time": event.time, "step": event.step, "why": reason})
             begun, why = True, None
-        elif event.kind in STATES:
+        elif event.kind in TURNS:
             # The reason is what failed, not that the job was given back for it.
-            why = why if event.kind == "requeued" and why else f"{STATES[event.kind]}: {event.text}"
+            why = why if event.kind == "requeued" and why else f"{TURNS[event.kind]}: {event.text}"
     return found

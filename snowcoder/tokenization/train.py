@@ -8,8 +8,11 @@ from typing import Any
 
 from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
+from snowcoder.index.lock import ALL, build_lock
+from snowcoder.lineage.dependents import refuse_change
+from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe, find_manifest
-from snowcoder.storage.atomic import atomic_path
+from snowcoder.storage.atomic import atomic_path, writing_to
 from snowcoder.storage.columns import without
 from snowcoder.storage.schemas import check_shards
 from snowcoder.tokenization import byte_bpe, report, sentencepiece_bpe
@@ -17,9 +20,14 @@ from snowcoder.tokenization.load import FILE, load_tokenizer
 from snowcoder.tokenization.sample import Sample
 from snowcoder.tokenization.special import END_OF_TEXT, FIM_PAD, special_tokens
 
+_STAGE = "tokenizer train"
+
 
 def run(config: Config) -> None:
-    """Train what `tokenizer` in the config says, unless its folder holds just that already."""
+    """Train what `tokenizer` in the config says, unless its folder holds just that already.
+
+    Raises `UserError` where the folder holds what a run was trained with, or what another stage made.
+    """
     settings, folder = config.tokenizer, Path(config.tokenizer.dir)
     peer = report.load_peer(Path(settings.compare_with)) if settings.compare_with else None
     sample = Sample(config)
@@ -27,7 +35,23 @@ def run(config: Config) -> None:
     if _is_there(folder, sample, decided_by):
         print(f"tokenizer: {folder} is up to date")
         return
+    _refuse_change(config, folder)
     check_shards(sample.store, sample.shards, config.index.columns)
+    with writing_to(folder), build_lock(folder, ALL):
+        _make(config, sample, peer, decided_by)
+    print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
+
+
+def _refuse_change(config: Config, folder: Path) -> None:
+    before = find_manifest(folder)
+    if before and before.stage != _STAGE:
+        raise UserError(f"{folder} is what `snowcoder {before.stage}` made: set another tokenizer.dir")
+    if (folder / FILE).is_file():
+        refuse_change(config.run.dir, folder, "tokenizer", digest_file(folder / FILE))
+
+
+def _make(config: Config, sample: Sample, peer: report.Peer | None, decided_by: dict[str, Any]) -> None:
+    settings, folder = config.tokenizer, Path(config.tokenizer.dir)
     (folder / NAME).unlink(missing_ok=True)
     files = _train(settings, sample)
     files["tokenizer_config.json"] = _json(_hugging_face_config(config))
@@ -39,7 +63,6 @@ def run(config: Config) -> None:
     _manifest(sample, decided_by, describe(folder, sorted({**files, **reports}))).write(folder)
     if lacking := without(sample.without):
         print(f"tokenizer: of {sample.counts['documents_read']:,} documents {lacking}")
-    print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
 
 
 def _manifest(sample: Sample, decided_by: dict[str, Any], outputs: list[Output]) -> Manifest:
@@ -51,7 +74,7 @@ def _manifest(sample: Sample, decided_by: dict[str, Any], outputs: list[Output])
         "shard_tags": sample.tags(),
     }
     inputs = {"shards": sample.inputs()}
-    return Manifest("tokenizer train", inputs, decided_by, counts, outputs)
+    return Manifest(_STAGE, inputs, decided_by, counts, outputs)
 
 
 def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.training.completion import RECORD, all_steps, complete_steps, read_record, step_folder, superseded
 from snowcoder.training.events import Events
+from snowcoder.training.identity import describe_inputs
 from snowcoder.training.parallel import on_rank_0
 from snowcoder.training.pulse import doing
 from snowcoder.training.run import Model, Run
@@ -181,12 +182,12 @@ def load_weights(chunks: list[GPTModel], folder: Path) -> None:
 def describe(run: Run) -> dict[str, Any]:
     """What the record says of a run at its present step."""
     plan, step = run.plan, run.step
-    begun = [phase for phase in plan.phases if phase.first_step < step]
+    begun = plan.until(step).phases
     return {
         "step": step,
         "phase": begun[-1].name if begun else plan.phases[0].name,
         "phase_end": any(step == phase.first_step + phase.steps for phase in plan.phases),
-        "phases": {phase.name: phase.digest for phase in begun},
+        **describe_inputs(plan, step, run.tokenizer, run.imported),
         "ledger": plan.consumed(step),
         "cursors": plan.cursors(step),
         "plan": plan.digest,

@@ -34,6 +34,15 @@ KINDS = {
     "gave-up": "too many restarts without a new checkpoint: a person must look",
     "ended": "the last step of the run's phases is done",
 }
+# What the last of these says of a run.
+TURNS = {
+    "started": "running",
+    "stopped": "stopped",
+    "failed": "failed",
+    "gave-up": "gave up",
+    "requeued": "waiting to go on",
+    "ended": "finished",
+}
 _LINE = re.compile(r"(\S+)  (\S+) +step (\d+|-) +(\S+) +(.*)")
 _HOOK_SECONDS = 10
 
@@ -96,6 +105,10 @@ def read_events(run: Path) -> list[Event]:
     except FileNotFoundError:
         return []
     return [_parse(*match.groups()) for line in lines if (match := _LINE.fullmatch(line))]
+
+
+def last_turn(run: Path) -> Event | None:
+    return next((event for event in reversed(read_events(run)) if event.kind in TURNS), None)
 
 
 def _parse(time: str, kind: str, step: str, host: str, text: str) -> Event:

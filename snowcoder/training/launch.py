@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from snowcoder.config.compose import to_yaml
 from snowcoder.config.schema import Config
+from snowcoder.mixture.plan import load_plan
 from snowcoder.storage.atomic import write_text
+from snowcoder.storage.lock import Held
 from snowcoder.training import local, slurm
-from snowcoder.training.callbacks.trackers import check_packages
+from snowcoder.training.identity import describe_inputs, tokenizer_digest
 from snowcoder.training.inputs import check_inputs
+from snowcoder.training.lock import run_lock
 from snowcoder.training.restore import restore
+from snowcoder.training.start import phases_to_run
 
 RESOLVED = "resolved.yaml"
 
@@ -19,15 +24,20 @@ RESOLVED = "resolved.yaml"
 def run(config: Config) -> None:
     """Train the phases of `run.phases`, from the newest valid checkpoint on."""
     check_inputs(config)
-    check_packages(config)
-    restore(config)
-    launch("snowcoder.training.tasks:train", config, RESOLVED)
+    plan = load_plan(Path(config.plan.dir))
+    last = phases_to_run(config, plan)[-1]
+    with run_lock(config, describe_inputs(plan, last.first_step + 1, tokenizer_digest(config))) as locks:
+        restore(config)
+        launch("snowcoder.training.tasks:train", config, RESOLVED, locks=locks)
 
 
-def launch(task: str, config: Config, resolved: str, *arguments: str) -> None:
-    """Run `task` (module:function) on `parallel.world_size` ranks, all reading the frozen config."""
+def launch(task: str, config: Config, resolved: str, *arguments: str, locks: Sequence[Held] = ()) -> None:
+    """Run `task` (module:function) on `parallel.world_size` ranks, all reading the frozen config.
+
+    `locks` are held until the last rank has ended.
+    """
     path = Path(config.run.dir) / resolved
     write_text(path, to_yaml(config))
     command = [sys.executable, "-m", "snowcoder.training.worker", task, str(path), *arguments]
     start = slurm.run_ranks if config.launch.kind == "slurm" else local.run_ranks
-    start(command, config)
+    start(command, config, [lock.descriptor for lock in locks])

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 
 from snowcoder.config.schema import Config
 from snowcoder.training import signals
@@ -14,11 +15,11 @@ from snowcoder.training.pulse import ADDRESS, Listener
 from snowcoder.training.watch import Ended, Fault, watch
 
 
-def run_ranks(command: list[str], config: Config) -> None:
-    """Run `command` once a rank, and return when all have ended well."""
+def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> None:
+    """Run `command` once a rank, and return when all have ended well. `keep`: descriptors that ranks have open too."""
     listener = Listener("127.0.0.1", bind="127.0.0.1")
     with signals.caught() as inbox:
-        ranks = LocalRanks(command, config, {ADDRESS: listener.address})
+        ranks = LocalRanks(command, config, {ADDRESS: listener.address}, keep)
         try:
             watch(ranks, listener, inbox, config.launch)
         except Fault as fault:
@@ -29,7 +30,7 @@ def run_ranks(command: list[str], config: Config) -> None:
 
 
 class LocalRanks:
-    def __init__(self, command: list[str], config: Config, more: dict[str, str]) -> None:
+    def __init__(self, command: list[str], config: Config, more: dict[str, str], keep: Sequence[int] = ()) -> None:
         size = config.parallel.world_size
         common = {
             **os.environ,
@@ -42,7 +43,9 @@ class LocalRanks:
         }
         # A session of their own: Ctrl-C is for this process, which passes it on.
         self.processes = [
-            subprocess.Popen(command, env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}, process_group=0)
+            subprocess.Popen(
+                command, env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}, process_group=0, pass_fds=keep
+            )
             for rank in range(size)
         ]
 

@@ -28,14 +28,16 @@ def resume(run: Run, checkpoints: Path) -> str:
         go_to(run, found)
         how = f"resumed from {found} (step {run.step}, {record['phase']})"
     if dist.get_rank() == 0:
-        _record_start(Events(run.config), passed_over, how, run.step)
+        _record_start(run, passed_over, how)
     return "; ".join([*(f"passed over {text}" for text in passed_over), how])
 
 
-def _record_start(events: Events, passed_over: list[str], how: str, step: int) -> None:
+def _record_start(run: Run, passed_over: list[str], how: str) -> None:
+    events = Events(run.config)
     for text in passed_over:
         events.add("passed-over", text, step_of(text.split(":")[0]))
-    events.add("started", how, step)
+    if run.step < run.last_step:
+        events.add("started", how, run.step)
 
 
 def go_to(run: Run, checkpoint: Path) -> None:

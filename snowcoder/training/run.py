@@ -21,6 +21,7 @@ from snowcoder.model.initialize import draw
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.tokenization.load import load_tokenizer
+from snowcoder.training.identity import tokenizer_digest
 from snowcoder.training.optimizer import build_optimizer, reset_state
 from snowcoder.training.parallel import tensor_part
 from snowcoder.training.skips import NAME as SKIPS
@@ -61,6 +62,7 @@ class Run:
     losses: list[float] = field(default_factory=list)  # the phase's latest, at most guard.window; the same on all ranks
     stop: str | None = None  # why to stop at this step boundary, if so
     imported: str | None = None  # digest of the weights it began from, if they were not drawn
+    tokenizer: str | None = None  # digest
 
     @property
     def folder(self) -> Path:
@@ -83,7 +85,7 @@ def build_run(config: Config) -> Run:
     tokenizer = load_tokenizer(Path(config.tokenizer.dir)) if plan.fim else None
     reader = SampleReader(plan, Path(config.plan.dir), Path(config.index.dir), tokenizer)
     skips = Skips(train_folder(config) / SKIPS, plan)
-    return Run(config, plan, reader, build_model(config), skips)
+    return Run(config, plan, reader, build_model(config), skips, tokenizer=tokenizer_digest(config))
 
 
 def train_folder(config: Config) -> Path:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from snowcoder.config.schema import Config
@@ -21,14 +22,17 @@ from snowcoder.training.watch import Ended, Fault, watch
 _GRACE_SECONDS = 10  # for the ranks that are left when the first one has ended
 
 
-def run_ranks(command: list[str], config: Config) -> None:
-    """Run `command` once a task of this job. A fault, or a stop before the end, gives the job back to Slurm."""
+def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> None:
+    """Run `command` once a task of this job. A fault, or a stop before the end, gives the job back to Slurm.
+
+    `keep`: descriptors that srun has open too, until the last rank has ended.
+    """
     check_job(config)
     job, hosts = os.environ["SLURM_JOB_ID"], scontrol("show", "hostnames").split()
     listener = Listener(hosts[0], bind="")
     events = Events(config)
     with signals.caught() as inbox:  # to the end: a requeue sends this process SIGTERM before it has told the log
-        ranks = SlurmRanks(command, hosts[0], int(job), {ADDRESS: listener.address})
+        ranks = SlurmRanks(command, hosts[0], int(job), {ADDRESS: listener.address}, keep)
         try:
             watch(ranks, listener, inbox, config.launch)
         except Stopped:
@@ -52,11 +56,13 @@ def check_job(config: Config) -> None:
 
 
 class SlurmRanks:
-    def __init__(self, command: list[str], master: str, job: int, more: dict[str, str]) -> None:
+    def __init__(
+        self, command: list[str], master: str, job: int, more: dict[str, str], keep: Sequence[int] = ()
+    ) -> None:
         environment = {**os.environ, **more, "MASTER_ADDR": master, "MASTER_PORT": str(20000 + job % 20000)}
         # All ranks refuse a user's mistake for themselves; killed after the first, they would hide its exit code.
         srun = ["srun", "--kill-on-bad-exit=0", f"--wait={_GRACE_SECONDS}"]
-        self.process = subprocess.Popen([*srun, *command], env=environment)
+        self.process = subprocess.Popen([*srun, *command], env=environment, pass_fds=keep)
 
     def poll(self) -> Ended | None:
         code = self.process.poll()

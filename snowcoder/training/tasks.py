@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch.distributed as dist
 
 from snowcoder.config.schema import Config
@@ -15,7 +17,7 @@ from snowcoder.training.callbacks.profiler import Profiler
 from snowcoder.training.callbacks.stopping import Stopping
 from snowcoder.training.callbacks.validation import Validation
 from snowcoder.training.checkpoint import Checkpoints
-from snowcoder.training.events import Events
+from snowcoder.training.events import Events, last_turn
 from snowcoder.training.loop import train as train_loop
 from snowcoder.training.node_check import check_nodes
 from snowcoder.training.pulse import doing
@@ -34,6 +36,7 @@ def train(config: Config) -> None:
     if run.step >= run.last_step:
         _tell(f"{run.phases[-1].name} has ended at step {run.last_step}: nothing to do")
         checkpoints.finish_uploads()
+        _record_end(run)
         return
     train_loop(run, callbacks_of(run, checkpoints))
     done = run.step == run.last_step
@@ -42,6 +45,14 @@ def train(config: Config) -> None:
         Events(config).add("ended" if done else "stopped", how, run.step)
     if not done:
         raise Stopped(f"stopped {how}")
+
+
+def _record_end(run: Run) -> None:
+    """Of a run that ended before this start; unless that is what the events say already."""
+    if dist.get_rank() == 0:
+        turn = last_turn(Path(run.config.run.dir))
+        if turn is None or turn.kind != "ended":
+            Events(run.config).add("ended", f"{run.phases[-1].name} was done before", run.step)
 
 
 def callbacks_of(run: Run, checkpoints: Checkpoints) -> list[Callback]:

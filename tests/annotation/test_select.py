@@ -25,6 +25,7 @@ from snowcoder.index.lock import ALL, Busy, build_lock
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.mixture.files import FileTable, write_files
+from snowcoder.storage.atomic import write_json
 from snowcoder.storage.shards import Files, read_shard
 from snowcoder.tokenization.encoders import build_encoder
 from snowcoder.tokenization.load import load_tokenizer
@@ -217,6 +218,21 @@ def test_a_second_run_does_nothing_and_other_scores_do(
     select.run(config)
     assert [row["content_hash"] for _, row, _ in documents(config, "selected")] != first
     write_scores(config)
+
+
+def test_a_selection_that_a_run_was_trained_on_stays(folder: Path, workspace: Path, tmp_path: Path, capfd: Any) -> None:
+    places = [f"run.dir={tmp_path}", f"index.dir={folder}/index"]
+    select.run(configure(folder, workspace, *places))
+    manifest = find_manifest(folder / "index" / "selected")
+    assert manifest
+    record = {"inputs": {"index selected": manifest.digest}}
+    write_json(tmp_path / "train" / "checkpoints" / "step-00000005" / "COMPLETE.json", record)
+    with pytest.raises(UserError, match=r"selected holds the index that the checkpoint .* rests on"):
+        select.run(configure(folder, workspace, *places, "annotator.select.tokens=5000"))
+    assert find_manifest(folder / "index" / "selected") == manifest
+    capfd.readouterr()
+    select.run(configure(folder, workspace, *places))
+    assert "is up to date" in capfd.readouterr().out
 
 
 def test_it_is_planned_and_peeked_as_any_index(folder: Path, workspace: Path) -> None:

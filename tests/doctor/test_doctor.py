@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -18,6 +19,7 @@ from snowcoder.doctor import clocks, disk, inputs, objects, services, topology, 
 from snowcoder.doctor.finding import Check
 from snowcoder.doctor.run import examine
 from snowcoder.training.completion import complete_steps, read_record, step_folder
+from snowcoder.training.lock import run_lock
 from tests.tiny import snowcoder, tiny_overrides
 
 PHASES = [
@@ -120,6 +122,15 @@ def test_a_plan_of_another_config(trained: Trained) -> None:
     level, text = found(inputs.check, trained.config("run.seed=7"))[-1]
     assert level == "problem"
     assert "is of another config: run `snowcoder plan` with the same arguments" in text
+    assert text.endswith("what differs: run.seed: 1234 -> 7")
+
+
+def test_a_training_that_goes_on_is_told(trained: Trained) -> None:
+    config = trained.config()
+    with run_lock(config, {}):
+        (level, text), fits = found(inputs.check_checkpoint, config)
+    assert (level, fits[0]) == ("warning", "ok")
+    assert f"is being trained by process {os.getpid()} on" in text
 
 
 def test_checkpoints_whole_damaged_and_of_another_model(trained: Trained, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`snowcoder import`, `train` and `export` as a user runs them, one after another."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +18,14 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
 from snowcoder.export import to_hf
 from snowcoder.export.card import write_card
-from snowcoder.export.parity import ParityReport, PromptParity
+from snowcoder.export.parity import TOLERANCE, ParityReport, PromptParity, check_tokenizer
 from snowcoder.export.tensors import Tensors
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.plan import load_plan
 from snowcoder.model.initialize import draw
 from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.completion import read_record, step_folder
+from snowcoder.training.identity import find_changes, recorded_inputs
 from snowcoder.training.launch import launch
 from tests.export.conftest import write_origin
 from tests.tiny import LAYOUTS, curve, tiny_overrides
@@ -115,9 +117,11 @@ def test_the_manifest_vouches_for_each_file_and_leads_back(exported: Path, words
         assert manifest.inputs[f"index {source.name}"] == source.index
     assert manifest.inputs["tokenizer"] == load_tokenizer(tiny_tokenizer).digest
     assert manifest.counts["parity"].keys() == {"1", "2", "7", "32", "64"}
+    assert 0 < manifest.counts["text_parity"] <= TOLERANCE
     card = (exported / "README.md").read_text()
     assert all(digest in card for digest in manifest.inputs.values())
     assert f"| phase1 | raw | {STEPS * 8 * 64:,} |" in card
+    assert "| a text (64) |" in card
 
 
 def test_it_loads_where_nothing_of_ours_can_be_imported(exported: Path) -> None:
@@ -180,3 +184,70 @@ def test_another_tokenizer_is_refused(exported: Path, words: Words, tmp_path: Pa
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"has 499 entries, the model in .* 500"):
         to_hf.run(load_config([*words, f"tokenizer.dir={tmp_path}"]))
+
+
+def with_two_ids_changed(tokenizer: Path, target: Path) -> Path:
+    """The tokenizer with the ids of two entries exchanged: as many entries, the same texts."""
+    shutil.copytree(tokenizer, target)
+    content = json.loads((target / "tokenizer.json").read_text())
+    vocabulary = content["model"]["vocab"]
+    one, other = sorted(vocabulary, key=vocabulary.get)[-2:]
+    vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
+    (target / "tokenizer.json").write_text(json.dumps(content))
+    return target
+
+
+def test_what_the_checkpoint_was_not_trained_with_is_refused_by_name(
+    words: Words, exported: Path, tmp_path: Path, workspace: Path, tiny_tokenizer: Path
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in exported.iterdir()}
+    with_two_ids_changed(tiny_tokenizer, tmp_path / "tokenizer")
+    shutil.copytree(workspace / "index" / "selected", tmp_path / "index" / "raw")
+    main(["plan", *words, f"run.dir={tmp_path}", f"plan.dir={tmp_path}/plan", "run.seed=5"])
+    others = [f"{name}.dir={tmp_path}/{name}" for name in ("tokenizer", "plan", "index")]
+    with pytest.raises(UserError) as refusal:
+        to_hf.run(load_config([*words, *others]))
+    said = str(refusal.value)
+    assert "is not exported, for it was trained with something else" in said
+    for number, what in enumerate(("tokenizer", "plan of phase1", "index of raw"), 1):
+        assert f"{number}. the {what} in {tmp_path}" in said
+    assert "run.seed: 1234 -> 5" in said
+    with pytest.raises(UserError, match=r"1\. the tokenizer in .*\nSet"):
+        to_hf.run(load_config([*words, others[0]]))
+    assert {path: path.stat().st_mtime_ns for path in exported.iterdir()} == before
+
+
+def test_where_plan_and_index_are_gone_the_record_names_them(
+    words: Words, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to_hf.run(load_config([*words, f"plan.dir={tmp_path}", f"index.dir={tmp_path}"]))
+    assert "is up to date" in capsys.readouterr().out  # so that all of its lineage is the same
+
+
+def test_a_record_of_an_earlier_version_names_what_the_plan_does(
+    words: Words, exported: Path, tmp_path: Path, tiny_tokenizer: Path
+) -> None:
+    config = load_config(words)
+    record = read_record(step_folder(Path(config.run.dir) / "train" / "checkpoints", STEPS))
+    earlier = {key: value for key, value in record.items() if key not in ("inputs", "begun")}
+    assert recorded_inputs(config, earlier) == record["inputs"]
+    assert list(find_changes(config, earlier)) == []
+    other = load_config([*words, f"tokenizer.dir={with_two_ids_changed(tiny_tokenizer, tmp_path / 'other')}"])
+    assert "the tokenizer in" in next(find_changes(other, earlier))
+    gone = load_config([*words, f"plan.dir={tmp_path}"])
+    assert recorded_inputs(gone, earlier) == {"plan": record["plan"], "imported": record["imported"]}
+
+
+def test_a_folder_whose_tokenizer_has_other_ids_does_not_pass(
+    exported: Path, tmp_path: Path, tiny_tokenizer: Path
+) -> None:
+    with pytest.raises(OperationError, match="2 entries of its tokenizer have other ids than in"):
+        check_tokenizer(exported, load_tokenizer(with_two_ids_changed(tiny_tokenizer, tmp_path / "other")))
+
+
+def test_an_export_takes_the_place_of_no_run(words: Words) -> None:
+    config = load_config(words)
+    for place in (config.run.dir, str(Path(config.run.dir).parent), config.tokenizer.dir):
+        with pytest.raises(UserError, match=r"lies there, and would be removed"):
+            to_hf.run(load_config([*words, f"export.dir={place}"]))
+    assert Path(config.tokenizer.dir).is_dir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import psutil
 import pytest
 from test_training import PHASES
 
+from snowcoder.cli import main
 from snowcoder.config.compose import load_config
 from snowcoder.training.completion import complete_steps
 from snowcoder.training.events import read_events
@@ -60,19 +62,27 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
         assert len(curve(tmp_path)) == 30
 
 
-def test_ctrl_c_twice_ends_at_once(tmp_path: Path, workspace: Path) -> None:
-    process, _ = start(tmp_path, workspace)
+def test_a_second_training_is_refused_and_ctrl_c_twice_ends_the_first_at_once(
+    tmp_path: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process, overrides = start(tmp_path, workspace)
     ranks = [
         child for child in psutil.Process(process.pid).children() if "snowcoder.training.worker" in child.cmdline()
     ]
     for rank in ranks:
         rank.suspend()  # they cannot save
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", *overrides])
+    said = capsys.readouterr().err
+    assert f"{tmp_path} is being trained by process {process.pid} on {socket.gethostname()} (since 20" in said
+    assert [event.kind for event in read_events(tmp_path)] == ["started"]
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert "SIGINT: the ranks save at the end of this step" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
+    assert not (tmp_path / "train" / ".lock").exists()
     assert not any(rank.is_running() for rank in ranks)
 
 

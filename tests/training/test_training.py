@@ -133,7 +133,12 @@ def test_phases_one_by_one_equal_all_in_one_run(tmp_path: Path, workspace: Path,
         ends.append(complete_steps(training.checkpoints)[-1])
     assert ends == [14, 24, 30]
     assert training.curve == straight.curve
+    log = training.folder / "events.log"
+    *before, _ = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(before))  # as if killed before it could say that it has ended
     assert "nothing to do" in training.train("phase=phase3")
+    assert [line.split()[1] for line in log.read_text().splitlines()[len(before) :]] == ["ended"]
+    assert "(phase3 was done before)" in snowcoder("status", str(training.folder)).stdout
 
 
 def test_a_phase_waits_for_the_one_before_it(tmp_path: Path, workspace: Path) -> None:
@@ -192,10 +197,10 @@ def test_another_past_is_refused_and_another_future_is_not(tmp_path: Path, works
     training = Training(tmp_path, workspace, "tp1")
     training.checkpoints.mkdir(parents=True)
     shutil.copytree(step_folder(straight.checkpoints, 14), step_folder(training.checkpoints, 14))
-    snowcoder("plan", *training.overrides, "run.seed=99")
-    done = snowcoder("train", *training.overrides, "run.seed=99", check=False)
-    assert done.returncode == 2
-    assert "was trained by another plan of phase1" in done.stderr
+    for verb in ("plan", "train"):
+        done = snowcoder(verb, *training.overrides, "run.seed=99", check=False)
+        assert done.returncode == 2
+        assert "was trained by another plan of phase1 (run.seed: 1234 -> 99)" in done.stderr
     later = "phases.phase2.learning_rate.peak=1e-3"
     snowcoder("plan", *training.overrides, later)
     assert "resumed from" in training.train(later)
@@ -210,10 +215,11 @@ def test_training_without_its_inputs_lists_what_is_missing(tmp_path: Path, works
 
 
 def test_profiler_and_tensorboard_write_what_the_config_asks_for(tmp_path: Path, workspace: Path) -> None:
-    wanted = ["logging.tensorboard=true", "logging.profile_steps=[2,3]", "logging.validate_every=5"]
+    wanted = ["logging.tensorboard=true", "logging.profile_steps=[13,15]", "logging.validate_every=5"]
     training = Training(tmp_path, workspace, "tp2sp", *wanted).plan()
     output = training.train("phase=phase1")
     assert output.count("held-out loss: raw") == 3  # after steps 5 and 10, and at the phase's end
+    # Phase 1 ends before step 15.
     profiles = sorted(path.name for path in (tmp_path / "train" / "profile").iterdir())
     assert profiles == ["rank0.json.gz", "rank1.json.gz"]
     assert any((tmp_path / "train" / "tensorboard").iterdir())

@@ -22,13 +22,21 @@ class Profiler(Callback):
 
     def on_step(self, run: Run, result: StepResult) -> None:
         if self.profile is not None and run.step >= self.last:
-            self.profile.stop()
-            folder = run.folder / "profile"
-            folder.mkdir(parents=True, exist_ok=True)
-            self.profile.export_chrome_trace(str(folder / f"rank{dist.get_rank()}.json.gz"))
-            self.profile = None
+            self._write(run)
         else:
             self._begin(run)
+
+    def on_end(self, run: Run) -> None:
+        """The run may end before the last of them; a profile that is left open takes the process with it."""
+        if self.profile is not None:
+            self._write(run)
+
+    def _write(self, run: Run) -> None:
+        self.profile.stop()
+        folder = run.folder / "profile"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.profile.export_chrome_trace(str(folder / f"rank{dist.get_rank()}.json.gz"))
+        self.profile = None
 
     def _begin(self, run: Run) -> None:
         if self.profile is None and run.step + 1 == self.first:
