@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snowcoder import __version__
+from snowcoder import __version__, readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.decontamination import Matcher
@@ -39,6 +39,7 @@ from snowcoder.storage.promised import Shard, find_promised_shards
 from snowcoder.storage.store import open_store
 
 REPORT = "report.json"
+_NAMED = 8  # languages of the summary; the report has more
 
 
 def run(config: Config) -> None:
@@ -53,7 +54,7 @@ def run(config: Config) -> None:
         manifest = _manifest(config, shards, done)
         write_json(work / REPORT, _report(config, done))
         output.publish(manifest)
-    _print_summary(config, manifest, time.monotonic() - begun)
+    _print_summary(config, manifest, _dropped(done), time.monotonic() - begun)
 
 
 def _read_lists(config: Config) -> None:
@@ -212,13 +213,16 @@ def _report(config: Config, done: Done) -> dict[str, Any]:
     }
 
 
-def _print_summary(config: Config, manifest: Manifest, seconds: float) -> None:
-    counts = manifest.counts
+def _print_summary(config: Config, manifest: Manifest, dropped: Counts, seconds: float) -> None:
+    counts, stored = manifest.counts, sum(output.bytes for output in manifest.outputs)
     print(
         f"{config.corpus.output}: {counts['documents']:,} documents of {counts['files']:,} files, "
-        f"{counts['bytes'] / 2**20:.1f} MiB of text in {len(manifest.outputs)} shard(s), in {seconds:.1f} s"
+        f"{readable.size(counts['bytes'])} of text in {len(manifest.outputs)} shard(s) of {readable.size(stored)} "
+        f"(compressed), in {seconds:.1f} s"
     )
-    print("dropped: " + (", ".join(f"{rule} {files:,}" for rule, files in counts["dropped"].items()) or "nothing"))
+    print(f"dropped: {readable.counts(counts['dropped'])}")
+    if languages := dropped.by_language("language"):
+        print(f"  languages that filters.languages does not name: {readable.counts(languages, most=_NAMED)}")
 
 
 def read_report(config: Config) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from snowcoder import readable
 from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.doctor.finding import Finding, sources_of
 from snowcoder.errors import OperationError, SnowcoderError
@@ -59,8 +60,8 @@ def _look(url: str, storage: StorageConfig) -> str:
     magic = next(magic for suffix, magic in _MAGIC.items() if first.key.endswith(suffix))
     if not start.startswith(magic):
         raise OperationError(f"{url}/{first.key} does not begin as its name says; is it corrupt?")
-    size = sum(shard.bytes for shard in shards) / 2**30
-    return f"{len(shards)} shard(s) of {size:,.2f} GiB in {url}, listed and read from"
+    size = readable.size(sum(shard.bytes for shard in shards))
+    return f"{len(shards)} shard(s), {size} as stored (compressed), in {url}, listed and read from"
 
 
 def _first_bytes(store: Store, info: ObjectInfo) -> bytes:

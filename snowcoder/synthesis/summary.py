@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.samples import Samples
@@ -71,10 +72,9 @@ def print_summary(config: Config, report: dict[str, Any], seconds: float) -> Non
         if reason:
             ended[f"{step}: {reason}"] += count
     lost = [*ended.most_common(), *report["dropped"].items()]
-    print("dropped: " + (", ".join(f"{reason} {count:,}" for reason, count in lost) or "nothing"))
-    languages = ", ".join(f"{language or '?'} {files:,}" for language, files in report["kept"].items()) or "nothing"
+    print(f"dropped: {readable.counts(dict(lost))}")
     where = Path(config.synthesis.dir) / "chat.jsonl" if config.synthesis.chat else config.synthesis.python
-    print(f"kept: {languages}, {report['kept_bytes'] / 2**20:.2f} MiB, in {where}")
+    print(f"kept: {readable.counts(report['kept'])}, {readable.size(report['kept_bytes'])} of text, in {where}")
 
 
 def _seeds(records: list[Record]) -> dict[str, int]:
