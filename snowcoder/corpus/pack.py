@@ -135,7 +135,7 @@ class _Packer:
             "bytes": self.bytes,
             "languages": dict(self.packed.most_common()),
             "dropped": dict(sorted(self.dropped.items())),
-            "other_languages": dict(self.others.most_common(_KEPT_NAMES)),
+            "other_languages": dict(sorted(self.others.items(), key=lambda each: (-each[1], each[0]))[:_KEPT_NAMES]),
             "repositories": len(self.repositories),
             "failed": self.failed,
         }
@@ -145,7 +145,7 @@ class _Packer:
         by_name = languages is None or not self.languages.isdisjoint(languages)
         if by_name or is_licence_text(path) or is_metadata(path):
             return True
-        others[_kind(path, languages)] += 1
+        others[_kind(path, languages or ())] += 1
         return False
 
     def _keep(self, repository: str, file: File, licences: LicenceTree, others: Counter[str]) -> str | None:

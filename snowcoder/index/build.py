@@ -102,8 +102,8 @@ def _print_summary(source: Source, records: list[ShardRecord], encoder: Encoder,
     dropped = total(record.dropped for record in records)
     print(
         f"index of {source.name}: {sums['documents']:,} documents, {sums['tokens']:,} tokens "
-        f"in {seconds:.1f} s ({readable.rate(sums['tokens'] / seconds, 'tokens')}); dropped: {readable.counts(dropped)}; "
-        f"encoded by {encoder.name}"
+        f"in {seconds:.1f} s ({readable.rate(sums['tokens'] / seconds, 'tokens')}); "
+        f"dropped: {readable.counts(dropped)}; encoded by {encoder.name}"
     )
     for name, reason in encoder.rejected.items():
         print(f"  passed over {name}: {reason}")

@@ -75,7 +75,7 @@ def to_markdown(report: dict[str, Any]) -> str:
     table = [titles, ["---", *["---:"] * (len(titles) - 1)]]
     for row in [*rows, _total(rows, columns)]:
         packed = [f"{row['bytes'] / max(row[column], 1):.3f}" for column in columns]
-        sizes = [f"{row['documents']:,}", readable.size(row['bytes'])]
+        sizes = [f"{row['documents']:,}", readable.size(row["bytes"])]
         table.append([row["language"], *sizes, *packed])
     lines = [
         f"# Tokenizer: {report['algorithm']}, {report['vocab_size']:,} entries",
