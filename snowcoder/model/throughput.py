@@ -72,17 +72,15 @@ def recent_speed(steps: list[dict[str, Any]]) -> Speed | None:
 
 
 def _mean(steps: list[dict[str, Any]], name: str) -> float | None:
-    """Over their time; None if a step does not have it."""
-    if any(step.get(name) is None for step in steps):
-        return None
-    return statistics.fmean([step[name] for step in steps], [step["seconds"] for step in steps])
+    """Over the time of those that have it; None if none has."""
+    found = [(step[name], step["seconds"]) for step in steps if step.get(name) is not None]
+    return sum(value * seconds for value, seconds in found) / sum(seconds for _, seconds in found) if found else None
 
 
 def _share(steps: list[dict[str, Any]], name: str) -> float | None:
-    """Of their time; None if a step does not have it."""
-    if any(step.get(name) is None for step in steps):
-        return None
-    return sum(step[name] for step in steps) / sum(step["seconds"] for step in steps)
+    """Of the time of those that have it; None if none has."""
+    found = [(step[name], step["seconds"]) for step in steps if step.get(name) is not None]
+    return sum(value for value, _ in found) / sum(seconds for _, seconds in found) if found else None
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -150,6 +150,9 @@ def test_records_of_an_earlier_version_have_no_flops(make_run: MakeRun) -> None:
     status = status_of(run.folder)
     assert [status[key] for key in (*new[1:], "data_share")] == [None] * 5
     assert "1,024 tokens/s" in text_of(run.folder)
+    run.steps(1)  # by this version
+    assert status_of(run.folder)["data_share"] == pytest.approx(0.2)
+    assert status_of(run.folder)["tflops"] > 0
 
 
 def test_metrics_that_end_in_half_a_line_or_hold_rubbish(make_run: MakeRun) -> None:
