@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import torch
 import xxhash
 
+from snowcoder import readable
 from snowcoder.annotation.annotator import HIGHEST, MODEL, Settings, read_trained
 from snowcoder.annotation.encoder import load_tokenizer
 from snowcoder.annotation.files import CodeFile, rows_of
@@ -205,7 +206,7 @@ def _manifest(config: Config, records: list[Record], inputs: dict[str, Any], how
 
 def _print_summary(folder: Path, manifest: Manifest, seconds: float) -> None:
     counts = manifest.counts
-    print(f"scores: {counts['files']:,} files in {seconds:.1f} s ({counts['files'] / seconds:,.0f} files/s)")
+    print(f"scores: {counts['files']:,} files in {seconds:.1f} s ({readable.rate(counts['files'] / seconds, 'files')})")
     for language, row in sorted(counts["languages"].items(), key=lambda each: -each[1]["files"]):
         quantiles = ", ".join(f"{row[key]:.3f}" for key in row if key.startswith("quantile"))
         print(f"  {language or '?':<24}{row['files']:>10,} files, mean {row['mean']:.3f}, 10/50/90%: {quantiles}")

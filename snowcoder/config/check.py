@@ -9,8 +9,9 @@ from snowcoder.config.schema import Config, PhaseConfig
 
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
-    rules = (_model, _parallel, _precision, _run, _logging, _columns, _part, _corpus, _annotator, _synthesis, _evaluation)
-    problems = [problem for rule in rules for problem in rule(config)]
+    run = (_model, _parallel, _precision, _run, _logging)
+    data = (_columns, _part, _corpus, _annotator, _synthesis, _evaluation)
+    problems = [problem for rule in (*run, *data) for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
     return problems

@@ -140,7 +140,8 @@ class PhaseConfig(Section):
 
 class PlanConfig(Section):
     dir: str
-    tokens_per_second_per_gpu: Positive  # for the forecast of GPU-hours and dates
+    # For GPU-hours and dates, until steps of the run are measured; null: not known until then.
+    tokens_per_second_per_gpu: Positive | None
     start: str | None  # ISO date and time of the forecast; null: now
 
 
@@ -165,6 +166,7 @@ class PrecisionConfig(Section):
     dtype: Literal["fp32", "bf16"]
     fp8: Literal["none", "delayed", "tensorwise"]
     gradients_fp32: bool  # accumulate and reduce gradients in fp32
+    peak_tflops: Positive | None = None  # of a device, dense, for the FLOP utilisation; null: not known
 
 
 class OptimizerConfig(Section):
@@ -201,6 +203,7 @@ class LoggingConfig(Section):
     profile_steps: tuple[Natural, Natural] | None  # first and last step that torch.profiler records
     wandb: str | None  # name of a Weights & Biases project
     mlflow: str | None  # name of an MLflow experiment; its server by MLFLOW_TRACKING_URI
+    prometheus: str | None = None  # folder of node_exporter's textfile collector
 
 
 class GuardConfig(Section):

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snowcoder import __version__
+from snowcoder import __version__, readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.decontamination import Matcher
@@ -43,6 +43,7 @@ from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.store import ObjectInfo, open_store
 
 REPORT = "report.json"
+_NAMED = 8  # languages of the summary; the report has more
 
 
 def run(config: Config) -> None:
@@ -57,7 +58,7 @@ def run(config: Config) -> None:
         manifest = _manifest(config, shards, done)
         write_json(work / REPORT, _report(config, done))
         output.publish(manifest)
-    _print_summary(config, manifest, time.monotonic() - begun)
+    _print_summary(config, manifest, _dropped(done), time.monotonic() - begun)
 
 
 def _read_lists(config: Config) -> None:
@@ -221,15 +222,18 @@ def _report(config: Config, done: Done) -> dict[str, Any]:
     }
 
 
-def _print_summary(config: Config, manifest: Manifest, seconds: float) -> None:
-    counts = manifest.counts
+def _print_summary(config: Config, manifest: Manifest, dropped: Counts, seconds: float) -> None:
+    counts, stored = manifest.counts, sum(output.bytes for output in manifest.outputs)
     print(
         f"{config.corpus.output}: {counts['documents']:,} documents of {counts['files']:,} files, "
-        f"{counts['bytes'] / 2**20:.1f} MiB of text in {len(manifest.outputs)} shard(s), in {seconds:.1f} s"
+        f"{readable.size(counts['bytes'])} of text in {len(manifest.outputs)} shard(s) of {readable.size(stored)} "
+        f"(compressed), in {seconds:.1f} s"
     )
     if lacking := without(counts["without"]):
         print(f"of all files read {lacking}")
-    print("dropped: " + (", ".join(f"{rule} {files:,}" for rule, files in counts["dropped"].items()) or "nothing"))
+    print(f"dropped: {readable.counts(counts['dropped'])}")
+    if languages := dropped.by_language("language"):
+        print(f"  languages that filters.languages does not name: {readable.counts(languages, most=_NAMED)}")
 
 
 def read_report(config: Config) -> dict[str, Any] | None:

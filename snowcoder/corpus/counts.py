@@ -38,6 +38,10 @@ class Counts:
             sums[what] += count
         return dict(sums.most_common())
 
+    def by_language(self, what: str) -> dict[str, int]:
+        """Files that became `what`, the most frequent language first."""
+        return dict(Counter({language: n for (key, language), n in self.files.items() if key == what}).most_common())
+
     def total(self, what: str) -> tuple[int, int]:
         """Files and bytes."""
         keys = [key for key in self.files if key[0] == what]

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import orjson
 import pyarrow
 import pyarrow.parquet
 
+from snowcoder import readable
 from snowcoder.config.corpus_schema import RepositoriesConfig
 from snowcoder.config.schema import ColumnsConfig, Config
 from snowcoder.corpus.languages import detect, known_language, languages_of_name
@@ -35,6 +37,9 @@ from snowcoder.storage.store import Store, open_store
 
 _SHARD_BYTES = 32 << 20
 _FAILURES_SHOWN = 20
+_NAMED = 8  # of the other languages, in the summary
+_KEPT_NAMES = 100  # in the manifest
+_ENDING = 12  # characters; longer ones are names of their own
 
 
 def run(config: Config, *sources: str) -> None:
@@ -87,15 +92,17 @@ class _Packer:
         self.spool = Spool()
         self.repositories: list[tuple[str, str, LicenceTree]] = []  # name, revision, licences
         self.dropped: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()  # languages, or endings of names, of what is dropped as another language
         self.packed: Counter[str] = Counter()
+        self.bytes = 0  # of the packed text
         self.failed: dict[str, str] = {}
 
     def read(self, repository: Repository) -> None:
         """All of a repository, or nothing of one that fails."""
-        before, dropped, licences = len(self.spool), Counter[str](), LicenceTree()
+        before, dropped, others, licences = len(self.spool), Counter[str](), Counter[str](), LicenceTree()
         try:
-            for file in repository.files(Gate(self.limits, self._wanted, dropped)):
-                fault = self._keep(repository.name, file, licences)
+            for file in repository.files(Gate(self.limits, partial(self._wanted, others), dropped)):
+                fault = self._keep(repository.name, file, licences, others)
                 if fault:
                     dropped[fault] += 1
         except BadRepository as error:
@@ -104,6 +111,7 @@ class _Packer:
             return
         self.repositories.append((repository.name, repository.revision, licences))
         self.dropped += dropped
+        self.others += others
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Rows by digest of the name, so that every shard is a mixture, and the same one on every run."""
@@ -111,6 +119,7 @@ class _Packer:
             number, path, language, tag, content = orjson.loads(record)
             name, revision, licences = self.repositories[number]
             self.packed[language] += 1
+            self.bytes += len(content.encode())
             yield {
                 "content": content,
                 "repository": name,
@@ -123,29 +132,45 @@ class _Packer:
     def counts(self) -> dict[str, Any]:
         return {
             "documents": self.packed.total(),
+            "bytes": self.bytes,
             "languages": dict(self.packed.most_common()),
             "dropped": dict(sorted(self.dropped.items())),
+            "other_languages": dict(sorted(self.others.items(), key=lambda each: (-each[1], each[0]))[:_KEPT_NAMES]),
             "repositories": len(self.repositories),
             "failed": self.failed,
         }
 
-    def _wanted(self, path: str) -> bool:
+    def _wanted(self, others: Counter[str], path: str) -> bool:
         languages = languages_of_name(path)
         by_name = languages is None or not self.languages.isdisjoint(languages)
-        return by_name or is_licence_text(path) or is_metadata(path)
+        if by_name or is_licence_text(path) or is_metadata(path):
+            return True
+        others[_kind(path, languages or ())] += 1
+        return False
 
-    def _keep(self, repository: str, file: File, licences: LicenceTree) -> str | None:
+    def _keep(self, repository: str, file: File, licences: LicenceTree, others: Counter[str]) -> str | None:
         """Put a file where it belongs; why it is not packed, or None."""
         text, fault = _text(file)
         if is_licence_text(file.path) or is_metadata(file.path):
             licences.add(file.path, text)
         language = detect(file.path, text) if text is not None else None
-        if text is None or language not in self.languages:
-            return fault or "other language"
+        if text is None:
+            return fault or "unreadable"
+        if language not in self.languages:
+            others[_kind(file.path, (language,) if language else ())] += 1
+            return "other language"
         key = int(digest_json([repository, file.path])[:16], 16)
         record = [len(self.repositories), file.path, language, tagged_licence(text), text]
         self.spool.add(key, orjson.dumps(record))
         return None
+
+
+def _kind(path: str, languages: tuple[str, ...]) -> str:
+    """The language of a file; the ending of its name where that leaves none or several."""
+    if len(languages) == 1:
+        return languages[0]
+    ending = os.path.splitext(path)[1]
+    return f"*{ending}" if 1 < len(ending) <= _ENDING else "no ending"
 
 
 def _text(file: File) -> tuple[str | None, str | None]:
@@ -208,13 +233,14 @@ def _check(store: Store, outputs: list[Output], counts: dict[str, Any]) -> None:
 
 
 def _print_summary(store: Store, manifest: Manifest) -> None:
-    counts, size = manifest.counts, sum(output.bytes for output in manifest.outputs)
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts["dropped"].items())
+    counts, stored = manifest.counts, sum(output.bytes for output in manifest.outputs)
     print(
-        f"{store.url}: {counts['documents']:,} files of {counts['repositories']:,} repositories "
-        f"in {len(manifest.outputs)} shard(s), {size / 2**20:.1f} MiB; {counts['languages']}; "
-        f"dropped: {reasons or 'nothing'}"
+        f"{store.url}: {counts['documents']:,} files of {counts['repositories']:,} repositories, "
+        f"{readable.size(counts['bytes'])} of text in {len(manifest.outputs)} shard(s) of {readable.size(stored)} "
+        f"(compressed); {readable.counts(counts['languages'])}; dropped: {readable.counts(counts['dropped'])}"
     )
+    if counts["other_languages"]:
+        print(f"  other languages: {readable.counts(counts['other_languages'], most=_NAMED)}")
     failed = counts["failed"]
     for name, reason in list(failed.items())[:_FAILURES_SHOWN]:
         print(f"left out: {name}: {reason}", file=sys.stderr)

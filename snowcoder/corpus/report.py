@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.build import REPORT, read_report
 from snowcoder.corpus.pii import HELD_OUT, evaluate
@@ -44,6 +45,7 @@ def render(config: Config, report: dict[str, Any]) -> str:
         report=report,
         languages=languages,
         rows=_rows(report, languages),
+        size=readable.size,
         hits=report["hits"][:_HITS],
         scores=evaluate(HELD_OUT),
         work=config.corpus.work,

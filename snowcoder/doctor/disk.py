@@ -1,4 +1,4 @@
-"""Free space and the right to write where checkpoints go."""
+"""Free space and the right to write where index, plan, checkpoints and the exported model go."""
 
 from __future__ import annotations
 
@@ -7,52 +7,55 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, phases_of
-from snowcoder.model.size import parameters
+from snowcoder.mixture.disk import Need, needs
 
 _COMFORT = 1.5  # times what is needed: below that, a warning
 
 
 def check(config: Config) -> Iterator[Finding]:
-    folder = existing(Path(config.run.dir))
+    """One finding a file system."""
+    systems: dict[int, list[Need]] = {}
+    for need in needs(config, phases_of(config)):
+        systems.setdefault(existing(need.folder).stat().st_dev, []).append(need)
+    for there in systems.values():
+        yield _check_system(there)
+
+
+def _check_system(there: list[Need]) -> Finding:
+    """`there`: what goes to one file system."""
+    missing = {need: need.missing for need in there}
+    for need in there:
+        if missing[need] and (reason := refused(existing(need.folder))):
+            text = f"cannot write in {existing(need.folder)}: {reason}; set {need.key}"
+            return Finding("problem", "disk", text)
+    folder = min((existing(need.folder) for need in there), key=lambda folder: len(folder.parts))
+    free, needed = shutil.disk_usage(folder).free, sum(missing.values())
+    text = f"{readable.size(free)} free in {folder}; {readable.size(needed)} are still needed{_what_for(missing)}"
+    if free >= needed:
+        return Finding("warning" if free < _COMFORT * needed else "ok", "disk", text)
+    keys = list(dict.fromkeys(need.key for need in there if missing[need]))
+    return Finding("problem", "disk", f"{text}: make room, lower checkpoint.keep, or set {' or '.join(keys)}")
+
+
+def _what_for(missing: dict[Need, float]) -> str:
+    parts = [f"{readable.size(size)} for {need.what}" for need, size in missing.items() if size]
+    parts += [f"not counted, for its size is not known: {need.what}" for need in missing if need.bytes is None]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def refused(folder: Path) -> str | None:
+    """Why nothing can be written in a folder, or None."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".snowcoder-doctor-"):
-            pass
+            return None
     except OSError as error:
-        yield Finding("problem", "disk", f"cannot write in {folder}: {error.strerror}; set run.dir")
-        return
-    checkpoints = Path(config.run.dir) / "train" / "checkpoints"
-    there = sum(path.stat().st_size for path in checkpoints.rglob("*") if path.is_file())
-    each, count, free = checkpoint_bytes(config), checkpoints_kept(config), shutil.disk_usage(folder).free
-    missing = max(0, count * each - there)
-    text = (
-        f"{_gib(free)} free in {folder}; {_gib(missing)} are still needed for {count} checkpoints of {_gib(each)} "
-        "(checkpoint.keep, the ends of phases, the one being written)"
-    )
-    if free < missing:
-        yield Finding("problem", "disk", f"{text}: make room, lower checkpoint.keep, or set run.dir")
-    else:
-        yield Finding("warning" if free < _COMFORT * missing else "ok", "disk", text)
-
-
-def checkpoint_bytes(config: Config) -> int:
-    """Weights, two moments and the optimizer's own fp32 weights of every parameter; padding rows included."""
-    model = config.model
-    padding = -model.vocab_size % model.pad_vocab_to * model.hidden * (1 if model.tied_embeddings else 2)
-    each = (2 if config.precision.dtype == "bf16" else 4) + 12
-    return each * (parameters(model).total + padding)
-
-
-def checkpoints_kept(config: Config) -> int:
-    return config.checkpoint.keep + len(phases_of(config)) + 1
+        return error.strerror
 
 
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
     folder = folder.absolute()
     return next(place for place in (folder, *folder.parents) if place.is_dir())
-
-
-def _gib(count: float) -> str:
-    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:,.1f} MiB"

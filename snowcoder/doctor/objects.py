@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from snowcoder import readable
 from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.doctor.finding import Finding, sources_of
 from snowcoder.errors import OperationError, SnowcoderError
@@ -55,5 +56,5 @@ def _look(url: str, storage: StorageConfig) -> str:
     shards = list_shards(store)
     first = shards[0]
     check_beginning(store.read_range(first, 0, min(HEAD, first.bytes)), f"{url}/{first.key}")
-    size = sum(shard.bytes for shard in shards) / 2**30
-    return f"{len(shards)} shard(s) of {size:,.2f} GiB in {url}, listed and read from"
+    size = readable.size(sum(shard.bytes for shard in shards))
+    return f"{len(shards)} shard(s), {size} as stored (compressed), in {url}, listed and read from"

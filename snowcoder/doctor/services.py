@@ -8,8 +8,10 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from snowcoder.config.schema import Config
+from snowcoder.doctor.disk import refused
 from snowcoder.doctor.finding import Finding
 from snowcoder.training.callbacks.trackers import missing_packages, wandb_login
 from snowcoder.training.events import KINDS
@@ -26,6 +28,8 @@ def check_logging(config: Config) -> Iterator[Finding]:
         yield _wandb(config.logging.wandb)
     if config.logging.mlflow:
         yield _mlflow(config.logging.mlflow)
+    if config.logging.prometheus:
+        yield _prometheus(Path(config.logging.prometheus))
 
 
 def _wandb(project: str) -> Finding:
@@ -49,6 +53,15 @@ def _mlflow(experiment: str) -> Finding:
         text = f"MLflow does not answer ({type(error).__name__}): check MLFLOW_TRACKING_URI, or set logging.mlflow=null"
         return Finding("problem", "logging", text)
     return Finding("ok", "logging", f"MLflow answers; experiment {experiment}")
+
+
+def _prometheus(folder: Path) -> Finding:
+    text = f"logging.prometheus={folder}: is the folder that node_exporter reads on the node of rank 0"
+    if not folder.is_dir():
+        return Finding("problem", "logging", f"{text}; there is none here")
+    if reason := refused(folder):
+        return Finding("problem", "logging", f"{text}; nothing can be written there: {reason}")
+    return Finding("ok", "logging", f"Prometheus: files in {folder}")
 
 
 def check_notify(config: Config) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index.ledger import made_with, source_config, source_manifest, total
@@ -140,11 +141,10 @@ def _print_summary(source: Source, records: list[ShardRecord], encoder: Encoder,
     """What this run did, which after a resume is less than what the manifest holds."""
     sums = total(split for record in records for split in record.splits.values())
     dropped = total(record.dropped for record in records)
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items()) or "nothing"
     print(
         f"index of {source.name}: {sums['documents']:,} documents, {sums['tokens']:,} tokens "
-        f"in {seconds:.1f} s ({sums['tokens'] / seconds:,.0f} tokens/s); dropped: {reasons}; "
-        f"encoded by {encoder.name}"
+        f"in {seconds:.1f} s ({readable.rate(sums['tokens'] / seconds, 'tokens')}); "
+        f"dropped: {readable.counts(dropped)}; encoded by {encoder.name}"
     )
     if lacking := without(total(record.without for record in records)):
         print(f"  {lacking}")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.mixture.disk import needs
 from snowcoder.mixture.memory import memory_of_rank
+from snowcoder.mixture.pace import find_pace
 from snowcoder.mixture.plan import PhasePlan, Plan
 from snowcoder.model.size import flops_per_token, parameters
+from snowcoder.model.throughput import flops_of
 
 
 def describe(config: Config, plan: Plan, planned_sizes: set[str]) -> str:
-    """Steps, tokens and epochs, memory, FLOPs, GPU-hours and dates.
+    """Steps, tokens and epochs, memory, disk, FLOPs, GPU-hours and dates.
 
     `planned_sizes`: sources whose size is the config's word, for they are not indexed yet.
     """
@@ -23,6 +27,7 @@ def describe(config: Config, plan: Plan, planned_sizes: set[str]) -> str:
             *_fim(plan),
             *(line for phase in plan.phases for line in _phase(phase, planned_sizes)),
             *_memory(config),
+            *_disk(config, plan),
             *_time(config, plan),
         ]
     )
@@ -68,28 +73,39 @@ def _phase(phase: PhasePlan, planned_sizes: set[str]) -> Iterator[str]:
 
 def _memory(config: Config) -> Iterator[str]:
     memory = memory_of_rank(config)
-    parts = ", ".join(f"{name} {_size(size)}" for name, size in memory._asdict().items())
+    parts = ", ".join(f"{name} {readable.size(size)}" for name, size in memory._asdict().items())
     yield ""
-    yield f"memory of a rank, estimated: {_size(memory.total)} ({parts})"
+    yield f"memory of a rank, estimated: {readable.size(memory.total)} ({parts})"
+
+
+def _disk(config: Config, plan: Plan) -> Iterator[str]:
+    found = needs(config, [phase.name for phase in plan.phases])
+    yield ""
+    yield f"disk, estimated: {readable.size(sum(need.bytes or 0 for need in found))}"
+    for need in found:
+        yield f"  {'?' if need.bytes is None else readable.size(need.bytes):>9} for {need.what}, in {need.folder}"
 
 
 def _time(config: Config, plan: Plan) -> Iterator[str]:
-    rate, gpus = config.plan.tokens_per_second_per_gpu, config.parallel.world_size
+    pace = find_pace(config, plan)
     moment = _start(config.plan.start)
     yield ""
-    yield (
-        f"at {rate:,.0f} tokens/s a rank on {gpus} rank(s), starting {moment:%Y-%m-%d %H:%M}; "
-        "FLOPs with full attention, and with its causal half:"
-    )
-    yield (f"  {'phase':<20}{'GFLOP/token':>18}{'(causal)':>9}{'FLOP':>11}{'(causal)':>10}{'GPU-hours':>12}  ends")
+    yield f"time: {pace.basis}"
+    if pace.rate:
+        since = f" from step {pace.step:,} on" if pace.step else ""
+        length = plan.phase_at(pace.step).sequence_length
+        flops = flops_of(config.model, length, pace.rate, pace.peak)
+        yield f"  {readable.rate(pace.rate, 'tokens')} a rank on {pace.ranks} rank(s): {flops}"
+        yield f"  starting {moment:%Y-%m-%d %H:%M}{since}"
+    hours = "GPU-hours" if pace.peak else "rank-hours"
+    yield f"  {'phase':<20}{'GFLOP/token':>18}{'(causal)':>9}{'FLOP':>11}{'(causal)':>10}{hours:>12}  ends"
     for phase in plan.phases:
-        seconds = phase.tokens / (rate * gpus)
-        moment += timedelta(seconds=seconds)
         full, causal = (flops_per_token(config.model, phase.sequence_length, causal) for causal in (False, True))
+        moment += pace.time_left(phase)
         yield (
-            f"  {phase.name:<20}{full / 1e9:>18.2f}{causal / 1e9:>9.2f}"
+            f"  {phase.name:<20}{full / 1e9:>18.4g}{causal / 1e9:>9.4g}"
             f"{full * phase.tokens:>11.2e}{causal * phase.tokens:>10.2e}"
-            f"{seconds * gpus / 3600:>12,.1f}  {moment:%Y-%m-%d %H:%M}"
+            f"{pace.hours(phase):>12}  {pace.end(phase, moment)}"
         )
 
 
@@ -101,7 +117,3 @@ def _start(text: str | None) -> datetime:
     except ValueError:
         example = "2026-12-01T09:00"
         raise UserError(f"plan.start={text!r}: not a date and time such as {example}") from None
-
-
-def _size(bytes_: float) -> str:
-    return f"{bytes_ / 2**30:.2f} GiB" if bytes_ >= 2**30 else f"{bytes_ / 2**20:.1f} MiB"

@@ -40,6 +40,8 @@ def render(records: Records) -> str:
             ("Loss", _plot(records, marks, "loss", "nats a token", held_out=True)),
             ("Learning rate", _plot(records, marks, "learning_rate", "")),
             ("Throughput", _plot(records, marks, "tokens_per_second", "tokens/s")),
+            ("Model TFLOP/s of a rank, with full attention", _plot(records, marks, "tflops", "TFLOP/s")),
+            ("Waiting for data", _plot(records, marks, "data_seconds", "s a step, of the slowest rank")),
             ("Gradient norm", _plot(records, marks, "gradient_norm", "before clipping")),
         ],
         code=code_version(),

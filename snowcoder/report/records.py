@@ -16,6 +16,8 @@ from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError, UserError
 from snowcoder.mixture.plan import Plan, load_plan
+from snowcoder.model.throughput import NAME as METRICS
+from snowcoder.model.throughput import Speed, read_metrics, recent_speed
 from snowcoder.training.completion import RECORD, complete_steps, read_record, step_folder
 from snowcoder.training.events import NAME as EVENTS
 from snowcoder.training.events import Event, read_events
@@ -56,6 +58,10 @@ class Records:
         return self.steps[-1] if self.steps else None
 
     @property
+    def speed(self) -> Speed | None:
+        return recent_speed(self.steps)
+
+    @property
     def total_steps(self) -> int | None:
         return self.spans[-1].end if self.spans else None
 
@@ -74,7 +80,7 @@ def read_records(run: str) -> Records:
     notes: list[str] = []
     config = _read_config(folder, notes)
     plan = _read_plan(folder, config, notes)
-    metrics = _read_lines(folder / "metrics.jsonl")
+    metrics = read_metrics(folder / METRICS)
     checkpoint, checkpoint_time = _read_checkpoint(folder / "train" / "checkpoints", notes)
     times = [record["time"] for record in metrics if "time" in record]
     return Records(
@@ -155,23 +161,6 @@ def _windows(ledger: Path, checkpoint: dict[str, Any] | None, notes: list[str]) 
         notes.append(f"{ledger} cannot be read")
     unique = {(skip["first"], skip["last"]): {key: skip[key] for key in ("first", "last", "why")} for skip in known}
     return [unique[key] for key in sorted(unique)]
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """Records of metrics.jsonl, without lines cut short: of a run that is being written, was killed, or had no disk."""
-    records: list[dict[str, Any]] = []
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and "kind" in record and "step" in record:
-            records.append(record)
-    return records
 
 
 def _first_line(error: Exception) -> str:

@@ -6,10 +6,12 @@ import itertools
 import json
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from snowcoder import readable
 from snowcoder.errors import UserError
+from snowcoder.model.throughput import Flops
 from snowcoder.report.records import Records, read_records
 from snowcoder.report.state import restarts, state_of
 
@@ -49,9 +51,9 @@ def summarize(records: Records, now: datetime) -> dict[str, Any]:
 
 def _progress(records: Records) -> dict[str, Any]:
     last: dict[str, Any] = records.last or {}
-    recent = records.steps[-20:]
-    seconds = sum(step["seconds"] for step in recent)
-    rate = sum(step["tokens"] for step in recent) / seconds if seconds else None
+    speed = records.speed
+    rate = speed.tokens_per_second if speed else None
+    flops = speed.flops._asdict() if speed and speed.flops else dict.fromkeys(Flops._fields)
     step = last.get("step", records.checkpoint["step"] if records.checkpoint else 0)
     return {
         "phase": last.get("phase"),
@@ -61,6 +63,8 @@ def _progress(records: Records) -> dict[str, Any]:
         "gradient_norm": _finite(last.get("gradient_norm")),
         "learning_rate": last.get("learning_rate"),
         "tokens_per_second": rate,
+        **flops,  # a rank's: TFLOP/s, and their share of its device's peak
+        "data_share": speed.data_share if speed else None,  # of the steps' time, spent waiting for data
         "seconds_left": {"phase": _left(records, step, rate, True), "run": _left(records, step, rate, False)},
     }
 
@@ -124,7 +128,7 @@ def _state_lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"{status['run']}: {status['state']}{since} ({status['why']})"
     if status["quiet"]:
         silent = status["silent_seconds"]
-        how_long = "without a time" if silent is None else f"for {_duration(silent)}"
+        how_long = "without a time" if silent is None else f"for {readable.duration(silent)}"
         yield f"  but nothing was heard of it {how_long}: it was probably killed from outside, or its node lost"
     for note in status["notes"]:
         yield f"  note: {note}"
@@ -137,12 +141,16 @@ def _progress_lines(status: dict[str, Any]) -> Iterator[str]:
         return
     yield f"  {status['phase']}, step {status['step']}{of}"
     loss, norm = (_number(status[key], form) for key, form in (("loss", ".4f"), ("gradient_norm", ".3f")))
-    rate = _number(status["tokens_per_second"], ",.0f")
+    rate = readable.rate(status["tokens_per_second"], "tokens")
     learning = _number(status["learning_rate"], ".2e")
-    yield f"  loss {loss}, gradient norm {norm}, learning rate {learning}, {rate} tokens/s"
+    yield f"  loss {loss}, gradient norm {norm}, learning rate {learning}, {rate}"
+    if status["tflops"] is not None:
+        yield f"  {Flops(*(status[name] for name in Flops._fields))}"
+    if status["data_share"] is not None:
+        yield f"  waiting for data: {status['data_share']:.1%} of the time"
     left = {name: seconds for name, seconds in status["seconds_left"].items() if seconds is not None}
     if any(left.values()):
-        times = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in left.items())
+        times = ", ".join(f"{name} {readable.duration(seconds)}" for name, seconds in left.items())
         yield f"  left at this speed: {times}"
 
 
@@ -196,10 +204,6 @@ def _finite(value: float | None) -> float | None:
 
 def _number(value: float | None, form: str) -> str:
     return "?" if value is None else format(value, form)
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
 
 
 def _clock(time: datetime | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT
 from snowcoder.errors import UserError
@@ -48,6 +49,7 @@ def render(config: Config, report: dict[str, Any], similar: list[Similarity]) ->
         languages=languages,
         rows=_rows(config, report, languages),
         kept=sum(report["kept"].values()),
+        kept_size=readable.size(report["kept_bytes"]),
         similar=similar,
         folder=config.synthesis.dir,
         code=code_version(),

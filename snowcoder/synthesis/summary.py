@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.samples import Samples
@@ -70,10 +71,9 @@ def print_summary(config: Config, report: dict[str, Any], seconds: float) -> Non
         print(f"reasoning was left out of {requests['reasoned']:,} answers")
     if requests["unanswered"]:
         print(f"no answer yet: {requests['unanswered']:,} requests, which the same command asks again")
-    print(f"dropped: {lost(report) or 'nothing'}")
-    languages = ", ".join(f"{language or '?'} {files:,}" for language, files in report["kept"].items()) or "nothing"
+    print(f"dropped: {lost(report)}")
     where = Path(config.synthesis.dir) / "chat.jsonl" if config.synthesis.chat else config.synthesis.python
-    print(f"kept: {languages}, {report['kept_bytes'] / 2**20:.2f} MiB, in {where}")
+    print(f"kept: {readable.counts(report['kept'])}, {readable.size(report['kept_bytes'])} of text, in {where}")
 
 
 def lost(report: dict[str, Any]) -> str:
@@ -82,7 +82,7 @@ def lost(report: dict[str, Any]) -> str:
     for step, reason, _, count in report["outcomes"]:
         if reason:
             ended[f"{step}: {reason}"] += count
-    return ", ".join(f"{reason} {count:,}" for reason, count in [*ended.most_common(), *report["dropped"].items()])
+    return readable.counts(dict([*ended.most_common(), *report["dropped"].items()]))
 
 
 def _seeds(records: list[Record]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import tokenizers
 
+from snowcoder import readable
 from snowcoder.config.schema import TokenizerConfig
 from snowcoder.errors import UserError
 from snowcoder.lineage.digest import digest_bytes
@@ -70,16 +71,16 @@ def to_markdown(report: dict[str, Any]) -> str:
     """The report for people."""
     rows, peer, counts = report["languages"], report["compared_with"], report["counts"]
     columns = ["tokens", *(["peer_tokens"] if peer else [])]
-    titles = ["language", "documents", "KiB", "this tokenizer", *([peer["name"]] if peer else [])]
+    titles = ["language", "documents", "text", "this tokenizer", *([peer["name"]] if peer else [])]
     table = [titles, ["---", *["---:"] * (len(titles) - 1)]]
     for row in [*rows, _total(rows, columns)]:
         packed = [f"{row['bytes'] / max(row[column], 1):.3f}" for column in columns]
-        sizes = [f"{row['documents']:,}", f"{row['bytes'] / 1024:,.0f}"]
+        sizes = [f"{row['documents']:,}", readable.size(row["bytes"])]
         table.append([row["language"], *sizes, *packed])
     lines = [
         f"# Tokenizer: {report['algorithm']}, {report['vocab_size']:,} entries",
         "",
-        f"Trained on {counts['bytes_trained_on'] / 1e6:,.1f} MB of source code, "
+        f"Trained on {readable.size(counts['bytes_trained_on'])} of source code, "
         f"{counts['documents_trained_on']:,} documents of {report['repositories']:,} repositories "
         "(sources.txt).",
         "Bytes per token (more is better) on documents it was not trained on. They come from the same",

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from snowcoder import readable
 from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
 from snowcoder.index.lock import ALL, build_lock
@@ -118,7 +119,7 @@ def _train(settings: TokenizerConfig, sample: Sample) -> dict[str, bytes]:
     if reached != settings.vocab_size:
         raise UserError(
             f"tokenizer.vocab_size={settings.vocab_size}: the text of {settings.shards} "
-            f"({sample.counts['bytes_trained_on'] / 1e6:.1f} MB) is enough for {reached} entries; "
+            f"({readable.size(sample.counts['bytes_trained_on'])}) is enough for {reached} entries; "
             f"set tokenizer.vocab_size={reached} or less, or train on more text "
             "(tokenizer.shards, tokenizer.sample_mib)"
         )

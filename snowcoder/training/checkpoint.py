@@ -18,6 +18,7 @@ from megatron.core.dist_checkpointing.serialization import get_default_load_shar
 from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyParallelLoadStrategyWrapper
 from megatron.core.models.gpt import GPTModel
 
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.training.completion import RECORD, all_steps, complete_steps, read_record, step_folder, superseded
@@ -121,8 +122,8 @@ class Checkpoints:
     def _explain(self, step: int, problem: str) -> str:
         """Which save failed, why, and what to do."""
         shutil.rmtree(step_folder(self.folder, step), ignore_errors=True)
-        size = f", a checkpoint takes {_gib(bytes_)}" if (bytes_ := _newest_size(self.folder)) else ""
-        free = _gib(shutil.disk_usage(self.folder).free)
+        size = f", a checkpoint takes {readable.size(bytes_)}" if (bytes_ := _newest_size(self.folder)) else ""
+        free = readable.size(shutil.disk_usage(self.folder).free)
         full = any(word in problem for word in ("No space left", "quota"))
         remedy = ": make room there, or lower checkpoint.keep" if full else ""
         return (
@@ -228,7 +229,3 @@ def _newest_size(folder: Path) -> int:
         return sum(file["bytes"] for file in read_record(step_folder(folder, complete_steps(folder)[-1]))["files"])
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return 0
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.3f} GiB"

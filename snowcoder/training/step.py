@@ -34,6 +34,7 @@ class StepResult(NamedTuple):
     learning_rate: float
     tokens: int
     seconds: float
+    data_seconds: float  # of these, spent waiting for data: the slowest rank's, for all wait for it
 
 
 def train_step(run: Run, phase: PhasePlan) -> StepResult | Skip:
@@ -50,7 +51,9 @@ def _update(run: Run, phase: PhasePlan, step: int) -> StepResult | Skip:
         chunk.zero_grad_buffer()
     run.model.optimizer.zero_grad()
     doing("reading samples", step)
+    began = time.perf_counter()
     samples = run.reader.batch(step, rank_slots(run, phase.global_batch))
+    waited = time.perf_counter() - began
     doing("forward and backward", step)
     loss = _forward_backward(run, samples, forward_only=False)
     doing("update", step)
@@ -59,7 +62,8 @@ def _update(run: Run, phase: PhasePlan, step: int) -> StepResult | Skip:
     if not updated:
         return run.skips.new(step, step + 1, f"not finite: loss {loss:g}, gradient norm {norm:g}")
     tokens = phase.global_batch * phase.sequence_length
-    return StepResult(step + 1, phase.name, loss, norm, rate, tokens, time.perf_counter() - started)
+    waited = _slowest(waited)
+    return StepResult(step + 1, phase.name, loss, norm, rate, tokens, time.perf_counter() - started, waited)
 
 
 @torch.no_grad()
@@ -115,3 +119,9 @@ def _global_mean(reports: list[torch.Tensor]) -> float:
         total += torch.stack(reports).double().sum(0)
     dist.all_reduce(total)
     return (total[0] / total[1]).item()
+
+
+def _slowest(seconds: float) -> float:
+    most = torch.tensor(seconds, dtype=torch.float64, device=platform.device())
+    dist.all_reduce(most, dist.ReduceOp.MAX)
+    return most.item()

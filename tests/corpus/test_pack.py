@@ -95,7 +95,46 @@ def test_source_files_are_packed_and_all_others_passed_over_or_counted(
         "symbolic link": 3,
         "too long": 1,
     }
-    assert "no content 2" in capsys.readouterr().out
+    assert counts["other_languages"] == {"*.xyz": 1}
+    assert counts["bytes"] == sum(len(row[0].encode()) for row in rows.values())
+    printed = capsys.readouterr().out
+    assert "no content 2" in printed
+    assert "MiB of text in 1 shard(s) of " in printed
+    assert "KiB (compressed); Python " in printed
+
+
+def test_what_the_other_languages_are(
+    tmp_path: Path, config: Config, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name or by content; where neither tells, the ending. Those of a repository that fails are not counted."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    texts = {
+        "main.py": "x = 1\n",
+        "one.jinja2": "{{ x }}\n",
+        "two.jinja2": "{{ y }}\n",
+        "pict.png": "not one",
+        "Procfile": "web: python\n",
+        "run": "#!/usr/bin/env tclsh\nputs 1\n",
+        "a.name-that-goes-on-and-on": "?",
+        "plain": "nothing tells\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    failing = tmp_path / "failing"
+    failing.mkdir()
+    (failing / "a.yaml").write_text("x: 1\n")
+    (failing / "b.py").write_text("#" * 100)
+    limits = config.repositories.model_copy(update={"max_gib": 90 / 2**30})
+    store = open_store(str(tmp_path / "shards"), config.storage)
+    manifest = pack([("mine", folder), ("failing", failing)], store, config.index.columns, limits)
+    assert list(manifest.counts["failed"]) == ["failing"]
+    assert manifest.counts["dropped"] == {"other language": 7}
+    expected = {"Jinja": 2, "*.png": 1, "Procfile": 1, "Tcl": 1, "no ending": 2}
+    assert manifest.counts["other_languages"] == expected
+    monkeypatch.setattr(packing, "_NAMED", 2)
+    packing._print_summary(store, manifest)
+    assert "  other languages: Jinja 2, no ending 2, 3 more kinds\n" in capsys.readouterr().out
 
 
 def test_the_manifest_vouches_for_the_shards(

@@ -1,12 +1,14 @@
 """What is built holds the documents, all of them, each in one split, and is not built twice."""
 
 import json
+import sysconfig
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xxhash
@@ -18,6 +20,7 @@ from snowcoder.index import build
 from snowcoder.index.peek import run as peek
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.digest import digest_file
+from snowcoder.mixture.disk import index_bytes
 from snowcoder.tokenization.load import Tokenizer
 
 Configure = Callable[..., Config]
@@ -219,3 +222,28 @@ def test_peek_shows_documents(configure: Configure, rows: Rows, capsys: pytest.C
         peek(configure(), "rew")
     with pytest.raises(UserError, match="numbered 0 to"):
         peek(configure(), "raw", "100000")
+
+
+def test_its_size_is_the_one_that_plan_estimates(tmp_path: Path, configure: Configure) -> None:
+    """Of a shard with the whole standard library: what a file has besides its rows counts for little."""
+    library = Path(sysconfig.get_path("stdlib"))
+    files = [path for path in library.rglob("*.py") if not {"site-packages", "dist-packages", "test"} & set(path.parts)]
+    rows = [
+        {
+            "content": path.read_text(encoding="utf-8", errors="ignore"),
+            "repo_name": "python/cpython",
+            "path": str(path.relative_to(library)),
+            "language": "Python",
+            "detected_licenses": "PSF-2.0",
+        }
+        for path in files
+    ]
+    (tmp_path / "library").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "library" / "one.parquet")
+    build.run(configure(f"index.sources.raw.shards={tmp_path}/library", "index.held_out=0"))
+    folder = tmp_path / "index" / "raw" / "train"
+    index = IndexedSource(folder.parent)
+    sizes = {path.name.partition(".")[2]: path.stat().st_size for path in folder.iterdir()}
+    assert index_bytes(index.tokens, index.documents, index.files, 2) == pytest.approx(sum(sizes.values()), rel=0.01)
+    beside = index_bytes(0, index.documents, index.files, 2)
+    assert beside == pytest.approx(sizes["idx"] + sizes["docs.parquet"], rel=0.25)

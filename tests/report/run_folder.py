@@ -30,7 +30,7 @@ PHASES = [
 
 
 class RunFolder:
-    """30 steps in three phases, of 512 tokens and half a second each; no plan."""
+    """30 steps in three phases, of 512 tokens and half a second each, a tenth of one waiting for data; no plan."""
 
     def __init__(self, folder: Path, *overrides: str) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class RunFolder:
         for _ in range(count):
             self.run.step += 1
             phase = self.run.plan.phase_at(self.run.step - 1).name
-            self.metrics.on_step(self.run, StepResult(self.run.step, phase, loss, 1.25, 1e-3, 512, 0.5))
+            self.metrics.on_step(self.run, StepResult(self.run.step, phase, loss, 1.25, 1e-3, 512, 0.5, 0.1))
 
     def skip(self, first: int, last: int, why: str, back_to: int | None = None) -> None:
         """Pass over the steps from `first` to before `last`."""

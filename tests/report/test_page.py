@@ -26,10 +26,10 @@ def images(page: str) -> list[bytes]:
 
 
 def check(folder: Path) -> str:
-    """The page, which has its four plots and fetches nothing."""
+    """The page, which has its six plots and fetches nothing."""
     page = render(read_records(str(folder)))
     pictures = [pyplot.imread(io.BytesIO(data)) for data in images(page)]
-    assert len(pictures) == 4
+    assert len(pictures) == 6
     assert all(picture.std() > 0 for picture in pictures)
     assert "http" not in page
     return page
@@ -104,7 +104,7 @@ def test_a_real_run_with_and_without_its_plan(real_run: Path, tmp_path: Path) ->
     shutil.copytree(real_run, folder)
     snowcoder("report", str(folder))
     page = (folder / "report.html").read_text()
-    assert len(images(page)) == 4
+    assert len(images(page)) == 6
     assert "plan " in page
     assert "Held-out loss" in page
     (folder / "resolved.yaml").write_text((folder / "resolved.yaml").read_text().replace(str(real_run), "/nowhere"))

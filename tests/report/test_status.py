@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from run_folder import RunFolder
 
+from snowcoder import readable
+from snowcoder.model.size import flops_per_token
 from snowcoder.report.records import read_records
 from snowcoder.report.status import lines, summarize
 from snowcoder.training.completion import RECORD
@@ -112,6 +114,45 @@ def test_progress_and_time_left(make_run: MakeRun) -> None:
     assert "left at this speed: phase 0:00:02, run 0:00:07" in text
     run.steps(4)
     assert status_of(run.folder)["seconds_left"] == {"phase": 0.0, "run": 5.0}
+
+
+def test_flops_and_waiting_for_data(make_run: MakeRun) -> None:
+    """Of the recent steps: a fifth of their time was spent waiting, and two ranks share 1,024 tokens/s."""
+    run = make_run("precision=bf16", "precision.peak_tflops=1e-3")
+    run.steps(10)
+    config = run.run.config
+    full, causal = (512 * flops_per_token(config.model, 64, half) / 1e12 for half in (False, True))
+    status = status_of(run.folder)
+    assert (status["tflops"], status["tflops_causal"]) == (pytest.approx(full), pytest.approx(causal))
+    assert status["data_share"] == pytest.approx(0.2)
+    text = text_of(run.folder)
+    one, other = (readable.flops(count * 1e12) for count in (full, causal))
+    assert f"{one} a rank with full attention ({other} with its causal half)" in text
+    assert "waiting for data: 20.0% of the time" in text
+
+
+def test_the_share_of_a_peak_that_is_known(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snowcoder.training.platform.ON_CPU", False)  # there is no GPU to have one of
+    run = make_run("precision.peak_tflops=1")
+    run.steps(1)
+    status = status_of(run.folder)
+    assert status["mfu"] == status["tflops"] > status["mfu_causal"] > 0
+    assert f"{status['mfu']:.1%} of the peak" in text_of(run.folder)
+
+
+def test_records_of_an_earlier_version_have_no_flops(make_run: MakeRun) -> None:
+    run = make_run()
+    run.steps(2)
+    path = run.folder / "metrics.jsonl"
+    new = ("data_seconds", "tflops", "tflops_causal", "mfu", "mfu_causal")
+    records = [{k: v for k, v in json.loads(line).items() if k not in new} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    status = status_of(run.folder)
+    assert [status[key] for key in (*new[1:], "data_share")] == [None] * 5
+    assert "1,024 tokens/s" in text_of(run.folder)
+    run.steps(1)  # by this version
+    assert status_of(run.folder)["data_share"] == pytest.approx(0.2)
+    assert status_of(run.folder)["tflops"] > 0
 
 
 def test_metrics_that_end_in_half_a_line_or_hold_rubbish(make_run: MakeRun) -> None:
@@ -239,6 +280,11 @@ KEYS = [
     "gradient_norm",
     "learning_rate",
     "tokens_per_second",
+    "tflops",
+    "tflops_causal",
+    "mfu",
+    "mfu_causal",
+    "data_share",
     "seconds_left",
     "checkpoint",
     "restarts",
@@ -262,6 +308,9 @@ def test_json_by_the_real_command_of_a_real_run(real_run: Path) -> None:
     assert status["cursors"]["raw"]["tokens"] == 7168
     assert 0 < status["cursors"]["raw"]["epoch"] < 1.3
     assert status["notes"] == []
+    assert 0 < status["tflops_causal"] < status["tflops"] < 1
+    assert status["mfu"] is None  # on a CPU, whose peak is not known
+    assert 0 < status["data_share"] < 1
 
 
 def test_a_run_that_was_moved_and_one_whose_plan_is_gone(real_run: Path, tmp_path: Path) -> None:

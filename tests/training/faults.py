@@ -1,9 +1,12 @@
 """Training with a planted fault: tasks of `launch`."""
 
+import time
+
 import torch
 import torch.distributed as dist
 
 from snowcoder.config.schema import Config
+from snowcoder.mixture.samples import Samples
 from snowcoder.training import tasks
 from snowcoder.training.run import Run
 
@@ -20,4 +23,24 @@ def train_with_nan(config: Config, *steps: str) -> None:
         return run
 
     tasks.build_run = build_and_plant
+    tasks.train(config)
+
+
+def train_with_slow_reader(config: Config, seconds: str) -> None:
+    """Train, but from the third step on the last rank waits so long for its samples."""
+    build_run = tasks.build_run
+
+    def build_and_slow_down(config: Config) -> Run:
+        run = build_run(config)
+        read = run.reader.batch
+
+        def batch(step: int, slots: list[int]) -> Samples:
+            if step >= 2 and dist.get_rank() == dist.get_world_size() - 1:
+                time.sleep(float(seconds))
+            return read(step, slots)
+
+        run.reader.batch = batch  # type: ignore[method-assign]
+        return run
+
+    tasks.build_run = build_and_slow_down
     tasks.train(config)

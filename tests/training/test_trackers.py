@@ -31,6 +31,9 @@ from tests.tiny import snowcoder, steps_of, tiny_overrides
 
 needs_wandb = pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")
 needs_mlflow = pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="mlflow-skinny is not installed")
+needs_prometheus = pytest.mark.skipif(
+    importlib.util.find_spec("prometheus_client") is None, reason="prometheus-client is not installed"
+)
 EXPERIMENT = "experiment"
 
 
@@ -139,7 +142,7 @@ def run_of(config: Config) -> Run:
 def do_steps(metrics: Metrics, run: Run, count: int, loss: float) -> None:
     for _ in range(count):
         run.step += 1
-        metrics.on_step(run, StepResult(run.step, "phase1", loss, 1.0, 1e-3, 512, 0.1))
+        metrics.on_step(run, StepResult(run.step, "phase1", loss, 1.0, 1e-3, 512, 0.1, 0.02))
 
 
 @pytest.mark.usefixtures("one_rank")
@@ -173,6 +176,60 @@ def test_a_resume_drops_what_was_recorded_after_the_checkpoint_and_half_a_line(t
     do_steps(second, run, 1, loss=2.0)
     second.on_end(run)
     assert [record["step"] for record in steps_of(tmp_path)] == [1, 2, 3, 4, 5]
+
+
+def prometheus_values(file: Path) -> dict[tuple[str, str], float]:
+    """As Prometheus reads them: by name and source, all of one run."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    samples = [sample for family in text_string_to_metric_families(file.read_text()) for sample in family.samples]
+    assert len({sample.labels["run"] for sample in samples}) == 1
+    return {(sample.name, sample.labels.get("source", "")): sample.value for sample in samples}
+
+
+@needs_prometheus
+@pytest.mark.usefixtures("one_rank")
+def test_prometheus_reads_the_newest_numbers_while_the_run_lasts(tmp_path: Path) -> None:
+    """Two runs of one name have a file each; one that has ended has none."""
+    folder = tmp_path / "textfiles"
+    folder.mkdir()
+    runs = []
+    for place in ("a", "b"):
+        run = run_of(config_of(tmp_path / place / "run", f"logging.prometheus={folder}"))
+        runs.append((run, Metrics(run)))
+        runs[-1][1].on_start(run)
+    for run, metrics in runs:
+        do_steps(metrics, run, 3, loss=float("nan"))
+        do_steps(metrics, run, 1, loss=2.5)
+        metrics.write({"kind": "validation", "step": 4, "phase": "phase1", "losses": {"raw": 3.5, "selected": 4.5}})
+        until(lambda metrics=metrics: not metrics.trackers[0]._waiting, "the last record")
+    one, two = sorted(folder.iterdir())
+    assert [path.suffix for path in (one, two)] == [".prom", ".prom"]
+    values = prometheus_values(one)
+    assert values["snowcoder_step", ""] == 4
+    assert values["snowcoder_loss", ""] == 2.5
+    assert values["snowcoder_held_out", "raw"] == 3.5
+    assert values["snowcoder_held_out", "selected"] == 4.5
+    assert values["snowcoder_data_seconds", ""] == 0.02
+    assert values["snowcoder_tokens_per_second", ""] == 5120
+    assert values["snowcoder_tflops", ""] > values["snowcoder_tflops_causal", ""] > 0
+    assert ("snowcoder_mfu", "") not in values  # of a CPU it is not known
+    assert time.time() - 60 < values["snowcoder_last_record_timestamp_seconds", ""] <= time.time()
+    runs[0][1].on_end(runs[0][0])
+    (left,) = folder.iterdir()
+    assert f'run="{tmp_path}/b/run"' in left.read_text()
+    runs[1][1].on_end(runs[1][0])
+    assert not list(folder.iterdir())
+
+
+@needs_prometheus
+def test_a_textfile_folder_that_is_not_there_is_one_warning(tmp_path: Path) -> None:
+    config = config_of(tmp_path, f"logging.prometheus={tmp_path}/nowhere")
+    (sender,) = open_trackers(config, tmp_path / "train", 0, Events(config))
+    sender.log({"loss": 1.0}, 1)
+    (text,) = until(lambda: warnings(tmp_path), "a warning")
+    assert text.startswith("Prometheus takes no records (FileNotFoundError: ")
+    close_trackers([sender])
 
 
 @needs_mlflow
@@ -307,16 +364,19 @@ def test_a_long_outage_keeps_the_newest_records(tmp_path: Path, monkeypatch: pyt
 
 def test_a_missing_package_is_named_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where W&B left a folder `wandb` in the working directory, which Python takes for a package."""
-    config = config_of(tmp_path, "logging.wandb=project", f"logging.mlflow={EXPERIMENT}")
+    names = ["logging.wandb=project", f"logging.mlflow={EXPERIMENT}", f"logging.prometheus={tmp_path}"]
+    config = config_of(tmp_path, *names)
     (tmp_path / "wandb").mkdir()
     here = [str(tmp_path), *(path for path in sys.path if "site-packages" not in path)]
     monkeypatch.setattr(sys, "path", here)
-    for name in ("wandb", "mlflow"):
+    for name in ("wandb", "mlflow", "prometheus_client"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     importlib.invalidate_caches()
     assert missing_packages(config) == [
         "logging.wandb=project: the package wandb is not installed; `pip install 'snowcoder[wandb]'`",
         "logging.mlflow=experiment: the package mlflow-skinny is not installed; `pip install 'snowcoder[mlflow]'`",
+        f"logging.prometheus={tmp_path}: the package prometheus-client is not installed; "
+        "`pip install 'snowcoder[prometheus]'`",
     ]
     with pytest.raises(UserError, match="wandb is not installed"):
         trackers.check_packages(config)

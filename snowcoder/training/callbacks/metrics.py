@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch.distributed as dist
 
+from snowcoder import readable
+from snowcoder.model.throughput import NAME, Flops, flops_of
 from snowcoder.storage.atomic import write_text
+from snowcoder.training import platform
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.trackers import Sender, check_packages, close_trackers, open_trackers
 from snowcoder.training.events import Events
@@ -19,11 +21,13 @@ from snowcoder.training.run import Run
 from snowcoder.training.skips import Skip
 from snowcoder.training.step import StepResult
 
+_SCALARS = ("loss", "gradient_norm", "learning_rate", "tokens_per_second", "seconds", "data_seconds", *Flops._fields)
+
 
 class Metrics(Callback):
     def __init__(self, run: Run) -> None:
         check_packages(run.config)
-        self.path = Path(run.config.run.dir) / "metrics.jsonl"
+        self.path = Path(run.config.run.dir) / NAME
         self.every = run.config.logging.every_steps
         self.recent: deque[tuple[float, int]] = deque(maxlen=20)
         self.file: TextIO | None = None
@@ -40,7 +44,8 @@ class Metrics(Callback):
         if self.file is None:
             return
         rate = result.tokens / result.seconds
-        self.write({"kind": "step", **result._asdict(), "tokens_per_second": round(rate, 1), "time": time.time()})
+        speed = {"tokens_per_second": round(rate, 1), **_flops(run, rate)._asdict()}
+        self.write({"kind": "step", **result._asdict(), **speed, "time": time.time()})
         if run.step % self.every == 0 or run.step == run.last_step:
             print(self._line(run, result), flush=True)
 
@@ -88,8 +93,9 @@ class Metrics(Callback):
         in_run = tokens_left(run, run.last_step)
         return (
             f"{result.phase} step {run.step}/{run.last_step}  loss {result.loss:.4f}  norm {result.gradient_norm:.2f}  "
-            f"lr {result.learning_rate:.2e}  {tokens / seconds:,.0f} tokens/s  "
-            f"left: phase {_clock(in_phase * seconds / tokens)}, run {_clock(in_run * seconds / tokens)}"
+            f"lr {result.learning_rate:.2e}  {readable.rate(tokens / seconds, 'tokens')}  "
+            f"left: phase {readable.duration(in_phase * seconds / tokens)}, "
+            f"run {readable.duration(in_run * seconds / tokens)}"
         )
 
 
@@ -118,13 +124,16 @@ def _step_of(line: str) -> float:
         return float("inf")  # cut short by a kill
 
 
-def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+def _flops(run: Run, rate: float) -> Flops:
+    """Of a rank, at `rate` tokens/s of all."""
+    peak = None if platform.ON_CPU else run.config.precision.peak_tflops
+    length = run.plan.phase_at(run.step - 1).sequence_length
+    return flops_of(run.config.model, length, rate / run.config.parallel.world_size, peak)
 
 
 def _scalars(record: dict[str, Any]) -> dict[str, float]:
     if record["kind"] == "validation":
         return {f"held_out/{name}": loss for name, loss in record["losses"].items()}
     if record["kind"] == "step":
-        return {name: record[name] for name in ("loss", "gradient_norm", "learning_rate", "tokens_per_second")}
+        return {name: record[name] for name in _SCALARS if record[name] is not None}
     return {}

@@ -1,4 +1,4 @@
-"""Where a run's scalars go beside metrics.jsonl: TensorBoard, Weights & Biases, MLflow.
+"""Where a run's scalars go beside metrics.jsonl: TensorBoard, Weights & Biases, MLflow, Prometheus.
 
 All get the same numbers, each in a thread of its own: neither a server's delay nor its absence reaches training.
 """
@@ -18,12 +18,31 @@ from typing import Any, Protocol
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.lineage.digest import digest_bytes
 from snowcoder.storage.atomic import write_text
 from snowcoder.training.events import Events
 
 # What a tracker is told about the run. Not `notify`: its command may hold the address of a private channel.
 _SECTIONS = {"run", "model", "phases", "parallel", "precision", "optimizer", "packing", "guard"}
-_PACKAGES = {"wandb": "wandb", "mlflow": "mlflow-skinny"}
+_PACKAGES = {"wandb": "wandb", "mlflow": "mlflow-skinny", "prometheus": "prometheus-client"}
+_MODULES = {"prometheus": "prometheus_client"}  # of the same name as the key else
+
+# What Prometheus is told of a number, with its unit.
+_GAUGES = {
+    "step": "Finished steps",
+    "last_record_timestamp_seconds": "When the newest of these numbers was recorded, seconds since 1970",
+    "loss": "Mean loss of the step's tokens, nats",
+    "gradient_norm": "Norm of the gradient before clipping",
+    "learning_rate": "Learning rate of the step",
+    "tokens_per_second": "Tokens a second, of all ranks",
+    "seconds": "Time of the step",
+    "data_seconds": "Time of the step spent waiting for data, seconds, of the slowest rank",
+    "tflops": "TFLOP/s of the model on a rank, attention counted in full",
+    "tflops_causal": "TFLOP/s of the model on a rank, the causal half of attention counted",
+    "mfu": "Share of a device's peak FLOP/s, attention counted in full",
+    "mfu_causal": "Share of a device's peak FLOP/s, the causal half of attention counted",
+    "held_out": "Mean loss on held-out documents of a source, nats",
+}
 
 
 class Tracker(Protocol):
@@ -37,11 +56,11 @@ class Tracker(Protocol):
 
 def missing_packages(config: Config) -> list[str]:
     """What `logging` asks for and this Python does not have, as sentences. Needs no torch."""
-    wanted = {"wandb": config.logging.wandb, "mlflow": config.logging.mlflow}
+    wanted = {name: getattr(config.logging, name) for name in _PACKAGES}
     return [
         f"logging.{name}={value}: the package {_PACKAGES[name]} is not installed; `pip install 'snowcoder[{name}]'`"
         for name, value in wanted.items()
-        if value and not _has(name)
+        if value and not _has(_MODULES.get(name, name))
     ]
 
 
@@ -67,6 +86,8 @@ def open_trackers(config: Config, folder: Path, step: int, events: Events) -> li
         openers["W&B"] = lambda: WandB(config, folder)
     if config.logging.mlflow:
         openers["MLflow"] = lambda: MLflow(config, folder)
+    if config.logging.prometheus:
+        openers["Prometheus"] = lambda: Prometheus(config)
     return [Sender(name, opener, events) for name, opener in openers.items()]
 
 
@@ -267,6 +288,46 @@ class MLflow:
         for first in range(0, len(entries), 100):  # the most that a server takes at once
             self.client.log_batch(run.info.run_id, params=entries[first : first + 100])
         return run.info.run_id
+
+
+class Prometheus:
+    """The newest numbers as a file for node_exporter's textfile collector, replaced as a whole.
+
+    A run that ends takes it away; one that was killed leaves it, so that an alert on its age tells.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.client: Any = importlib.import_module("prometheus_client")
+        self.registry = self.client.CollectorRegistry()
+        self.gauges: dict[str, Any] = {}
+        self.run = str(Path(config.run.dir).absolute())
+        self.path = textfile(config)
+
+    def log(self, scalars: dict[str, float], step: int) -> None:
+        for name, value in {**scalars, "step": step, "last_record_timestamp_seconds": time.time()}.items():
+            kind, _, source = name.partition("/")  # held_out/raw
+            self._gauge(kind, source).set(value)
+        self.client.write_to_textfile(str(self.path), self.registry)
+
+    def rewind(self, step: int) -> None:
+        """The next record replaces this one."""
+
+    def close(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def _gauge(self, kind: str, source: str) -> Any:
+        labels = {"run": self.run, **({"source": source} if source else {})}
+        if kind not in self.gauges:
+            text = _GAUGES.get(kind, kind.replace("_", " "))
+            self.gauges[kind] = self.client.Gauge(f"snowcoder_{kind}", text, list(labels), registry=self.registry)
+        return self.gauges[kind].labels(**labels)
+
+
+def textfile(config: Config) -> Path:
+    """Of a run: its name for people, and its folder's digest, for several runs may have one name."""
+    assert config.logging.prometheus is not None
+    run = Path(config.run.dir).absolute()
+    return Path(config.logging.prometheus) / f"snowcoder-{run.name}-{digest_bytes(str(run).encode())[:8]}.prom"
 
 
 def _has(module: str) -> bool:
