@@ -9,12 +9,12 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any
 
+import openai
 import xxhash
 
 from snowcoder.config.evaluation_schema import GenerationConfig
-from snowcoder.errors import OperationError, UserError
+from snowcoder.errors import OperationError
 from snowcoder.evaluation.completions import Completion, Request
 
 _RETRIES = 5
@@ -27,9 +27,7 @@ class ServerModel:
     def __init__(self, name: str, config: GenerationConfig, seed: int) -> None:
         self.name, self.config, self.seed = name, config, seed
         assert config.server
-        openai = _client_library()
         key = os.environ.get("OPENAI_API_KEY", "none")
-        self.errors = openai.OpenAIError
         self.client = openai.OpenAI(base_url=config.server, api_key=key, max_retries=_RETRIES, timeout=600)
 
     def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
@@ -64,19 +62,9 @@ class ServerModel:
                 stop=stops,
                 seed=seed,
             )
-        except self.errors as error:
+        except openai.OpenAIError as error:
             raise OperationError(f"{self.config.server} does not complete {request.task.name}: {error}") from None
         tokens = answer.usage.completion_tokens if answer.usage else 0
         return Completion(
             *request.key, request.prompt, answer.choices[0].text, tokens, round(time.monotonic() - started, 3)
         )
-
-
-def _client_library() -> Any:
-    try:
-        import openai
-    except ImportError:
-        raise UserError(
-            "generation.backend=server needs the openai client: pip install 'snowcoder[evaluate]'"
-        ) from None
-    return openai

@@ -18,12 +18,12 @@ from typing import Any, Protocol
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.packages import install_command, package_of
 from snowcoder.storage.atomic import write_text
 from snowcoder.training.events import Events
 
 # What a tracker is told about the run. Not `notify`: its command may hold the address of a private channel.
 _SECTIONS = {"run", "model", "phases", "parallel", "precision", "optimizer", "packing", "guard"}
-_PACKAGES = {"wandb": "wandb", "mlflow": "mlflow-skinny"}
 
 
 class Tracker(Protocol):
@@ -39,9 +39,9 @@ def missing_packages(config: Config) -> list[str]:
     """What `logging` asks for and this Python does not have, as sentences. Needs no torch."""
     wanted = {"wandb": config.logging.wandb, "mlflow": config.logging.mlflow}
     return [
-        f"logging.{name}={value}: the package {_PACKAGES[name]} is not installed; `pip install 'snowcoder[{name}]'`"
+        f"logging.{name}={value}: the package {package} is not installed; `{install_command(package)}`"
         for name, value in wanted.items()
-        if value and not _has(name)
+        if value and not _has(name) and (package := package_of(name))
     ]
 
 
