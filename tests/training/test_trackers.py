@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,8 @@ def test_a_missing_package_is_named_before_training(tmp_path: Path, monkeypatch:
     """Also where W&B left a folder `wandb` in the working directory, which Python takes for a package."""
     config = config_of(tmp_path, "logging.wandb=project", f"logging.mlflow={EXPERIMENT}")
     (tmp_path / "wandb").mkdir()
+    (tmp_path / "snowcoder-0.dist-info").mkdir()  # what is left of the packages that are installed
+    (tmp_path / "snowcoder-0.dist-info" / "METADATA").write_text(str(distribution("snowcoder").read_text("METADATA")))
     here = [str(tmp_path), *(path for path in sys.path if "site-packages" not in path)]
     monkeypatch.setattr(sys, "path", here)
     for name in ("wandb", "mlflow"):
