@@ -49,7 +49,7 @@ def _of_step(config: Config, step: int) -> Config:
     model = folder / "hf"
     return config.model_copy(
         update={
-            "launch": config.launch.model_copy(update={"kind": "local"}),
+            "launch": config.launch.model_copy(update={"kind": "local", "python": []}),
             "export": config.export.model_copy(update={"dir": str(model), "step": step}),
             "evaluation": config.evaluation.model_copy(
                 update={"dir": str(folder / "evaluation"), "models": {f"step-{step}": str(model)}}

@@ -19,7 +19,8 @@ RESOLVED = "resolved.yaml"
 def run(config: Config) -> None:
     """Train the phases of `run.phases`, from the newest valid checkpoint on."""
     check_inputs(config)
-    check_packages(config)
+    if not config.launch.python:  # another Python may have them
+        check_packages(config)
     restore(config)
     launch("snowcoder.training.tasks:train", config, RESOLVED)
 
@@ -28,6 +29,7 @@ def launch(task: str, config: Config, resolved: str, *arguments: str) -> None:
     """Run `task` (module:function) on `parallel.world_size` ranks, all reading the frozen config."""
     path = Path(config.run.dir) / resolved
     write_text(path, to_yaml(config))
-    command = [sys.executable, "-m", "snowcoder.training.worker", task, str(path), *arguments]
+    python = config.launch.python or [sys.executable]
+    command = [*python, "-m", "snowcoder.training.worker", task, str(path), *arguments]
     start = slurm.run_ranks if config.launch.kind == "slurm" else local.run_ranks
     start(command, config)
