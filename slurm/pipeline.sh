@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
 done
 
 jobs=() after=()
-trap '[ ${#jobs[@]} = 3 ] || scancel "${jobs[@]}"' EXIT # all of them or none
+trap '[ ${#jobs[@]} = 0 ] || [ ${#jobs[@]} = 3 ] || scancel "${jobs[@]}"' EXIT # all of them or none
 for phase in phase1 phase2 phase3; do
   job=$(sbatch --parsable --kill-on-invalid-dep=yes "${options[@]}" "${after[@]}" "slurm/$phase.sh" "${overrides[@]}")
   job=${job%%;*}

@@ -186,7 +186,7 @@ class CheckpointConfig(Section):
 class LaunchConfig(Section):
     kind: Literal["local", "slurm"]
     srun: list[
-        Annotated[str, Field(pattern=r"^-\S")]
+        Annotated[str, Field(pattern="^--?[a-zA-Z]")]
     ]  # options of srun for the ranks, each with its value: "--mpi=none"
     python: list[str]  # words that start the Python of the ranks, a container's before it; empty: this command's
     threads: Natural  # CPU threads a rank; 0: cores divided by ranks

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.export.layout import one_replica

@@ -15,7 +15,7 @@ from snowcoder.cli import main
 from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
-from snowcoder.export import llama_config, to_hf
+from snowcoder.export import to_hf
 from snowcoder.export.card import write_card
 from snowcoder.export.parity import ParityReport, PromptParity
 from snowcoder.export.tensors import Tensors
@@ -144,8 +144,8 @@ def test_a_wrong_export_does_not_take_the_place_of_a_good_one(
     def with_wrong_theta(*arguments: object) -> dict[str, object]:
         return {**right(*arguments), "rope_parameters": {"rope_type": "default", "rope_theta": 7.0}}
 
-    right = llama_config.to_llama
-    monkeypatch.setattr(llama_config, "to_llama", with_wrong_theta)
+    right = to_hf.to_llama
+    monkeypatch.setattr(to_hf, "to_llama", with_wrong_theta)
     with pytest.raises(OperationError, match="a logit differs"):
         to_hf.run(load_config([*words, f"export.dir={good.parent}", "export.step=0"]))
     assert [path.name for path in good.parent.iterdir()] == ["good"]
