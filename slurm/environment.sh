@@ -8,7 +8,7 @@ unset MASTER_ADDR MASTER_PORT # of the shell that called sbatch
 
 # --- Network. NCCL finds InfiniBand and RoCE by itself: set only what it finds wrongly. NCCL_DEBUG=INFO in a job's
 # environment tells what it took: `NET/IB` or `NET/OFI`; with `NET/Socket` training is many times slower. ---
-# The interface for first contact (NCCL's, and all of gloo's), where a node has several, or where its name resolves to 127.0.0.1:
+# The interface for first contact (NCCL's, and all of gloo's), where a node has several or its name resolves to 127.0.0.1:
 # export NCCL_SOCKET_IFNAME=ib0 GLOO_SOCKET_IFNAME=ib0
 # The first node's name in the network of the ranks, where plain names lead into another one (here JSC's, with an "i"):
 # export MASTER_ADDR="$(scontrol show hostnames | head -n 1)i"
@@ -41,8 +41,8 @@ venv=${SNOWCODER_VENV:-.venv}
 if [ -x "$venv/bin/snowcoder" ]; then
   PATH="$(realpath "$venv")/bin:$PATH"
 elif [ -n "$SNOWCODER_VENV" ] || ! command -v snowcoder > /dev/null; then
-  echo "snowcoder: $(hostname) has no $(realpath -m "$venv")/bin/snowcoder: run \`make env\` in $PWD, or name an environment" \
-    "that has snowcoder and that all nodes see, SNOWCODER_VENV=... in slurm/environment.sh" >&2
+  echo "snowcoder: $(hostname) has no $(realpath -m "$venv")/bin/snowcoder: run \`make env\` in $PWD, or name an" \
+    "environment that has snowcoder and that all nodes see, SNOWCODER_VENV=... in slurm/environment.sh" >&2
   exit 2
 fi
 
