@@ -9,6 +9,6 @@
 #SBATCH --output=%x-%j.log
 #SBATCH --time=04:00:00
 set -euo pipefail
-cd "${SLURM_SUBMIT_DIR:?run this by sbatch from the folder of the project}"
+[ -f slurm/environment.sh ] || { echo "snowcoder: $PWD is not the folder of the project; sbatch there, or with --chdir=FOLDER" >&2; exit 2; }
 . slurm/environment.sh
 exec python -m snowcoder.evaluation.job "$@"

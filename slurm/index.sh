@@ -10,7 +10,7 @@
 #SBATCH --cpus-per-task=16
 #SBATCH --output=%x-%j.log
 set -euo pipefail
-cd "${SLURM_SUBMIT_DIR:?run this by sbatch from the folder of the project}"
+[ -f slurm/environment.sh ] || { echo "snowcoder: $PWD is not the folder of the project; sbatch there, or with --chdir=FOLDER" >&2; exit 2; }
 . slurm/environment.sh
 part="${SLURM_ARRAY_TASK_ID:+index.part=$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT}"
 exec snowcoder index build ${part:+"$part"} "$@"

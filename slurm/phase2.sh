@@ -5,8 +5,9 @@
 #SBATCH --nodes=16
 #SBATCH --ntasks-per-node=8
 #SBATCH --gpus-per-node=8
-#SBATCH --cpus-per-task=12
+# All cores and all memory of the nodes, however many they have.
 #SBATCH --exclusive
+#SBATCH --mem=0
 #SBATCH --output=%x-%j.log
 #SBATCH --open-mode=append
 #SBATCH --time=2-00:00:00
@@ -14,6 +15,6 @@
 #SBATCH --signal=B:USR1@300
 #SBATCH --requeue
 set -euo pipefail
-cd "${SLURM_SUBMIT_DIR:?run this by sbatch from the folder of the project}"
+[ -f slurm/environment.sh ] || { echo "snowcoder: $PWD is not the folder of the project; sbatch there, or with --chdir=FOLDER" >&2; exit 2; }
 . slurm/environment.sh
 exec snowcoder train launch=slurm phase=phase2 "$@"

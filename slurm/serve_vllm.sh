@@ -14,7 +14,7 @@
 #SBATCH --open-mode=append
 #SBATCH --requeue
 set -euo pipefail
-cd "${SLURM_SUBMIT_DIR:?run this by sbatch from the folder of the project}"
+[ -f slurm/environment.sh ] || { echo "snowcoder: $PWD is not the folder of the project; sbatch there, or with --chdir=FOLDER" >&2; exit 2; }
 . slurm/environment.sh
 usage="usage: sbatch slurm/serve_vllm.sh MODEL SERVERS_FILE [options of vllm serve]"
 model=${1:?$usage} file=$(realpath -m "${2:?$usage}")

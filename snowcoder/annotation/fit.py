@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import accelerate  # noqa: F401  the Trainer needs it, and asks only once it has begun
 import numpy as np
 import torch
 from torch import Tensor, nn

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -137,7 +138,8 @@ def _validate(raw: dict[str, Any], problems: list[str]) -> Config | None:
 def _without(raw: dict[str, Any], wrong: list[tuple[str | int, ...]]) -> Config | None:
     """The config with the wrong values as conf/ has them, so that the cross-checks can speak in the same report."""
     defaults = _compose([], [])
-    for location in wrong:
+    for each in wrong:
+        location = tuple(takewhile(lambda part: isinstance(part, str), each))  # a list is one value
         here: Any = raw
         there: Any = defaults
         for part in location[:-1]:

@@ -187,6 +187,10 @@ class CheckpointConfig(Section):
 
 class LaunchConfig(Section):
     kind: Literal["local", "slurm"]
+    srun: list[
+        Annotated[str, Field(pattern="^--?[a-zA-Z]")]
+    ]  # options of srun for the ranks, each with its value: "--mpi=none"
+    python: list[str]  # words that start the Python of the ranks, a container's before it; empty: this command's
     threads: Natural  # CPU threads a rank; 0: cores divided by ranks
     timeout_minutes: Positive  # of a collective, before a rank gives up
     silent_seconds: Positive  # without a word from a rank, before it counts as lost

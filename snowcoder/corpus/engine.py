@@ -31,11 +31,11 @@ def start_engine(config: EngineConfig) -> None:
     if config.kind == "local":
         os.environ["DAFT_RUNNER"] = "native"  # read at its first use; it cannot be set twice in a process
         return
-    try:
-        import ray
+    import ray
 
+    try:
         ray.init(address=config.address, log_to_driver=False)
-    except (ImportError, ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(
             f"corpus.engine.kind=ray: no cluster at {config.address} ({error}); slurm/corpus.sh starts one"
         ) from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.disk import refused
-from snowcoder.doctor.finding import Finding
+from snowcoder.doctor.finding import Finding, Level
 from snowcoder.training.callbacks.trackers import missing_packages, wandb_login
 from snowcoder.training.events import KINDS
 
@@ -21,7 +21,8 @@ _SECONDS = "10"
 
 def check_logging(config: Config) -> Iterator[Finding]:
     missing = missing_packages(config)
-    yield from (Finding("problem", "logging", text) for text in missing)
+    level: Level = "warning" if config.launch.python else "problem"  # the Python of the ranks may have them
+    yield from (Finding(level, "logging", text) for text in missing)
     if missing:
         return
     if config.logging.wandb:

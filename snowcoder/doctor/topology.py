@@ -14,6 +14,7 @@ import torch
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level, phases_of
+from snowcoder.training.slurm import srun_problem
 
 _SINFO_SECONDS = 10
 _OUT_OF_USE = re.compile("down|drain|fail|maint|unk|no_resp", re.IGNORECASE)
@@ -62,12 +63,14 @@ def _slurm(config: Config) -> Iterator[Finding]:
     if not scripts:
         yield Finding("warning", "topology", "no slurm/<phase>.sh here; run this from the folder you call sbatch in")
     yield from _nodes(config, scripts[0] if scripts else None)
+    if shutil.which("srun") and (problem := srun_problem(config)):
+        yield Finding("warning", "topology", f"{problem} (nodes may differ from this machine)")
 
 
 def read_script(path: Path) -> Script | None:
     if not path.is_file():
         return None
-    options = dict(re.findall(r"^#SBATCH --([a-z-]+)=(\d+)\s*$", path.read_text(), re.MULTILINE))
+    options = dict(re.findall(r"^#SBATCH --([a-z-]+)=(?:\w+:)?(\d+)\s*$", path.read_text(), re.MULTILINE))
     nodes, tasks, gpus = (
         int(options.get(name, default))
         for name, default in (("nodes", 1), ("ntasks-per-node", 1), ("gpus-per-node", 0))

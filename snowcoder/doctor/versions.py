@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level
+from snowcoder.packages import install_command
 
 _SHOWN = ("torch", "megatron-core", "transformer-engine")
 
@@ -51,13 +52,18 @@ def installed(package: str) -> str | None:
 
 
 def _cuda(config: Config) -> Iterator[Finding]:
+    if config.launch.python:
+        text = f"ranks run by {' '.join(config.launch.python)}, whose packages are not looked at from here"
+        yield Finding("ok", "cuda", text)
+        return
     engine = installed("transformer-engine") is not None
     for key, wanted in {
         f"precision.fp8={config.precision.fp8}": config.precision.fp8 != "none",
         f"parallel.context={config.parallel.context}": config.parallel.context > 1,
     }.items():
         if wanted and not engine:
-            yield Finding("problem", "cuda", f"{key} needs Transformer Engine: `pip install 'snowcoder[cuda]'`")
+            how = install_command("transformer-engine")
+            yield Finding("problem", "cuda", f"{key} needs Transformer Engine: `{how}`")
     if torch.version.cuda is None:
         # On a cluster it is hardly what is meant, but a way to try things out.
         level: Level = "warning" if config.launch.kind == "slurm" else "ok"

@@ -14,13 +14,15 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError
 from snowcoder.evaluation import run as evaluation
 from snowcoder.export import to_hf
+from snowcoder.packages import explained
 from snowcoder.training.events import Events
 
 
 def main() -> None:
     config, step = read_config(Path(sys.argv[1])), int(sys.argv[2])
     try:
-        run(config, step)
+        with explained("evaluate"):
+            run(config, step)
     except SnowcoderError as error:
         print(f"snowcoder: {error}", file=sys.stderr)
         Events(config).add("warning", f"evaluation failed: {str(error).splitlines()[0]}", step)
@@ -47,7 +49,7 @@ def _of_step(config: Config, step: int) -> Config:
     model = folder / "hf"
     return config.model_copy(
         update={
-            "launch": config.launch.model_copy(update={"kind": "local"}),
+            "launch": config.launch.model_copy(update={"kind": "local", "python": []}),
             "export": config.export.model_copy(update={"dir": str(model), "step": step}),
             "evaluation": config.evaluation.model_copy(
                 update={"dir": str(folder / "evaluation"), "models": {f"step-{step}": str(model)}}

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
+import openai
 import xxhash
 
 from snowcoder.answers import Answer, NoAnswer, classify, read_completion
 from snowcoder.answers.read import read_json
 from snowcoder.config.evaluation_schema import GenerationConfig
-from snowcoder.errors import OperationError, UserError
+from snowcoder.errors import OperationError
 from snowcoder.evaluation.completions import Completion, Request
 from snowcoder.evaluation.context import length_of, shortened
 
@@ -32,9 +33,9 @@ class ServerModel:
     def __init__(self, name: str, config: GenerationConfig, seed: int) -> None:
         self.name, self.config, self.seed = name, config, seed
         assert config.server
-        self.openai, self.key = _client_library(), os.environ.get("OPENAI_API_KEY")
+        self.key = os.environ.get("OPENAI_API_KEY")
         key = self.key or "none"
-        self.client = self.openai.OpenAI(base_url=config.server, api_key=key, max_retries=0, timeout=600)
+        self.client = openai.OpenAI(base_url=config.server, api_key=key, max_retries=0, timeout=600)
 
     def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
         """As they come. What fails is raised at the end, so that a second run asks for it alone.
@@ -90,7 +91,7 @@ class ServerModel:
         for tries in range(_RETRIES + 1):
             try:
                 return read_completion(read_json(self.client.post("/completions", body=body, cast_to=bytes)))
-            except (self.openai.OpenAIError, NoAnswer) as error:
+            except (openai.OpenAIError, NoAnswer) as error:
                 failure = classify(error)
             if failure.blame in ("refused", "stage"):
                 break
@@ -103,7 +104,7 @@ class ServerModel:
         try:
             listed = read_json(self.client.get("/models", cast_to=bytes))
             found = [each.get("max_model_len") for each in listed["data"] if each.get("id") == self.name]
-        except (self.openai.OpenAIError, NoAnswer, KeyError, TypeError, AttributeError):
+        except (openai.OpenAIError, NoAnswer, KeyError, TypeError, AttributeError):
             return None
         return found[0] if found and isinstance(found[0], int) else None
 
@@ -115,13 +116,3 @@ class ServerModel:
         if others:
             what += f" (nor {len(others)} more: {', '.join(name for name, _ in others[:5])})"
         return OperationError(f"{what}. What was completed stays; the same command asks for the rest")
-
-
-def _client_library() -> Any:
-    try:
-        import openai
-    except ImportError:
-        raise UserError(
-            "generation.backend=server needs the openai client: pip install 'snowcoder[evaluate]'"
-        ) from None
-    return openai

@@ -60,11 +60,9 @@ def read_conversations(paths: list[str]) -> list[dict[str, Any]]:
 
 
 def make_trainer(finetune: FinetuneConfig, rows: list[dict[str, Any]], seed: int) -> Any:
-    try:
-        from datasets import Dataset
-        from trl import SFTConfig, SFTTrainer
-    except ImportError:
-        raise UserError("TRL is not installed: pip install 'snowcoder[finetune]'") from None
+    from datasets import Dataset  # late: they take seconds, which a model that is up to date saves
+    from trl import SFTConfig, SFTTrainer
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(finetune.model)
         model = AutoModelForCausalLM.from_pretrained(finetune.model, dtype=torch.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import torch
@@ -24,12 +25,19 @@ def padded_vocabulary(model: ModelConfig) -> int:
     return -(-model.vocab_size // model.pad_vocab_to) * model.pad_vocab_to
 
 
+def _check_engine(what: str) -> None:
+    if platform.ON_CPU:
+        raise UserError(f"{what} needs CUDA and Transformer Engine")
+    if not TRANSFORMER_ENGINE:
+        importlib.import_module("transformer_engine.pytorch")  # its error says what it lacks
+
+
 def transformer_config(config: Config) -> TransformerConfig:
     model, parallel, precision = config.model, config.parallel, config.precision
-    if precision.fp8 != "none" and not TRANSFORMER_ENGINE:
-        raise UserError(f"precision.fp8={precision.fp8}: fp8 needs CUDA and Transformer Engine")
-    if parallel.context > 1 and not TRANSFORMER_ENGINE:
-        raise UserError(f"parallel.context={parallel.context}: context parallelism needs CUDA and Transformer Engine")
+    if precision.fp8 != "none":
+        _check_engine(f"precision.fp8={precision.fp8}: fp8")
+    if parallel.context > 1:
+        _check_engine(f"parallel.context={parallel.context}: context parallelism")
     dtype = torch.bfloat16 if precision.dtype == "bf16" else torch.float32
     interleaved = parallel.virtual_stages > 1
     return TransformerConfig(

@@ -265,6 +265,7 @@ class S3Store:
         except _NO_CREDENTIALS:
             raise UserError(
                 f"{where}: no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role"
+                f"{self._named_by()}"
             ) from None
         except _NO_NEW_CREDENTIALS as error:  # their text may hold an account or a command
             raise UserError(f"{where}: {_EXPIRED_HELP} ({type(error).__name__})") from None
@@ -294,14 +295,20 @@ class S3Store:
     def _refused(self, where: str, error: ClientError) -> SnowcoderError:
         code = _code(error)
         if code == "NoSuchBucket":
-            return UserError(f"{where}: there is no bucket {self.bucket}")
+            return UserError(f"{where}: there is no bucket {self.bucket}{self._named_by()}")
         if code in _EXPIRED:
             return UserError(f"{where}: {_EXPIRED_HELP} ({code})")
         if code in _DENIED:
-            return UserError(f"{where}: access refused ({code}); check the credentials and their rights")
+            how = f"check the credentials and their rights{self._named_by()}"
+            return UserError(f"{where}: access refused ({code}); {how}")
         if code in _ABSENT | _CHANGED:
             return OperationError(f"{where}: changed or removed since it was listed; run the stage again")
         return OperationError(f"{where}: the server answered {code}")
+
+    def _named_by(self) -> str:
+        """The key to set for another bucket, where it is the one that all shards have in common."""
+        root = self.config.root
+        return f"; the bucket is that of storage.root={root}" if self.url.startswith(root) else ""
 
     def _info(self, item: dict[str, Any]) -> ObjectInfo:
         return ObjectInfo(item["Key"].removeprefix(self.prefix), item["Size"], item["ETag"])

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination.tasks import Task, read_tasks
 from snowcoder.corpus.document import DOCUMENTS
-from snowcoder.errors import UserError
 from snowcoder.mixture.shuffle import key_of
 
 _SAMPLES = 10_000  # at most, drawn from all
@@ -43,10 +43,6 @@ def similarities(config: Config) -> list[Similarity]:
 
 
 def _similarity(name: str, tasks: list[Task], texts: list[str]) -> Similarity:
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError:
-        raise UserError("scikit-learn is not installed: pip install 'snowcoder[synthesize]'") from None
     wanted = ["\n".join([*task.problems[:1], task.solution]) for task in tasks]
     vectors: Any = TfidfVectorizer().fit_transform([*wanted, *texts])
     cosines = vectors[len(wanted) :] @ vectors[: len(wanted)].T  # of rows of length one

@@ -54,7 +54,9 @@ def no_tokenizer(config: Config) -> list[str]:
 
 
 def what_this_python_lacks(config: Config) -> list[str]:
-    """Packages; another machine's Python may have them."""
+    """Packages; another machine's Python may have them, or that of `launch.python`."""
+    if config.launch.python:
+        return []
     engine = importlib.util.find_spec("transformer_engine") is not None
     wanted = {
         f"precision.fp8={config.precision.fp8}": config.precision.fp8 != "none",

@@ -38,6 +38,7 @@ def launch(task: str, config: Config, resolved: str, *arguments: str, locks: Seq
     """
     path = Path(config.run.dir) / resolved
     write_text(path, to_yaml(config))
-    command = [sys.executable, "-m", "snowcoder.training.worker", task, str(path), *arguments]
+    python = config.launch.python or [sys.executable]
+    command = [*python, "-m", "snowcoder.training.worker", task, str(path), *arguments]
     start = slurm.run_ranks if config.launch.kind == "slurm" else local.run_ranks
     start(command, config, [lock.descriptor for lock in locks])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from snowcoder.errors import OperationError, Stopped, UserError
 from snowcoder.training import signals
 from snowcoder.training.events import Events, read_events
 from snowcoder.training.pulse import ADDRESS, Listener
-from snowcoder.training.watch import Ended, Fault, watch
+from snowcoder.training.watch import Ended, Fault, NotStarted, watch
 
 _GRACE_SECONDS = 10  # for the ranks that are left when the first one has ended
 
@@ -28,11 +29,13 @@ def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> N
     `keep`: descriptors that srun has open too, until the last rank has ended.
     """
     check_job(config)
-    job, hosts = os.environ["SLURM_JOB_ID"], scontrol("show", "hostnames").split()
-    listener = Listener(hosts[0], bind="")
+    job = os.environ["SLURM_JOB_ID"]
+    master = os.environ.get("MASTER_ADDR") or scontrol("show", "hostnames").split()[0]
+    listener = Listener(master, bind="")
     events = Events(config)
     with signals.caught() as inbox:  # to the end: a requeue sends this process SIGTERM before it has told the log
-        ranks = SlurmRanks(command, hosts[0], int(job), {ADDRESS: listener.address}, keep)
+        command = [*config.launch.srun, *command]
+        ranks = SlurmRanks(command, master, int(job), {ADDRESS: listener.address}, keep)
         try:
             watch(ranks, listener, inbox, config.launch)
         except Stopped:
@@ -40,11 +43,14 @@ def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> N
         except Fault as fault:
             if _state(job) != "RUNNING":
                 raise OperationError(f"Slurm ended job {job} before the ranks had saved: {fault}") from None
+            if isinstance(fault, NotStarted) and "SLURM_RESTART_COUNT" not in os.environ:
+                # They never have: it is what they are started by, and would be again.
+                raise OperationError(f"{fault}; {_started_by(config)}") from None
             _try_again(job, config, events, fault)
 
 
 def check_job(config: Config) -> None:
-    """Raise `UserError` unless this is a job of as many tasks as the config has ranks."""
+    """Raise `UserError` unless this is a job of as many tasks as the config has ranks, which it can start."""
     tasks = os.environ.get("SLURM_NTASKS")
     if tasks is None:
         raise UserError("launch=slurm works inside a Slurm job: use `sbatch slurm/phase1.sh`")
@@ -53,6 +59,27 @@ def check_job(config: Config) -> None:
             f"the job has {tasks} tasks, but tensor x pipeline x context x data of `parallel` is "
             f"{config.parallel.world_size}: set parallel.data, or sbatch --nodes and --ntasks-per-node"
         )
+    if problem := srun_problem(config):
+        raise UserError(problem)
+
+
+def srun_problem(config: Config) -> str | None:
+    """What is wrong with launch.srun and launch.python, as far as this machine can tell before ranks are started."""
+    options, python = config.launch.srun, config.launch.python
+    if options:  # srun reads them all before it helps
+        asked = subprocess.run(["srun", *options, "--help"], capture_output=True, text=True, check=False)
+        if asked.returncode:
+            return f"launch.srun={options}: {asked.stderr.strip().splitlines()[0]}"
+    elif python and shutil.which(python[0]) is None:
+        return (
+            f"launch.python={python}: {python[0]} is no program on {socket.gethostname()}; "
+            "load its module in slurm/environment.sh, or give its full path"
+        )
+    return None
+
+
+def _started_by(config: Config) -> str:
+    return f"they are started by launch.srun={config.launch.srun} launch.python={config.launch.python}"
 
 
 class SlurmRanks:

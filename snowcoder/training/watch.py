@@ -39,10 +39,15 @@ class Fault(OperationError):
         self.hosts = hosts or set()
 
 
+class NotStarted(Fault):
+    """No rank was ever heard of."""
+
+
 def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config: LaunchConfig) -> None:
     """Return when all ranks are done, passing on to them the signals of `inbox`.
 
-    Raises `Fault`; `UserError` if they refused to start; `Stopped` if they did as a signal said.
+    Raises `Fault` if they failed, `NotStarted` if none was heard of before; `UserError` if they refused to start;
+    `Stopped` if they did as a signal said.
     """
     told: list[signal.Signals] = []
     while (ended := ranks.poll()) is None:
@@ -86,6 +91,8 @@ def _conclude(ended: Ended, listener: Listener) -> None:
     who = ended.what if ended.rank is None else f"rank {rank} on {socket.gethostname()}"
     how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"failed with exit status {ended.code}"
     words = [beat.why for beat in culprits.values() if beat.why]
+    if not listener.beats and ended.code > 0:
+        raise NotStarted(f"no rank was ever heard of ({who} {how}): the lines above say why")
     told = "; ".join(filter(None, [f"{who} {how}", tell(culprits), *words]))
     raise Fault(told, {host for beat in listener.beats.values() for host in beat.bad_hosts})
 

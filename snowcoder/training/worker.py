@@ -8,6 +8,7 @@ def main() -> None:
     import os
     import sys
 
+    from snowcoder.packages import explained
     from snowcoder.training import signals
     from snowcoder.training.ending import end_rank
     from snowcoder.training.environment import die_with_parent, name_rank
@@ -19,7 +20,8 @@ def main() -> None:
     rank = name_rank()
     pulse = Pulse(rank)
     try:
-        _work(*sys.argv[1:])
+        with explained("train"):
+            _work(*sys.argv[1:])
     except Exception as error:
         end_rank(rank, pulse, error)
     pulse.end()

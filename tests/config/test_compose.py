@@ -65,6 +65,7 @@ def test_all_problems_are_reported_together() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("notify.events=[3]", "notify.events.0=3: input should be a valid string"),
         ("model.heds=16", "model.heds: unknown key (did you mean model.heads?)"),
         ("recpe=demo", "recpe: unknown key (did you mean recipe?)"),
         ("phases.phase1.sources.raw.shar=1", "did you mean phases.phase1.sources.raw.share?"),

@@ -329,6 +329,23 @@ def test_ranks_against_the_header_of_the_job_script(tmp_path: Path, monkeypatch:
     assert "no slurm/<phase>.sh here" in found(topology.check, config)[0][1]
 
 
+def test_ranks_of_a_container_are_started_by_programs_that_are_here_and_bring_their_own_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "srun").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    more = ["launch=slurm", "phase=phase1", "precision=fp8", "launch.python=[no-apptainer,exec,x.sif,python]"]
+    config = config_of(tmp_path, *more)
+    level, text = found(topology.check, config)[-1]
+    assert level == "warning"
+    assert text.startswith("launch.python=['no-apptainer', 'exec', 'x.sif', 'python']: no-apptainer is no program on ")
+    assert found(versions.check, config)[-1] == (
+        "ok",
+        "ranks run by no-apptainer exec x.sif python, whose packages are not looked at from here",
+    )
+
+
 @pytest.mark.parametrize(
     ("gres", "gpus"), [("(null)", 0), ("gpu:8", 8), ("gpu:h100:8(S:0-1)", 8), ("gpu:a100:4,gpu:v100:2,nvme:9", 6)]
 )

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -367,6 +368,8 @@ def test_a_missing_package_is_named_before_training(tmp_path: Path, monkeypatch:
     names = ["logging.wandb=project", f"logging.mlflow={EXPERIMENT}", f"logging.prometheus={tmp_path}"]
     config = config_of(tmp_path, *names)
     (tmp_path / "wandb").mkdir()
+    (tmp_path / "snowcoder-0.dist-info").mkdir()  # what is left of the packages that are installed
+    (tmp_path / "snowcoder-0.dist-info" / "METADATA").write_text(str(distribution("snowcoder").read_text("METADATA")))
     here = [str(tmp_path), *(path for path in sys.path if "site-packages" not in path)]
     monkeypatch.setattr(sys, "path", here)
     for name in ("wandb", "mlflow", "prometheus_client"):

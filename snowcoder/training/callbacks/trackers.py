@@ -19,13 +19,13 @@ from typing import Any, Protocol
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.digest import digest_bytes
+from snowcoder.packages import install_command, package_of
 from snowcoder.storage.atomic import write_text
 from snowcoder.training.events import Events
 
 # What a tracker is told about the run. Not `notify`: its command may hold the address of a private channel.
 _SECTIONS = {"run", "model", "phases", "parallel", "precision", "optimizer", "packing", "guard"}
-_PACKAGES = {"wandb": "wandb", "mlflow": "mlflow-skinny", "prometheus": "prometheus-client"}
-_MODULES = {"prometheus": "prometheus_client"}  # of the same name as the key else
+_OPTIONAL = {"wandb": "wandb", "mlflow": "mlflow", "prometheus": "prometheus_client"}  # key of logging -> module
 
 # What Prometheus is told of a number, with its unit.
 _GAUGES = {
@@ -56,11 +56,12 @@ class Tracker(Protocol):
 
 def missing_packages(config: Config) -> list[str]:
     """What `logging` asks for and this Python does not have, as sentences. Needs no torch."""
-    wanted = {name: getattr(config.logging, name) for name in _PACKAGES}
+    wanted = {name: (module, getattr(config.logging, name)) for name, module in _OPTIONAL.items()}
     return [
-        f"logging.{name}={value}: the package {_PACKAGES[name]} is not installed; `pip install 'snowcoder[{name}]'`"
-        for name, value in wanted.items()
-        if value and not _has(_MODULES.get(name, name))
+        f"logging.{name}={value}: the package {package_of(module)} is not installed; "
+        f"`{install_command(package_of(module))}`"
+        for name, (module, value) in wanted.items()
+        if value and not _has(module)
     ]
 
 
