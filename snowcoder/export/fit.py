@@ -28,8 +28,8 @@ def misfits(tensors: Tensors, model: ModelConfig, dtype: torch.dtype) -> Iterato
     """What speaks against taking the folder's tensors for those of `model`, in `dtype`; a line each."""
     found = {name for name in tensors.names if not name.endswith(_IGNORED)}
     expected = _expected(model, found)
-    if prefix := _other_prefix(found, expected):
-        yield prefix
+    if other := _other_prefix(found, expected, model):
+        yield other
         return
     yield from _surplus(found - expected, model)
     if expected - found and not tensors.problems:  # else they may be in what is damaged
@@ -40,8 +40,8 @@ def misfits(tensors: Tensors, model: ModelConfig, dtype: torch.dtype) -> Iterato
     readable = [name for name in known if tensors.dtype(name) in _PLAIN]
     spoiled = [name for name in readable if not _is_finite(tensors.get(name), dtype)]
     if spoiled:
-        yield f"{shorten(spoiled)}: has numbers that are not finite (NaN or infinite) as {_name(dtype)}"
-    if model.tied_embeddings and {EMBEDDING, HEAD} <= {*readable} - {*spoiled} and not _is_tied(tensors, dtype):
+        yield f"{shorten(spoiled)}: not all numbers are finite as {_name(dtype)} (there are NaN or infinite ones)"
+    if model.tied_embeddings and {EMBEDDING, HEAD} <= {*readable} - {*spoiled} and not _are_equal(tensors, dtype):
         yield (
             f"its {HEAD} is not its {EMBEDDING}, although config.json ties them: set model.tied_embeddings=false "
             "to take both"
@@ -69,23 +69,27 @@ def _expected(model: ModelConfig, found: set[str]) -> set[str]:
     return names
 
 
-def _other_prefix(found: set[str], expected: set[str]) -> str:
-    """Empty, unless the names are those of a Llama in something else, or of a part of one."""
-    last = EMBEDDING.removeprefix("model.")
-    others = [name for name in found if name.endswith(last)]
-    if not others or (found & expected) - {HEAD}:
+def _other_prefix(found: set[str], expected: set[str], model: ModelConfig) -> str:
+    """Empty, unless the names are those of a Llama in something else, or of one without its head."""
+    bare = EMBEDDING.removeprefix("model.")
+    other = next((name for name in sorted(found) if name.endswith(bare)), None)
+    if other is None or (found & expected) - {HEAD}:
         return ""
-    text = f"it has {others[0]}, where a LlamaForCausalLM has {EMBEDDING}, and so with all names"
-    if others[0] == last:
-        text += ": it was saved as a LlamaModel, without its head"
-    return f"{text}. Load it as a LlamaForCausalLM in transformers, and save that"
+    text = f"it has {other}, where a LlamaForCausalLM has {EMBEDDING}, and so with all names"
+    if other != bare:
+        return f"{text}: rename them, or save the LlamaForCausalLM that is in it"
+    if HEAD not in found and not model.tied_embeddings:
+        return f"{text}: it was saved as a LlamaModel, without its {HEAD}. Import the whole model"
+    return f"{text}: load it as a LlamaForCausalLM in transformers, and save that"
 
 
 def _surplus(names: set[str], model: ModelConfig) -> Iterator[str]:
     kinds: dict[str, list[str]] = {}
     for name in sorted(names):
         why = next((why for pattern, why in _SURPLUS.items() if re.search(pattern, name)), "")
-        kinds.setdefault(why or f"which a Llama of {model.layers} layers has no place for", []).append(name)
+        kinds.setdefault(why or f"which a Llama of {model.layers} layers (by config.json) has no place for", []).append(
+            name
+        )
     for why, group in kinds.items():
         yield f"it has {shorten(group)}, {why}"
 
@@ -116,7 +120,7 @@ def _is_finite(tensor: torch.Tensor, dtype: torch.dtype) -> bool:
     return tensor.numel() == 0 or bool(torch.stack(tensor.aminmax()).to(dtype).isfinite().all())
 
 
-def _is_tied(tensors: Tensors, dtype: torch.dtype) -> bool:
+def _are_equal(tensors: Tensors, dtype: torch.dtype) -> bool:
     return torch.equal(tensors.get(HEAD).to(dtype), tensors.get(EMBEDDING).to(dtype))
 
 

@@ -59,10 +59,14 @@ def _problems(config: Config, tensors: Tensors) -> Iterator[str]:
     yield from tensors.problems
     yield from _unread(tensors)
     try:
-        llama = _read_config(tensors.folder)
+        yield from _contradictions(config, tensors)
     except UserError as problem:
         yield str(problem)
-        return
+
+
+def _contradictions(config: Config, tensors: Tensors) -> Iterator[str]:
+    """Of the folder's config with ours, and of its tensors with its config. Raises UserError where it has none."""
+    llama = _read_config(tensors.folder)
     yield from quantization(llama)
     yield from (others := list(unsupported(llama)))
     if llama.model_type != "llama":
@@ -96,4 +100,4 @@ def _read_config(folder: Path) -> Any:
     except (OSError, ValueError) as error:
         raise UserError(f"config.json is of no model that transformers knows: {one_line(error)}") from None
     except Exception as error:  # of its validation, or of its arithmetic with what it did not validate
-        raise UserError(f"config.json is wrong: {one_line(error)}") from None
+        raise UserError(f"config.json is wrong: {type(error).__name__}: {one_line(error)}") from None

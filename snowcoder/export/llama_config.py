@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
 from transformers import GenerationConfig, LlamaConfig
 
 from snowcoder.config.schema import ModelConfig, PrecisionConfig
+from snowcoder.errors import UserError
 
 # LlamaConfig's name of each key of `model`.
 _NAMES = {
@@ -69,9 +71,14 @@ def quantization(llama: Any) -> Iterator[str]:
 
 
 def to_model(llama: Any, ours: ModelConfig) -> ModelConfig:
-    """The model that a Hugging Face config describes; what it says nothing of is as ours has it."""
+    """The model that a Hugging Face config describes. Raises UserError where it describes none."""
     theirs = {key: getattr(llama, name) for key, name in _NAMES.items() if key != "init_std"}
-    return ours.model_copy(update={**theirs, "rope_theta": llama.rope_parameters["rope_theta"]})
+    try:
+        return ModelConfig(**{**ours.model_dump(), **theirs, "rope_theta": llama.rope_parameters["rope_theta"]})
+    except ValidationError as error:
+        keys = [(str(each["loc"][0]), each["msg"]) for each in error.errors()]
+        wrong = "; ".join(f"{_NAMES.get(key, key)}: {text}" for key, text in keys)
+        raise UserError(f"config.json is wrong: {wrong}") from None
 
 
 def differences(theirs: ModelConfig, ours: ModelConfig) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +37,10 @@ class Tensors:
         except UserError as problem:
             promised = {}
             self.problems.append(str(problem))
-        for name, tensors in promised.items():
-            self._add(folder / name, tensors)
+        if missing := [name for name in promised if not os.path.lexists(folder / name)]:
+            self.problems.append(f"it lacks {shorten(missing)}, which {INDEX} names")
+        for name in sorted(promised.keys() - missing):
+            self._add(folder / name, promised[name])
 
     def _add(self, path: Path, promised: set[str]) -> None:
         self.files.append(path)
@@ -90,19 +93,17 @@ def damage(folder: Path) -> list[str]:
 
 def _promised(folder: Path) -> dict[str, set[str]]:
     """The files of a folder's weights, and of each the tensors that the index says it has. Raises UserError."""
-    whole, index = folder / WEIGHTS, folder / INDEX
-    if not index.exists():
-        if not whole.exists():
+    is_whole = os.path.lexists(folder / WEIGHTS)  # a link that leads nowhere is named as what it is
+    if not os.path.lexists(folder / INDEX):
+        if not is_whole:
             raise UserError(_without_weights(folder))
         return {WEIGHTS: set()}
     promised: dict[str, set[str]] = {}
-    for tensor, name in _weight_map(index).items():
+    for tensor, name in _weight_map(folder / INDEX).items():
         promised.setdefault(name, set()).add(tensor)
-    if missing := [name for name in promised if not (folder / name).exists()]:
-        raise UserError(f"it lacks {shorten(missing)}, which {INDEX} names: {_ONLY}, and needs all of them")
-    if WEIGHTS not in promised and whole.exists():
+    if is_whole and WEIGHTS not in promised:
         raise UserError(f"it has {WEIGHTS}, and {INDEX} of other files: remove what is left from another model")
-    return dict(sorted(promised.items()))
+    return promised
 
 
 def _weight_map(index: Path) -> dict[str, str]:
