@@ -42,7 +42,9 @@ def shorten(names: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """With its type where the text alone may be no more than a key."""
+    text = " ".join(str(error).split())
+    return text if text and isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}"
 
 
 def _instead(path: Path, error: Exception) -> str:

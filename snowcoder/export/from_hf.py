@@ -18,12 +18,10 @@ from snowcoder.export.damage import one_line, read_object, shorten
 from snowcoder.export.fit import dtypes, misfits
 from snowcoder.export.layout import one_replica
 from snowcoder.export.llama_config import differences, quantization, to_model, unsupported
-from snowcoder.export.tensors import Tensors
+from snowcoder.export.tensors import ADAPTER, Tensors
 from snowcoder.model.mapping import EMBEDDING, HEAD
 from snowcoder.training.completion import complete_steps
 from snowcoder.training.launch import launch
-
-_ADAPTER = "adapter_config.json"
 
 
 def run(config: Config, folder: str) -> None:
@@ -44,9 +42,9 @@ def run(config: Config, folder: str) -> None:
 def _check_kind(folder: Path) -> None:
     if (folder / "config.json").exists():
         return
-    if (folder / _ADAPTER).exists():
+    if (folder / ADAPTER).exists():
         raise UserError(
-            f"{folder} is an adapter (it has {_ADAPTER}), not a model: merge it into its base model "
+            f"{folder} is an adapter (it has {ADAPTER}), not a model: merge it into its base model "
             "(PEFT's merge_and_unload), save that, and import it"
         )
     raise UserError(
@@ -86,8 +84,6 @@ def _model_of(llama: Any, ours: ModelConfig, names: list[str]) -> ModelConfig:
 
 def _unread(tensors: Tensors) -> Iterator[str]:
     """Of a model saved twice, or with something beside it."""
-    if (tensors.folder / _ADAPTER).exists():
-        yield f"it has {_ADAPTER}: merge the adapter into the model (PEFT's merge_and_unload), or take it away"
     others = {path.name for path in tensors.folder.glob("*.safetensors")} - {path.name for path in tensors.files}
     if others and tensors.files:
         yield f"it has {shorten(others)} besides its weights, which would not be read: take that away"
@@ -100,4 +96,4 @@ def _read_config(folder: Path) -> Any:
     except (OSError, ValueError) as error:
         raise UserError(f"config.json is of no model that transformers knows: {one_line(error)}") from None
     except Exception as error:  # of its validation, or of its arithmetic with what it did not validate
-        raise UserError(f"config.json is wrong: {type(error).__name__}: {one_line(error)}") from None
+        raise UserError(f"config.json is wrong: {one_line(error)}") from None

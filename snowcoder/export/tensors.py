@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"
+ADAPTER = "adapter_config.json"
 _ONLY = "snowcoder reads weights from safetensors only"
 
 
@@ -32,6 +33,10 @@ class Tensors:
         self.problems: list[str] = []
         self._opened = ExitStack()
         self._handles: dict[str, Any] = {}
+        if (folder / ADAPTER).exists():
+            self.problems.append(
+                f"it has {ADAPTER}: merge the adapter into the model (PEFT's merge_and_unload), or take it away"
+            )
         try:
             promised = _promised(folder)
         except UserError as problem:
