@@ -31,8 +31,6 @@ _ENVIRONMENT = {
 }
 _LINKS = ("bin", "sbin", "lib", "lib32", "lib64")  # to /usr, on most systems
 _SETTINGS = ("ld.so.cache", "alternatives", "localtime", "mime.types", "fonts")  # of /etc; nothing there is secret
-
-
 _VISIBLE = ("/usr", *(f"/{name}" for name in _LINKS), *(f"/etc/{name}" for name in _SETTINGS))
 _PROBE = """
 import json, sys
@@ -54,13 +52,15 @@ class Interpreter(NamedTuple):
 @functools.cache
 def interpreter(python: str) -> Interpreter:
     """Where a Python and its packages lie. Raises UserError if it does not run."""
+    # Preloaded libraries are no part of a Python, and their folders may be anything.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     try:
-        done = subprocess.run([python, "-I", "-c", _PROBE], capture_output=True, text=True, check=True)
+        done = subprocess.run([python, "-I", "-c", _PROBE], capture_output=True, text=True, check=True, env=environment)
     except (OSError, subprocess.CalledProcessError) as error:
         raise UserError(f"sandbox: {python} does not run ({error}); name a Python 3.11 or newer") from None
     executables, version, prefixes, path, libraries = json.loads(done.stdout)
     folders = {os.path.dirname(library) for library in libraries}
-    searched = [each for each in os.environ.get("LD_LIBRARY_PATH", "").split(":") if os.path.realpath(each) in folders]
+    searched = [each for each in environment.get("LD_LIBRARY_PATH", "").split(":") if os.path.realpath(each) in folders]
     return Interpreter(
         executables[0],
         version,
