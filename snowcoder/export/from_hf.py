@@ -32,15 +32,17 @@ def run(config: Config, folder: str) -> None:
     _check_kind(Path(folder))
     with Tensors(Path(folder)) as tensors:
         if problems := list(_problems(config, tensors)):
-            raise UserError(f"{folder} cannot be imported: {_list(problems)}")
+            raise UserError(f"{folder} cannot be imported:{_list(problems)}")
         there = dtypes(tensors)
     launch("snowcoder.export.load:run", one_replica(config), "import.yaml", folder)
     print(f"import: {folder} is now step 0 in {checkpoints} ({there} there, {config.precision.dtype} here)")
 
 
 def _list(problems: list[str]) -> str:
-    lines = (f"\n  {n}. {text}" for n, text in enumerate(problems, 1))
-    return problems[0] if len(problems) == 1 else "".join(lines)
+    """One goes on in the line, several have a line each."""
+    if len(problems) == 1:
+        return f" {problems[0]}"
+    return "".join(f"\n  {n}. {text}" for n, text in enumerate(problems, 1))
 
 
 def _check_kind(folder: Path) -> None:
