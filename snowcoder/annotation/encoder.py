@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BatchEncoding
-from transformers.utils import logging
 
 from snowcoder.config.annotation_schema import EncoderConfig
 from snowcoder.errors import UserError
+from snowcoder.export.damage import shorten
+from snowcoder.export.pretrained import load_model, load_part, load_whole
 from snowcoder.packages import install_command, package_of
 
 _PACKAGE = "package:"
+_CLASSIFIER: dict[str, Any] = {"num_labels": 1, "dtype": torch.float32}
+_OF_A_LAYER = re.compile(r"\blayers?\.\d+\.")
 # FineWeb-Edu's recipe (classification/train_edu_bert.py of huggingface/cosmopedia).
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
 
@@ -24,45 +26,41 @@ _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, 
 def load_encoder(config: EncoderConfig, seed: int) -> tuple[Any, Any]:
     """The tokenizer, and the encoder with a new head of one output. Raises UserError where it cannot be had."""
     torch.manual_seed(seed)  # of the new weights
-    # A head that the encoder came with is of another task, and may have another size.
-    tokenizer, model = load_classifier(place_of(config.name), ignore_mismatched_sizes=True, **_NO_DROPOUT)
+    place = place_of(config.name)
+    try:
+        tokenizer = load_tokenizer(place)
+        model, found = load_model(AutoModelForSequenceClassification, place, **_CLASSIFIER, **_NO_DROPOUT)
+        _check_body(model, found, place)
+    except UserError as error:
+        raise UserError(
+            f"the encoder cannot be loaded: {error}. annotator.encoder.name is package:NAME, a folder, or a model of "
+            "the Hugging Face hub, which must be reached once"
+        ) from None
     longest = model.config.max_position_embeddings
     if config.tokens > longest:
         raise UserError(f"annotator.encoder.tokens={config.tokens}: {config.name} reads at most {longest}")
     return tokenizer, model
 
 
+def _check_body(model: Any, found: dict[str, set[str]], place: str) -> None:
+    """A head that the encoder came with is of another task and is dropped, and pooling may be new; no layer is."""
+    made_up = found["missing keys"] | found["mismatched keys"]
+    told = {
+        "lacks": {name for name in made_up if name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name},
+        "has no place for": {name for name in found["unexpected keys"] if _OF_A_LAYER.search(name)},
+    }
+    if any(told.values()):
+        texts = " and ".join(f"{what} {shorten(names)}" for what, names in told.items() if names)
+        raise UserError(f"{place}: a {type(model).__name__} of its config.json {texts}")
+
+
 def load_tokenizer(place: str) -> Any:
-    with quiet():
-        return AutoTokenizer.from_pretrained(place)
+    return load_part(lambda: AutoTokenizer.from_pretrained(place), place)
 
 
-def load_classifier(place: str, **changes: Any) -> tuple[Any, Any]:
-    """Of a folder or a name of the hub; its code is never run, and its weights are never unpickled."""
-    how = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
-    try:
-        tokenizer = load_tokenizer(place)
-        with quiet():
-            model = AutoModelForSequenceClassification.from_pretrained(place, num_labels=1, **how, **changes)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"the encoder {place} cannot be loaded ({' '.join(str(error).split())}). annotator.encoder.name is "
-            "package:NAME, a folder, or a model of the Hugging Face hub, which must be reached once"
-        ) from None
-    return tokenizer, model
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without what transformers says meanwhile: that the head is new, how many files it has read."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
+def load_classifier(place: str) -> tuple[Any, Any]:
+    """A trained annotator's tokenizer and model."""
+    return load_tokenizer(place), load_whole(AutoModelForSequenceClassification, place, **_CLASSIFIER)
 
 
 def tokenize(tokenizer: Any, texts: list[str], tokens: int) -> BatchEncoding:

@@ -15,10 +15,11 @@ from torch.utils.data import Dataset
 from transformers import EvalPrediction, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from snowcoder.annotation.encoder import quiet, tokenize
+from snowcoder.annotation.encoder import tokenize
 from snowcoder.annotation.examples import Examples
 from snowcoder.annotation.metrics import macro_f1
 from snowcoder.config.annotation_schema import AnnotatorConfig
+from snowcoder.export.pretrained import quiet
 from snowcoder.progress import bar
 
 _ENCODE_BATCH = 64

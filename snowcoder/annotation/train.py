@@ -11,7 +11,7 @@ from typing import Any
 
 from snowcoder.annotation.annotator import MODEL, SETTINGS, Settings
 from snowcoder.annotation.calibration import calibrate
-from snowcoder.annotation.encoder import load_encoder, place_of, quiet
+from snowcoder.annotation.encoder import load_encoder, place_of
 from snowcoder.annotation.examples import EXAMPLES, Examples, read_or_draw
 from snowcoder.annotation.fit import fit
 from snowcoder.annotation.metrics import evaluate
@@ -20,6 +20,7 @@ from snowcoder.config.annotation_schema import ExamplesConfig
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.errors import UserError
+from snowcoder.export.pretrained import folder_problems, quiet
 from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
@@ -97,6 +98,8 @@ def _inputs(config: Config) -> dict[str, Any]:
     if problems:
         raise UserError("the annotator has nothing to learn from:\n" + "\n".join(problems))
     encoder = Path(place_of(config.annotator.encoder.name))
+    if damaged := folder_problems(encoder):
+        raise UserError(f"annotator.encoder.name: {encoder}: {'; '.join(damaged)}")
     if encoder.is_dir():
         found["encoder"] = digest_json([digest_file(path) for path in sorted(encoder.glob("*.safetensors"))])
     return found

@@ -16,6 +16,7 @@ from snowcoder.evaluation.completions import Completion, Completions, Request
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
 from snowcoder.export.model_digest import model_digest
+from snowcoder.export.pretrained import folder_problems
 from snowcoder.progress import bar
 
 if TYPE_CHECKING:
@@ -55,13 +56,19 @@ def models_of(config: Config) -> list[Model]:
                 "results; the API key comes from the environment (OPENAI_API_KEY)"
             )
         return [Model(name, path, f"{server} {path}", config) for name, path in models.items()]
-    missing = [f"  {name}: {path}" for name, path in models.items() if not (Path(path) / "config.json").is_file()]
-    if missing:
+    problems = [f"  {name}: {path}{why}" for name, path in models.items() for why in _why_no_model(Path(path))]
+    if problems:
         raise UserError(
-            "evaluation.models: no exported model:\n" + "\n".join(missing) + "\n"
+            "evaluation.models: no exported model:\n" + "\n".join(problems) + "\n"
             "`snowcoder export` makes one; '+evaluation.models.alpha=runs/arctic/hf-alpha' names it"
         )
     return [Model(name, path, model_digest(Path(path)), config) for name, path in models.items()]
+
+
+def _why_no_model(folder: Path) -> list[str]:
+    if not (folder / "config.json").exists():
+        return [""]
+    return [f": {text}" for text in folder_problems(folder)]
 
 
 def generate(config: Config, model: Model, suite: Suite, tasks: list[Task], folder: Path) -> list[Completion]:

@@ -18,10 +18,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, S
 from transformers.generation import TemperatureLogitsWarper, TopPLogitsWarper
 
 from snowcoder.config.evaluation_schema import GenerationConfig
-from snowcoder.errors import UserError
 from snowcoder.evaluation.completions import Completion, Request
 from snowcoder.evaluation.context import room
 from snowcoder.evaluation.tasks import Task
+from snowcoder.export.pretrained import load_part, load_whole
 from snowcoder.tokenization.special import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
 _TAIL = 24  # tokens that are looked through for a stop
@@ -32,12 +32,9 @@ class LocalModel:
     def __init__(self, folder: Path, config: GenerationConfig, seed: int) -> None:
         self.config, self.seed = config, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        loader: Any = AutoModelForCausalLM
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            self.model = loader.from_pretrained(folder, dtype=_DTYPES[config.dtype]).to(self.device).eval()
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder} is not a model that transformers can load: {error}") from None
+        self.tokenizer: Any = load_part(lambda: AutoTokenizer.from_pretrained(folder), folder)
+        model = load_whole(AutoModelForCausalLM, folder, dtype=_DTYPES[config.dtype])
+        self.model = model.to(self.device).eval()
         self.longest: int = self.model.config.max_position_embeddings
 
     def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
 from transformers import GenerationConfig, LlamaConfig
 
 from snowcoder.config.schema import ModelConfig, PrecisionConfig
+from snowcoder.errors import UserError
 
 # LlamaConfig's name of each key of `model`.
 _NAMES = {
@@ -45,19 +47,42 @@ def to_generation(special: dict[str, Any]) -> dict[str, Any]:
     return GenerationConfig(**special).to_diff_dict()
 
 
-def differences(llama: Any, model: ModelConfig) -> Iterator[str]:
-    """Each contradiction between a Hugging Face config and ours, and what to set."""
+def unsupported(llama: Any) -> Iterator[str]:
+    """Each thing that a Hugging Face config has and no Llama of ours can have."""
     for key, expected in _FIXED.items():
         if (found := getattr(llama, key, expected)) != expected:
             yield f"its {key} is {found!r}; snowcoder's Llama can only have {expected!r}"
     if llama.model_type != "llama":
         return
-    rope = llama.rope_parameters
-    if rope["rope_type"] != "default":
-        yield f"its positions are scaled ({rope['rope_type']}), which snowcoder's Llama does not do"
+    if (rope := llama.rope_parameters["rope_type"]) != "default":
+        yield f"its positions are scaled ({rope}), which snowcoder's Llama does not do"
     if llama.head_dim * llama.num_attention_heads != llama.hidden_size:
         yield f"its heads have {llama.head_dim} dimensions; snowcoder's Llama has hidden / heads"
+
+
+def quantization(llama: Any) -> Iterator[str]:
+    for key in ("quantization_config", "compression_config"):
+        if found := getattr(llama, key, None):
+            method = found.get("quant_method", found.get("format", "")) if isinstance(found, dict) else found
+            yield (
+                f"config.json has {key} ({method}): its weights are quantized. Dequantize the model "
+                "(model.dequantize() in transformers), save that, and import it"
+            )
+
+
+def to_model(llama: Any, ours: ModelConfig) -> ModelConfig:
+    """The model that a Hugging Face config describes. Raises UserError where it describes none."""
     theirs = {key: getattr(llama, name) for key, name in _NAMES.items() if key != "init_std"}
-    for key, value in {**theirs, "rope_theta": rope["rope_theta"]}.items():
-        if value != getattr(model, key):
-            yield f"model.{key} is {getattr(model, key)}: set model.{key}={str(value).lower()}"
+    try:
+        return ModelConfig(**{**ours.model_dump(), **theirs, "rope_theta": llama.rope_parameters["rope_theta"]})
+    except ValidationError as error:
+        keys = [(str(each["loc"][0]), each["msg"]) for each in error.errors()]
+        wrong = "; ".join(f"{_NAMES.get(key, key)}: {text}" for key, text in keys)
+        raise UserError(f"config.json is wrong: {wrong}") from None
+
+
+def differences(theirs: ModelConfig, ours: ModelConfig) -> Iterator[str]:
+    """Each contradiction between two models, and what to set."""
+    for key, value in theirs.model_dump().items():
+        if value != getattr(ours, key):
+            yield f"model.{key} is {getattr(ours, key)}: set model.{key}={str(value).lower()}"

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.config.schema import Config
-from snowcoder.export.tensors import Tensors, files_of
+from snowcoder.export.fit import stored_as
+from snowcoder.export.tensors import Tensors
 from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
@@ -19,13 +20,15 @@ def run(config: Config, folder: str) -> None:
     chunks = build_chunks(config, transformer_config(config))
     with Tensors(Path(folder)) as tensors:
         for chunk in chunks:
-            load_hugging_face(chunk, config.model, tensor_part(), tensors.get)
+            load_hugging_face(
+                chunk, config.model, tensor_part(), lambda name: tensors.get(stored_as(name, tensors, config.model))
+            )
     checkpoints = Checkpoints(Path(config.run.dir) / "train" / "checkpoints", config)
-    checkpoints.save_weights(chunks, _record(config, Path(folder)))
+    checkpoints.save_weights(chunks, _record(config, tensors.files))
 
 
-def _record(config: Config, folder: Path) -> dict[str, Any]:
-    imported = digest_json([digest_file(path) for path in files_of(folder)])
+def _record(config: Config, files: list[Path]) -> dict[str, Any]:
+    imported = digest_json([digest_file(path) for path in files])
     named = {"imported": imported, "tokenizer": tokenizer_digest(config)}
     return {
         "step": 0,

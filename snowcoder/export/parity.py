@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils.logging import disable_progress_bar
 
-from snowcoder.errors import OperationError
+from snowcoder.errors import OperationError, UserError
+from snowcoder.export.pretrained import load_whole
 from snowcoder.tokenization.load import Tokenizer
 from snowcoder.training import platform
 
@@ -43,7 +43,6 @@ def check_parity(folder: Path, reference: Path, tokenizer: Tokenizer | None = No
 
     Raises `OperationError` where they differ.
     """
-    disable_progress_bar()
     model = _load(folder)
     files = sorted(path for path in reference.glob("*.safetensors") if path.name != _ANSWER)
     if not files:
@@ -86,20 +85,11 @@ def _compare_text(model: Any, folder: Path, reference: Path, tokenizer: Tokenize
 
 
 def _load(folder: Path) -> Any:
-    loader: Any = AutoModelForCausalLM
+    how = {"dtype": torch.float32, "attn_implementation": "sdpa"}
     try:
-        model, found = loader.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise OperationError(f"{folder} cannot be loaded by transformers: {error}") from error
-    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if found[kind]:
-            raise OperationError(f"{folder}: transformers reports {kind.replace('_', ' ')}: {sorted(found[kind])}")
+        model = load_whole(AutoModelForCausalLM, folder, **how)
+    except UserError as error:
+        raise OperationError(f"{folder} cannot be loaded by transformers: {error}") from None
     return model.eval().to(platform.device())
 
 

@@ -18,6 +18,7 @@ from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.export.model_digest import model_digest
+from snowcoder.export.pretrained import load_part, load_whole
 from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
@@ -36,8 +37,8 @@ def run(config: Config) -> None:
         print(f"fine-tuned model: {folder} is up to date")
         return
     with writing_to(folder), build_lock(folder, ALL):
-        (folder / NAME).unlink(missing_ok=True)
         trainer = make_trainer(finetune, rows, config.run.seed)
+        (folder / NAME).unlink(missing_ok=True)  # not before: what cannot be loaded costs no finished model
         trainer.train()
         _save(trainer, folder, inputs, how, len(rows))
 
@@ -64,10 +65,10 @@ def make_trainer(finetune: FinetuneConfig, rows: list[dict[str, Any]], seed: int
     from trl import SFTConfig, SFTTrainer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(finetune.model)
-        model = AutoModelForCausalLM.from_pretrained(finetune.model, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        raise UserError(f"finetune.model={finetune.model}: cannot be loaded ({error})") from None
+        model = load_whole(AutoModelForCausalLM, finetune.model, dtype=torch.float32)
+        tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(finetune.model), finetune.model)
+    except UserError as error:
+        raise UserError(f"finetune.model: {error}") from None
     tokenizer.chat_template = chat_template(finetune)
     gpus = torch.cuda.is_available()
     settings = SFTConfig(

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from megatron.core.models.gpt import GPTModel
 
 from snowcoder.config.schema import ModelConfig
 
+if TYPE_CHECKING:  # names alone are asked for where no rank is, and megatron-core takes seconds to import
+    from megatron.core.models.gpt import GPTModel
+
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 Tensors = list[torch.Tensor]
 
 
@@ -82,8 +85,8 @@ def _split_gate_up(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
 
 _LAYER = "model.layers.{i}."
 RULES = {
-    "embedding.word_embeddings.weight": Rule(("model.embed_tokens.weight",), _pad_vocabulary, _cut_vocabulary),
-    "output_layer.weight": Rule(("lm_head.weight",), _pad_vocabulary, _cut_vocabulary),
+    "embedding.word_embeddings.weight": Rule((EMBEDDING,), _pad_vocabulary, _cut_vocabulary),
+    "output_layer.weight": Rule((HEAD,), _pad_vocabulary, _cut_vocabulary),
     "decoder.final_layernorm.weight": Rule(("model.norm.weight",), _replicated, _whole),
     "input_layernorm.weight": Rule((_LAYER + "input_layernorm.weight",), _replicated, _whole),
     "pre_mlp_layernorm.weight": Rule((_LAYER + "post_attention_layernorm.weight",), _replicated, _whole),
@@ -101,6 +104,14 @@ RULES["self_attention.linear_qkv.layer_norm_weight"] = RULES["input_layernorm.we
 RULES["mlp.linear_fc1.layer_norm_weight"] = RULES["pre_mlp_layernorm.weight"]
 
 
+def tensor_names(model: ModelConfig) -> list[str]:
+    """Names of all Hugging Face tensors of a model. Tied embeddings appear once."""
+    texts = sorted({name for rule in RULES.values() for name in rule.names})
+    layers = {text: range(model.layers) if text.startswith(_LAYER) else range(1) for text in texts}
+    names = [text.format(i=layer) for text in texts for layer in layers[text]]
+    return [name for name in names if name != HEAD or not model.tied_embeddings]
+
+
 def parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[torch.nn.Parameter, Rule, list[str]]]:
     """Each parameter of a chunk with its rule and the names of its Hugging Face tensors."""
     first = chunk.decoder.layers[0].layer_number - 1 if len(chunk.decoder.layers) else 0
@@ -108,9 +119,8 @@ def parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[torch.nn.P
         found = re.match(r"decoder\.layers\.(\d+)\.(.+)", name)
         rule = RULES[found[2] if found else name]
         names = [text.format(i=first + int(found[1]) if found else None) for text in rule.names]
-        if names == ["lm_head.weight"] and model.tied_embeddings:
-            # The last pipeline stage's own copy of the tied embedding.
-            names = ["model.embed_tokens.weight"]
+        if names == [HEAD] and model.tied_embeddings:
+            names = [EMBEDDING]  # the last pipeline stage's own copy of the tied embedding
         yield parameter, rule, names
 
 

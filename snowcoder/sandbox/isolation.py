@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snowcoder.errors import UserError
+from snowcoder.sandbox.links import Needed, needed
 from snowcoder.sandbox.program import Limits
 
 _NOBODY = "65534"
@@ -30,28 +31,43 @@ _ENVIRONMENT = {
 }
 _LINKS = ("bin", "sbin", "lib", "lib32", "lib64")  # to /usr, on most systems
 _SETTINGS = ("ld.so.cache", "alternatives", "localtime", "mime.types", "fonts")  # of /etc; nothing there is secret
+_VISIBLE = ("/usr", *(f"/{name}" for name in _LINKS), *(f"/etc/{name}" for name in _SETTINGS))
+_PROBE = """
+import json, sys
+maps = [line.split(None, 5) for line in open("/proc/self/maps")]
+libraries = sorted({fields[5].strip() for fields in maps if ".so" in fields[-1]})
+executables = [sys.executable, getattr(sys, "_base_executable", None) or sys.executable]
+print(json.dumps([executables, sys.version, [sys.base_prefix, sys.prefix], sys.path, libraries]))
+"""
 
 
 class Interpreter(NamedTuple):
     executable: str
     version: str
-    folders: tuple[str, ...]  # that it needs, outside of /usr
+    needed: Needed  # outside of what every program sees
+    library_path: str  # what LD_LIBRARY_PATH must be for it to start; empty: nothing
     site_packages: tuple[str, ...]
 
 
 @functools.cache
 def interpreter(python: str) -> Interpreter:
     """Where a Python and its packages lie. Raises UserError if it does not run."""
-    script = (
-        "import json, sys; print(json.dumps([sys.executable, sys.version, [sys.base_prefix, sys.prefix], sys.path]))"
-    )
+    # Preloaded libraries are no part of a Python, and their folders may be anything.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     try:
-        done = subprocess.run([python, "-I", "-c", script], capture_output=True, text=True, check=True)
+        done = subprocess.run([python, "-I", "-c", _PROBE], capture_output=True, text=True, check=True, env=environment)
     except (OSError, subprocess.CalledProcessError) as error:
         raise UserError(f"sandbox: {python} does not run ({error}); name a Python 3.11 or newer") from None
-    executable, version, prefixes, path = json.loads(done.stdout)
-    folders = [prefix for prefix in dict.fromkeys(prefixes) if not Path(prefix).is_relative_to("/usr")]
-    return Interpreter(executable, version, tuple(folders), tuple(each for each in path if each.endswith("-packages")))
+    executables, version, prefixes, path, libraries = json.loads(done.stdout)
+    folders = {os.path.dirname(library) for library in libraries}
+    searched = [each for each in environment.get("LD_LIBRARY_PATH", "").split(":") if os.path.realpath(each) in folders]
+    return Interpreter(
+        executables[0],
+        version,
+        needed([*executables, *prefixes, *sorted(folders), *searched], _VISIBLE),
+        ":".join(searched),
+        tuple(each for each in path if each.endswith("-packages")),
+    )
 
 
 def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[int]) -> list[str]:
@@ -60,13 +76,13 @@ def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[in
     isolated = [
         *("bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"),
-        *("--setenv", "PATH", f"{Path(python.executable).parent}:/usr/bin:/bin"),  # programs call `python`
-        *(word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)),
+        *(word for name, value in _environment(python).items() for word in ("--setenv", name, value)),
         *("--ro-bind", "/usr", "/usr", *_links()),
         *(word for name in _SETTINGS for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
         *("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
         *("--remount-ro", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/tmp"),
-        *(word for folder in python.folders for word in _bind(folder)),  # may lie in /tmp
+        *(word for path in python.needed.ends for word in _in_folders(path, "--ro-bind", path)),  # may lie in /tmp
+        *(word for link, target in python.needed.links for word in _in_folders(link, "--symlink", target)),
         *("--remount-ro", "/", "--chdir", "/tmp"),
     ]
     # -P and -S: nothing is imported by itself, neither from the working folder nor by a .pth file.
@@ -76,6 +92,11 @@ def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[in
     # Root's processes are not limited in number. bubblewrap, as root, opens folders that nobody could not reach.
     nobody = ["--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups", "--no-new-privs", "--inh-caps=-all"]
     return [*isolated, "--", "setpriv", *nobody, "unshare", "--user", *inner]
+
+
+def _environment(python: Interpreter) -> dict[str, str]:
+    found = {**_ENVIRONMENT, "PATH": f"{Path(python.executable).parent}:/usr/bin:/bin"}  # programs call `python`
+    return found | ({"LD_LIBRARY_PATH": python.library_path} if python.library_path else {})
 
 
 def _links() -> list[str]:
@@ -89,7 +110,7 @@ def _links() -> list[str]:
     return words
 
 
-def _bind(folder: str) -> list[str]:
-    """With its parents as empty folders that anybody may pass."""
-    parents = [str(parent) for parent in reversed(Path(folder).parents) if len(parent.parts) > 1]
-    return [*(word for parent in parents for word in ("--dir", parent)), "--ro-bind", folder, folder]
+def _in_folders(path: str, word: str, source: str) -> list[str]:
+    """`path` made from `source`, with its parents as empty folders that anybody may pass."""
+    parents = [str(parent) for parent in reversed(Path(path).parents) if len(parent.parts) > 1]
+    return [*(word for parent in parents for word in ("--dir", parent)), word, source, path]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.errors import UserError
+from snowcoder.sandbox.advice import why_not
 from snowcoder.sandbox.isolation import Interpreter, command, interpreter
 from snowcoder.sandbox.program import Limits, Outcome, Program
 from snowcoder.sandbox.supervise import Ended, supervise
@@ -40,7 +41,7 @@ class Sandbox:
         self.python = interpreter(python)
         outcome = self.run(Program("", limits=Limits()))
         if not outcome.passed:
-            raise UserError(_CANNOT.format(error=(outcome.stderr or outcome.error).strip()))
+            raise UserError(why_not(" ".join((outcome.stderr or outcome.error).split()), self.python.executable))
 
     def run(self, program: Program) -> Outcome:
         limits = program.limits or self.limits
@@ -153,10 +154,3 @@ def _check_tools() -> None:
             f"sandbox: {', '.join(missing)} is not here; generated programs run in nothing less. "
             f"Debian, Ubuntu: apt-get install {packages}"
         )
-
-
-_CANNOT = """sandbox: bubblewrap cannot shut a program in here: {error}
-It needs bubblewrap 0.8 or newer and the right to make namespaces:
-  sysctl kernel.apparmor_restrict_unprivileged_userns=0   (Ubuntu 24.04)
-  sysctl kernel.unprivileged_userns_clone=1               (Debian 10)
-  docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN ..."""

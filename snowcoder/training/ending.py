@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 
-from snowcoder.errors import BadNode, SnowcoderError
+from snowcoder.errors import BadNode, SnowcoderError, UserError
 from snowcoder.training import pulse
 
 
@@ -15,7 +15,8 @@ def end_rank(rank: int, beat: pulse.Pulse, error: Exception) -> None:
     """Tell the launcher and the log why, and exit at once, without waiting for other ranks or for a save in flight."""
     text, code = _explain(error)
     beat.end(text, error.hosts if isinstance(error, BadNode) else [])
-    if rank == 0 or code == 1:  # all ranks see a user's mistake, and a signal: one of them tells
+    is_told = code == UserError.exit_code and beat.is_local  # by the launcher, whom no word of ours escapes
+    if code == 1 or (rank == 0 and not is_told):  # all ranks see a user's mistake, and a signal: one of them tells
         print(f"snowcoder: rank {rank}: {text}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()

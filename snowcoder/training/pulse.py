@@ -46,6 +46,11 @@ class Pulse:
         if self.to:
             threading.Thread(target=self._beat, daemon=True).start()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the launcher is on this machine, where no datagram is lost on its way."""
+        return self.to is not None and self.to[0] == "127.0.0.1"
+
     def end(self, why: str = "", bad_hosts: list[str] | None = None) -> None:
         """Say that this rank ends, well or why not, and which hosts it found to be bad."""
         self._send(ended=True, why=why[:2000], bad_hosts=bad_hosts or [])

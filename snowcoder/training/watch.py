@@ -83,7 +83,8 @@ def _conclude(ended: Ended, listener: Listener) -> None:
     if ended.code == 0:
         return
     if ended.code == UserError.exit_code:
-        raise UserError("the ranks refused to start, see the message above")
+        why = next((beat.why for beat in listener.first().values()), "see the message above")
+        raise UserError(f"the ranks refused to start: {why}")
     if ended.code == Stopped.exit_code:
         raise Stopped("stopped by a signal, after saving. The same command goes on from there")
     culprits = _culprits(ended, listener)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from snowcoder.config.compose import load_config
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.errors import OperationError, UserError
 from snowcoder.evaluation.completions import Completion, Completions, Request
+from snowcoder.evaluation.generate import models_of
 from snowcoder.evaluation.infilling import single_lines
 from snowcoder.evaluation.local_model import LocalModel
 from snowcoder.evaluation.server_model import ServerModel
@@ -98,6 +101,20 @@ def test_an_infilling_prompt_has_the_suffix_before_the_middle(small_model: Path,
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not a model that transformers can load"):
         LocalModel(tmp_path, settings(), 0)
+
+
+def test_all_damaged_folders_are_named_before_anything_is_scored(small_model: Path, tmp_path: Path) -> None:
+    for name in ("cut", "pointer", "good"):
+        shutil.copytree(small_model, tmp_path / name)
+    (tmp_path / "cut" / "model.safetensors").write_bytes(b"")
+    (tmp_path / "pointer" / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\n")
+    words = [f"+evaluation.models.{name}={tmp_path / name}" for name in ("cut", "pointer", "good", "nowhere")]
+    with pytest.raises(UserError) as found:
+        models_of(load_config(words))
+    lines = str(found.value).splitlines()[1:-1]
+    assert [line.split(":")[0].strip() for line in lines] == ["cut", "pointer", "nowhere"]
+    assert "model.safetensors is empty" in lines[0]
+    assert "tokenizer.json is a git-lfs pointer" in lines[1]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

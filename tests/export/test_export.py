@@ -23,6 +23,7 @@ from snowcoder.export.tensors import Tensors
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.plan import load_plan
 from snowcoder.model.initialize import draw
+from snowcoder.model.mapping import EMBEDDING, HEAD
 from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.completion import read_record, step_folder
 from snowcoder.training.identity import find_changes, recorded_inputs
@@ -58,10 +59,11 @@ def overrides(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> dict
 
 
 def write_drawn(folder: Path, config: Config) -> Path:
-    """The initial weights of a run as a Hugging Face folder."""
+    """The initial weights of a run as a Hugging Face folder, with the tied matrix under the head's name alone."""
     write_origin(folder, config)
     with Tensors(folder) as tensors:
         weights = {name: draw(name, config.model, config.run.seed).bfloat16() for name in tensors.names}
+    weights[HEAD] = weights.pop(EMBEDDING)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     return folder
 

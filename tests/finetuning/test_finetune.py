@@ -72,6 +72,10 @@ def test_it_learns_and_answers_as_it_was_taught(config: Config) -> None:
     written = (folder / "model.safetensors").stat().st_mtime_ns
     run(config)
     assert (folder / "model.safetensors").stat().st_mtime_ns == written
+    (Path(config.finetune.model) / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(UserError, match=r"finetune\.model: .*model\.safetensors is cut short"):
+        run(config)
+    assert find_manifest(folder) == manifest  # the finished model stays
 
 
 def test_no_conversations(config: Config) -> None:

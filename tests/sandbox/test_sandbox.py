@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -117,6 +119,69 @@ def test_a_machine_without_namespaces_says_what_to_enable(sandbox: Sandbox, monk
     monkeypatch.setattr(isolation, "_links", lambda: ["--ro-bind", "/nowhere", "/bin"])
     with pytest.raises(UserError, match=r"(?s)cannot shut a program in.*nowhere.*sysctl"):
         Sandbox()
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("bwrap: setting up uid map: Permission denied", "apparmor_restrict_unprivileged_userns"),
+        ("bwrap: No permissions to create new namespace, likely because ...", "kernel.unprivileged_userns_clone=1"),
+        ("bwrap: Creating new namespace failed: Operation not permitted", "seccomp=unconfined"),
+        ("bwrap: Creating new namespace failed: No space left on device", "user.max_user_namespaces"),
+        ("bwrap: Can't mount proc on /newroot/proc: Operation not permitted", "systempaths=unconfined"),
+        ("bwrap: Unknown option --disable-userns", "needs bubblewrap 0.8 or newer"),
+        ("unshare: failed to execute /x/python: No such file or directory", f"namei -l {sys.executable}"),
+        ("python: error while loading shared libraries: libpython3.12.so.1.0: cannot open", "evaluation.pythons"),
+    ],
+)
+def test_the_advice_fits_the_error(
+    error: str, advice: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a bwrap that fails as the real one does elsewhere."""
+    (tmp_path / "bwrap").write_text(f"#!/bin/sh\necho {shlex.quote(error)} >&2\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(UserError) as found:
+        Sandbox()
+    assert error.rstrip(".") in str(found.value)
+    assert advice in str(found.value)
+    assert "\n" not in str(found.value)
+    assert ("sysctl" in str(found.value)) == ("namespace" in error or "uid map" in error)
+
+
+def test_a_python_that_links_lead_to_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As uv and pipx lay it: a venv, whose python is a link to a link to a program in a folder that is a link."""
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    (tmp_path / "share").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "share" / "python").symlink_to(sys.base_prefix)
+    (tmp_path / "bin" / name).symlink_to(f"../share/python/bin/{name}")
+    (tmp_path / "bin" / "python3").symlink_to(name)
+    venv = tmp_path / "venv"
+    subprocess.run([tmp_path / "bin" / "python3", "-m", "venv", "--without-pip", venv], check=True)
+    (tmp_path / "secret").write_text("of the host")
+    source = f"import os, sys; print(sys.executable, os.path.exists({str(tmp_path / 'secret')!r}))"
+    outcome = Sandbox(sandbox.limits, str(venv / "bin" / "python")).run(Program(source))
+    assert outcome.stdout == f"{venv / 'bin' / 'python'} False\n", outcome
+
+
+def test_a_library_that_only_the_environment_names_is_there(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As environment modules have it: LD_LIBRARY_PATH names the folder of libpython."""
+    library = Path(sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME"))
+    if not sysconfig.get_config_var("Py_ENABLE_SHARED") or not library.is_file():
+        pytest.skip("this Python has no shared library")
+    (tmp_path / "real").mkdir()
+    shutil.copy(library, tmp_path / "real")
+    (tmp_path / "lib").symlink_to(tmp_path / "real")
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"/nowhere:{tmp_path / 'lib'}")
+    isolation.interpreter.cache_clear()
+    outcome = Sandbox(sandbox.limits).run(
+        Program("print(*{l.split()[-1] for l in open('/proc/self/maps') if 'libpython' in l})")
+    )
+    isolation.interpreter.cache_clear()
+    assert outcome.stdout == f"{tmp_path / 'real' / library.name}\n", outcome
 
 
 def test_a_python_that_is_not_there_is_named() -> None:

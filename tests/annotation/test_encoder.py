@@ -1,0 +1,54 @@
+"""The body of an encoder is loaded whole; its head and pooling may be new."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from snowcoder.annotation.encoder import load_encoder
+from snowcoder.config.annotation_schema import EncoderConfig
+from snowcoder.errors import UserError
+
+FILE = "model.safetensors"
+LAYER = "bert.encoder.layer.1.output.dense.weight"
+
+
+def edited(encoder: Path, folder: Path, plant: Callable[[dict[str, torch.Tensor]], object]) -> EncoderConfig:
+    shutil.copytree(encoder, folder)
+    weights = load_file(folder / FILE)
+    plant(weights)
+    save_file(weights, folder / FILE, {"format": "pt"})
+    return EncoderConfig(name=str(folder), tokens=48, train="all")
+
+
+def as_of_another_task(weights: dict[str, torch.Tensor]) -> None:
+    for name in [name for name in weights if "pooler" in name or name.startswith("classifier")]:
+        del weights[name]
+    weights["cls.predictions.bias"] = torch.ones(8)
+
+
+def test_a_head_of_another_task_is_replaced(encoder: Path, tmp_path: Path) -> None:
+    _, model = load_encoder(edited(encoder, tmp_path / "encoder", as_of_another_task), 1)
+    assert model.classifier.out_features == 1
+    assert torch.equal(model.state_dict()[LAYER], load_file(encoder / FILE)[LAYER])
+
+
+@pytest.mark.parametrize(
+    ("plant", "message"),
+    [
+        (lambda w: w.pop(LAYER), f"lacks {LAYER}"),
+        (lambda w: w.update({LAYER: torch.ones(3, 3)}), f"lacks {LAYER}"),
+        (lambda w: w.update({f"{LAYER}_scale": torch.ones(1)}), f"has no place for {LAYER}_scale"),
+    ],
+    ids=["missing", "shape", "scale"],
+)
+def test_a_layer_that_is_not_whole_is_refused(
+    plant: Callable[[dict[str, torch.Tensor]], object], message: str, encoder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"the encoder cannot be loaded: .*{message}.*annotator.encoder.name"):
+        load_encoder(edited(encoder, tmp_path / "encoder", plant), 1)
