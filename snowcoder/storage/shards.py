@@ -55,7 +55,7 @@ def list_shards(store: Store) -> list[ObjectInfo]:
     shards = [info for info in found if info.key.endswith(SUFFIXES)]
     if not shards:
         others = [info.key for info in found if info.key.endswith(_DATA)]
-        passed_over = f"; {', '.join(others[:3])}{' and others' if others[3:] else ''} are none" if others else ""
+        passed_over = f"; passed over: {', '.join(others[:3])}{' and others' if others[3:] else ''}" if others else ""
         raise UserError(f"no shards in {store.url}: expected files ending in {', '.join(SUFFIXES)}{passed_over}")
     return shards
 

@@ -190,6 +190,8 @@ def test_owners_opt_out(tmp_path: Path) -> None:
     repositories = ["owner/name", "OWNER/name", "others/a", "others/a/b", "owner/name2", "others2/a", "name"]
     faults = [policy.fault(document("MIT", repository=name)) for name in repositories]
     assert faults == ["opted out"] * 4 + [None] * 3
+    addresses = ["https://github.com/Owner/Name.git", "git@github.com:others/b.git", "github.com/owner/name/"]
+    assert [policy.fault(document("MIT", repository=name)) for name in addresses] == ["opted out"] * 3
 
 
 @pytest.mark.parametrize("line", ["*", "owner/n*", "two names", "*/name", "a/b/*"])

@@ -54,6 +54,11 @@ def test_what_a_config_needs(tmp_path: Path, overrides: list[str], needed: dict[
         assert all(reason.startswith(key) for reason, key in zip(found[column], keys, strict=True))
 
 
+def test_two_fields_of_one_column_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"index\.columns: content and path are the same column, 'content'"):
+        configure(tmp_path, "index.columns.path=content")
+
+
 def rows(repositories: list[Any]) -> list[dict[str, Any]]:
     """A file of each repository."""
     texts = library()[: len(repositories)]

@@ -92,7 +92,8 @@ def test_rows_come_back_as_they_were_written(store: Store, tmp_path: Path, rows:
 
 def test_a_store_without_shards_is_the_users_mistake(store: Store) -> None:
     store.write("README.md", b"no shard")
-    with pytest.raises(UserError, match=r"no shards in .*\.parquet, \.jsonl\.zst, \.jsonl\.gz"):
+    store.write("part.jsonl.bz2", b"no shard either")
+    with pytest.raises(UserError, match=r"no shards in .*\.parquet, \.jsonl\.zst, \.jsonl\.gz; .*: part\.jsonl\.bz2$"):
         list_shards(store)
 
 
