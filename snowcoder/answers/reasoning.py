@@ -100,8 +100,8 @@ def _end_of_reasoning(text: str) -> int | None:
             return _end_after(text, begins.end(), re.compile(end, re.IGNORECASE))
     # The prompt began it, as chat templates do.
     plain = unfenced(text)
-    end = next((end for end in _ENDS.finditer(plain) if _is_at_edge(plain, end)), None)
-    return end.end() if end and not re.search(_BEGIN, plain[: end.start()], re.IGNORECASE) else None
+    ends = next((each for each in _ENDS.finditer(plain) if _is_at_edge(plain, each)), None)
+    return ends.end() if ends and not re.search(_BEGIN, plain[: ends.start()], re.IGNORECASE) else None
 
 
 def _end_after(text: str, begin: int, ends: re.Pattern[str]) -> int:
