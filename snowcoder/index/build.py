@@ -22,8 +22,8 @@ from snowcoder.tokenization.encoders import Encoder, fastest_encoder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
 
-def run(config: Config, *names: str) -> None:
-    """Build what is missing of the named sources, or of every one in `index.sources`."""
+def run(config: Config, *names: str) -> bool:
+    """Build what is missing of the named sources, or of every one in `index.sources`. False: as far as a part goes."""
     warm_up()
     tokenizer, part = load_tokenizer(Path(config.tokenizer.dir)), Part.parse(config.index.part)
     for source in find_sources(config, names):
@@ -33,6 +33,7 @@ def run(config: Config, *names: str) -> None:
             _build(config, tokenizer, source)
         else:
             _build_part(config, tokenizer, source, part)
+    return part.is_all
 
 
 def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:

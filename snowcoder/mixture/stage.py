@@ -19,7 +19,8 @@ from snowcoder.progress import bar
 from snowcoder.storage.atomic import write_json
 
 
-def run(config: Config) -> None:
+def run(config: Config) -> bool:
+    """Whether the plan is written: where not, what it says is to be made first."""
     sizes = source_sizes(config)
     plan = make_plan(config, sizes)
     planned = {name for name, size in sizes.items() if not size.digest}
@@ -31,10 +32,11 @@ def run(config: Config) -> None:
             f"\nThe plan and its sample tables are not written, for the index of "
             f"{', '.join(absent)} is not here: run {makers}."
         )
-        return
+        return False
     write_plan(config, plan, absent)
     if absent:
         print(f"Phases that use {', '.join(absent)} cannot be trained yet: run {makers}, then plan again.")
+    return True
 
 
 def source_sizes(config: Config) -> dict[str, SourceSize]:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from snowcoder.config.schema import Config
-from snowcoder.errors import OperationError, Stopped, UserError
+from snowcoder.errors import OperationError, Requeued, Stopped, UserError
 from snowcoder.training import signals
 from snowcoder.training.events import Events, read_events
 from snowcoder.training.pulse import ADDRESS, Listener
@@ -33,10 +33,12 @@ def run_ranks(command: list[str], config: Config) -> None:
             watch(ranks, listener, inbox, config.launch)
         except Stopped:
             _go_on_later(job, events)
+            raise Requeued("stopped by a signal, after saving") from None
         except Fault as fault:
             if _state(job) != "RUNNING":
                 raise OperationError(f"Slurm ended job {job} before the ranks had saved: {fault}") from None
             _try_again(job, config, events, fault)
+            raise Requeued(f"Slurm starts job {job} again") from None
 
 
 def check_job(config: Config) -> None:
@@ -74,7 +76,6 @@ def _go_on_later(job: str, events: Events) -> None:
     """After a stop: back to the queue, unless Slurm is already ending the job."""
     if _state(job) == "RUNNING":
         _requeue(job, events, "stopped before the end of its phases")
-    print("snowcoder: stopped by a signal, after saving", file=sys.stderr, flush=True)
 
 
 def _try_again(job: str, config: Config, events: Events, fault: Fault) -> None:
