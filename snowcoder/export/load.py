@@ -12,10 +12,13 @@ from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.checkpoint import Checkpoints, describe_model
 from snowcoder.training.parallel import tensor_part
+from snowcoder.training.pulse import doing
 
 
 def run(config: Config, folder: str) -> None:
+    doing("building the model")
     chunks = build_chunks(config, transformer_config(config))
+    doing(f"reading {folder}")
     with Tensors(Path(folder)) as tensors:
         for chunk in chunks:
             load_hugging_face(chunk, config.model, tensor_part(), tensors.get)

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from snowcoder.errors import OperationError
+from snowcoder.progress import bar
 from snowcoder.tokenization.load import Tokenizer
 from snowcoder.training import platform
 
@@ -39,7 +40,10 @@ def check_parity(folder: Path, reference: Path) -> ParityReport:
     files = sorted(reference.glob("*.safetensors"))
     if not files:
         raise OperationError(f"{reference} holds no logits of the trained model: the export cannot be checked")
-    return ParityReport([_compare(model, **load_file(path)) for path in files])
+    reports = []
+    for path in bar("export: prompts", len(files), "prompt", files):
+        reports.append(_compare(model, **load_file(path)))
+    return ParityReport(reports)
 
 
 def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:

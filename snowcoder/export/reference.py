@@ -18,13 +18,18 @@ from snowcoder.config.schema import Config, ModelConfig
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.training import platform
 from snowcoder.training.checkpoint import load_weights
+from snowcoder.training.pulse import doing
 
 
 def run(config: Config, checkpoint: str, folder: str) -> None:
     """Write `ids` [n] and `logits` [n, vocabulary] of each prompt to a file of `folder`."""
+    doing("building the model")
     chunks = build_chunks(config, transformer_config(config))
+    doing("loading the checkpoint")
     load_weights(chunks, Path(checkpoint))
-    for ids in prompts(config.model):
+    asked = prompts(config.model)
+    for number, ids in enumerate(asked, 1):
+        doing(f"logits of prompt {number} of {len(asked)}")
         logits = _logits(config, chunks, ids)
         if dist.get_rank() == dist.get_world_size() - 1:  # always in the last pipeline stage
             assert logits is not None

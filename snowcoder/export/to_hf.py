@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
-
-from transformers import AutoTokenizer
+from typing import TYPE_CHECKING, Any
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.export.card import write_card
 from snowcoder.export.layout import as_trained, in_fp32, one_rank, one_replica
-from snowcoder.export.llama_config import to_generation, to_llama
-from snowcoder.export.parity import ParityReport, check_parity, check_tokenizer
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import Manifest, describe, find_manifest
 from snowcoder.mixture.plan import load_plan
@@ -32,6 +27,9 @@ from snowcoder.training.completion import (
     step_folder,
 )
 from snowcoder.training.launch import launch
+
+if TYPE_CHECKING:
+    from snowcoder.export.parity import ParityReport
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -51,10 +49,16 @@ def run(config: Config) -> None:
     target = Path(config.export.dir)
     inputs = _inputs(config, checkpoint, record, tokenizer)
     decided_by = {"model": record["model"], "dtype": record["precision"]["dtype"]}
+    if config.export.licence:  # exports of before this key are still up to date
+        decided_by["licence"] = config.export.licence
     before = find_manifest(target)
     if before and before.made_from(inputs, decided_by) and not before.check_files(target):
         print(f"export: {target} is up to date")
         return
+    # Late, here and below: torch and transformers take 6 s, which a folder that is up to date need not wait for.
+    from snowcoder.export.card import write_card
+    from snowcoder.export.parity import check_tokenizer
+
     layout = f"tensor {config.parallel.tensor}, pipeline {config.parallel.pipeline}"
     print(f"export: {checkpoint}, trained with {layout} in {config.precision.dtype}", flush=True)
     partial = _empty(target.with_name(f"{target.name}.partial"))
@@ -110,6 +114,7 @@ def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer:
 
 
 def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
+    print("export: one rank converts it", flush=True)
     launch(
         "snowcoder.export.convert:run",
         one_rank(config),
@@ -120,6 +125,10 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
     for name in _TOKENIZER_FILES:
         if (source := Path(config.tokenizer.dir) / name).is_file():
             shutil.copyfile(source, folder / name)
+    from transformers import AutoTokenizer
+
+    from snowcoder.export.llama_config import to_generation, to_llama
+
     tokenizer = AutoTokenizer.from_pretrained(folder)
     special = {name: getattr(tokenizer, name) for name in _SPECIAL}
     write_json(folder / "config.json", to_llama(config.model, config.precision, special))
@@ -130,8 +139,12 @@ def _check_parity(config: Config, checkpoint: Path, folder: Path) -> ParityRepor
     reference = _empty(Path(f"{config.export.dir}.reference"))  # of its own: another checkpoint may be exported, too
     ranks = one_replica(in_fp32(config))
     paths = str(checkpoint), str(reference)
+    from snowcoder.export.parity import check_parity
+
+    print(f"export: {ranks.parallel.world_size} rank(s) in the trained layout answer prompts", flush=True)
     try:
         launch("snowcoder.export.reference:run", ranks, "export-reference.yaml", *paths)
+        print("export: transformers answers them", flush=True)
         return check_parity(folder, reference)
     finally:
         shutil.rmtree(reference)

@@ -11,9 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
@@ -61,7 +58,9 @@ def read_conversations(paths: list[str]) -> list[dict[str, Any]]:
 
 def make_trainer(finetune: FinetuneConfig, rows: list[dict[str, Any]], seed: int) -> Any:
     try:
+        import torch  # late, all of them: a model that is up to date does not wait for them
         from datasets import Dataset
+        from transformers import AutoModelForCausalLM, AutoTokenizer
         from trl import SFTConfig, SFTTrainer
     except ImportError:
         raise UserError("TRL is not installed: pip install 'snowcoder[finetune]'") from None

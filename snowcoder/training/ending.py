@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -17,8 +18,14 @@ def end_rank(rank: int, beat: pulse.Pulse, error: Exception) -> None:
     beat.end(text, error.hosts if isinstance(error, BadNode) else [])
     if rank == 0 or code == 1:  # all ranks see a user's mistake, and a signal: one of them tells
         print(f"snowcoder: rank {rank}: {text}", file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    leave(code)
+
+
+def leave(code: int) -> None:
+    """Exit at once: to take torch's modules apart, as Python does at its end, takes seconds."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # whoever read it may have gone
+            stream.flush()
     os._exit(code)
 
 
@@ -31,6 +38,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         what = f" writing {error.filename}" if error.filename else ""
         return f"no space left on the device{what} in {pulse.here()}; make room, then the same command goes on", 1
+    if isinstance(error, BrokenPipeError):
+        return f"whoever read the output has gone, in {pulse.here()}; the same command goes on", 1
     traceback.print_exception(error)
     return f"{type(error).__name__} in {pulse.here()}: {error}", 1
 

@@ -21,6 +21,7 @@ def run(config: Config) -> None:
     check_inputs(config)
     check_packages(config)
     restore(config)
+    print(f"train: starting {config.parallel.world_size} rank(s)", flush=True)
     launch("snowcoder.training.tasks:train", config, RESOLVED)
 
 

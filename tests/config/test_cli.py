@@ -94,3 +94,19 @@ def test_a_closed_output_is_nothing_to_write_to(tmp_path: Path) -> None:
     command = f"exec {sys.executable} -m snowcoder config check run.dir={tmp_path} >&- 2>{tmp_path}/errors"
     assert subprocess.run(["bash", "-c", command], check=False).returncode == 0
     assert (tmp_path / "errors").read_text() == ""
+
+
+# `import` and the annotator's stages need torch from the beginning.
+QUICK = ["export", "evaluate", "finetune", "train", "plan", "index build", "tokenizer train", "ablate", "status"]
+SLOW = {"torch", "transformers", "scipy", "sklearn", "boto3"}
+
+
+def test_a_stage_that_is_up_to_date_waits_for_no_library() -> None:
+    modules = [VERBS[verb].target.partition(":")[0] for verb in QUICK]
+    assert not SLOW & imported_with(*modules)
+    assert not {"hydra", "pydantic", "numpy"} & imported_with("snowcoder.cli")
+
+
+def imported_with(*modules: str) -> set[str]:
+    script = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    return {*subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()}
