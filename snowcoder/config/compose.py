@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from itertools import takewhile
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from snowcoder.config.check import cross_check
 from snowcoder.config.schema import Config
-from snowcoder.errors import UserError
+from snowcoder.errors import UserError, did_you_mean
 
 # Hydra has no arithmetic; a recipe's budgets are parts of one another.
 OmegaConf.register_new_resolver("times", lambda number, factor: number * factor, replace=True)
@@ -107,7 +106,7 @@ def _group_choice(text: str, key: str, value: Any, folder: Path, problems: list[
     if value in options:
         return text.lstrip("+")
     problems.append(
-        f"{key}={value}: no such choice{_nearest(str(value), options)}; {key} is one of {', '.join(options)}"
+        f"{key}={value}: no such choice{did_you_mean(str(value), options)}; {key} is one of {', '.join(options)}"
     )
     return None
 
@@ -119,7 +118,7 @@ def _phase_choice(value: Any, folder: Path, problems: list[str]) -> str | None:
     for name in names:
         if name not in options:
             problems.append(
-                f"phase={name}: no such choice{_nearest(str(name), options)}; "
+                f"phase={name}: no such choice{did_you_mean(str(name), options)}; "
                 f"phase is one or more of {', '.join(options)}"
             )
             return None
@@ -157,15 +156,10 @@ def _explain(error: dict[str, Any], raw: dict[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_nearest(key, [*known_keys(raw), *_groups()])}"
+        return f"{key}: unknown key{did_you_mean(key, [*known_keys(raw), *_groups()])}"
     if error["type"] == "missing":
         return f"{key}: has no value; conf/ or the command line must set it"
     return f"{key}={error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def known_keys(raw: dict[str, Any]) -> list[str]:

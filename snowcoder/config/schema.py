@@ -227,6 +227,7 @@ class NotifyConfig(Section):
 class ExportConfig(Section):
     dir: str
     step: Natural | None  # null: the newest valid checkpoint
+    licence: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")] | None  # null: the card says that none is given
 
 
 class Config(Section):

@@ -143,9 +143,10 @@ def _complete(folder: Path) -> None:
 
 def _summary(folder: Path, seconds: float) -> None:
     print(f"\nThe demo took {seconds:.0f} s. All of it lies in {folder}:")
+    judged = "HumanEval" in (folder / "evaluation" / "table.md").read_text()
     names = {
         "hf": "the model in Hugging Face format",
-        "evaluation/table.md": "the phases' models on HumanEval, and their bits per byte",
+        "evaluation/table.md": f"the phases' models: {'HumanEval, and ' if judged else ''}bits per byte",
         "report.html": "losses, learning rate, tokens/s, the ledger of tokens by source",
         "metrics.jsonl": "one line a step",
         "resolved.yaml": "the frozen config of the training",

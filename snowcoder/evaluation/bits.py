@@ -11,18 +11,19 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow.parquet as pq
-import torch
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.evaluation.local_model import LocalModel
 from snowcoder.index.layout import content_of
 from snowcoder.index.reader import IndexedSource
 from snowcoder.progress import bar
 from snowcoder.tokenization.load import load_tokenizer
+
+if TYPE_CHECKING:
+    from snowcoder.evaluation.local_model import LocalModel
 
 
 class Bits(NamedTuple):
@@ -71,14 +72,16 @@ def bits_per_byte(name: str, model: LocalModel, texts: dict[str, list[str]]) -> 
     return found
 
 
-@torch.inference_mode()
 def _nats(model: LocalModel, text: str) -> float:
+    import torch  # late: an evaluation that is up to date does not wait for it
+
     ids = model.tokenizer(text, add_special_tokens=False)["input_ids"]
     width, start, total = model.longest - 1, model.tokenizer.eos_token_id, 0.0
     for first in range(0, len(ids), width):
         window = ids[first : first + width]
         inputs = torch.tensor([[start, *window[:-1]]], device=model.device)
-        logits = model.model(inputs).logits[0].float()
+        with torch.inference_mode():
+            logits = model.model(inputs).logits[0].float()
         labels = torch.tensor(window, device=model.device)
         total += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
     return total

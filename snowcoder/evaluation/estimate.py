@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
-from scipy.stats import binomtest
 
 _RESAMPLES = 10_000
 
@@ -30,6 +29,8 @@ def estimate(samples: int, right: list[int], k: int, seed: int) -> Estimate:
     drawn again (bootstrap).
     """
     if samples == 1:
+        from scipy.stats import binomtest  # late: takes a second, which an evaluation that is up to date saves
+
         found = binomtest(sum(right), len(right))
         interval = found.proportion_ci(method="wilson")
         return Estimate(found.statistic, float(interval.low), float(interval.high))

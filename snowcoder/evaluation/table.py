@@ -13,7 +13,7 @@ _MISSING = "–"
 def table(results: list[Result], steps: list[Step], bits: list[Bits]) -> str:
     parts = []
     if results:
-        parts += [levels(results), beside_the_paper(results)]
+        parts += filter(None, [levels(results), beside_the_paper(results)])
     if steps:
         parts.append(_steps(steps))
     if bits:
@@ -37,15 +37,23 @@ def levels(results: list[Result]) -> str:
 
 
 def beside_the_paper(results: list[Result]) -> str:
-    """pass@1 of the benchmarks that the paper reports. Of fewer tasks, a number is not comparable, and not shown."""
-    rows = [[name, compute, *(f"{value:.1f}" for value in values)] for name, (compute, values) in BASELINES.items()]
+    """pass@1 of the benchmarks that the paper reports. Of fewer tasks, a number is not comparable, and not shown.
+
+    Empty where no model has one that is: the paper's rows alone say nothing of these models.
+    """
     whole = {"HumanEval+": 164, "MBPP+": 378, "EvoEval": 500, "BigCodeBench": 1140}
+    ours = []
     for model in dict.fromkeys(result.model for result in results):
         mine = {r.level: r for r in results if r.model == model and r.tasks == whole.get(r.level)}
         found = [mine[column].pass_at.get("1") if column in mine else None for column in COLUMNS]
-        cells = [f"{100 * each.value:.1f}" if each else _MISSING for each in found]
-        rows.append([f"**{model}**", "this run", *cells])
-    return f"pass@1 in percent, beside the paper's table 2\n\n{markdown(['model', 'tokens', *COLUMNS], rows)}"
+        if any(found):
+            cells = [f"{100 * each.value:.1f}" if each else _MISSING for each in found]
+            ours.append([f"**{model}**", "this run", *cells])
+    if not ours:
+        return ""
+    papers = [[name, compute, *(f"{value:.1f}" for value in values)] for name, (compute, values) in BASELINES.items()]
+    rows = markdown(["model", "tokens", *COLUMNS], [*papers, *ours])
+    return f"pass@1 in percent, beside the paper's table 2\n\n{rows}"
 
 
 def _steps(found: list[Step]) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
 from snowcoder.config.schema import Config
-from snowcoder.export.parity import TOLERANCE, ParityReport
+from snowcoder.export.sources import sources_of
 from snowcoder.lineage.manifest import code_version, describe, find_manifest
 from snowcoder.model.size import parameters
 from snowcoder.storage.atomic import write_text
+
+if TYPE_CHECKING:
+    from snowcoder.export.parity import ParityReport
 
 
 def write_card(
@@ -23,6 +26,8 @@ def write_card(
     parity: ParityReport,
 ) -> None:
     """Write README.md. `record` is the checkpoint's, `inputs` the digests of what went in."""
+    from snowcoder.export.parity import TOLERANCE  # late: brings torch, which `add_evaluation` does not need
+
     template = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         (Path(__file__).parent / "README.md.jinja").read_text()
     )
@@ -31,6 +36,8 @@ def write_card(
         parameters=parameters(config.model).total,
         model=config.model,
         record=record,
+        licence=config.export.licence,
+        sources=sources_of(config, record, inputs),
         inputs=inputs,
         parity=parity,
         tolerance=TOLERANCE,

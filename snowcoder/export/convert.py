@@ -11,12 +11,16 @@ from snowcoder.config.schema import Config
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import to_hugging_face
 from snowcoder.training.checkpoint import load_weights
+from snowcoder.training.pulse import doing
 
 
 def run(config: Config, checkpoint: str, folder: str) -> None:
     """Write safetensors of at most 5 GB, in the dtype of the checkpoint, to `folder`."""
+    doing("building the model")
     [chunk] = build_chunks(config, transformer_config(config))
+    doing("loading the checkpoint")
     load_weights([chunk], Path(checkpoint))
+    doing("writing safetensors")
     disable_progress_bars()
     save_torch_state_dict(to_hugging_face(chunk, config.model), folder)
     for path in Path(folder).glob("*.safetensors"):

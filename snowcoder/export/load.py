@@ -14,10 +14,13 @@ from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.checkpoint import Checkpoints, describe_model
 from snowcoder.training.identity import tokenizer_digest
 from snowcoder.training.parallel import tensor_part
+from snowcoder.training.pulse import doing
 
 
 def run(config: Config, folder: str) -> None:
+    doing("building the model")
     chunks = build_chunks(config, transformer_config(config))
+    doing(f"reading {folder}")
     with Tensors(Path(folder)) as tensors:
         for chunk in chunks:
             load_hugging_face(

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from snowcoder.errors import OperationError, UserError
 from snowcoder.export.pretrained import load_whole
+from snowcoder.progress import bar
 from snowcoder.tokenization.load import Tokenizer
 from snowcoder.training import platform
 
@@ -47,7 +48,7 @@ def check_parity(folder: Path, reference: Path, tokenizer: Tokenizer | None = No
     files = sorted(path for path in reference.glob("*.safetensors") if path.name != _ANSWER)
     if not files:
         raise OperationError(f"{reference} holds no logits of the trained model: the export cannot be checked")
-    prompts = [_compare(model, **load_file(path)) for path in files]
+    prompts = [_compare(model, **load_file(path)) for path in bar("export: prompts", len(files), "prompt", files)]
     return ParityReport(prompts, _compare_text(model, folder, reference, tokenizer) if tokenizer else None)
 
 

@@ -19,6 +19,7 @@ from snowcoder.config.schema import Config, ModelConfig
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.training import platform
 from snowcoder.training.checkpoint import load_weights
+from snowcoder.training.pulse import doing
 
 
 def run(config: Config, checkpoint: str, folder: str, *texts: str) -> None:
@@ -26,11 +27,14 @@ def run(config: Config, checkpoint: str, folder: str, *texts: str) -> None:
 
     `texts`: files with the ids of further prompts, as JSON; the answer to each goes to a file of its name.
     """
+    doing("building the model")
     chunks = build_chunks(config, transformer_config(config))
+    doing("loading the checkpoint")
     load_weights(chunks, Path(checkpoint))
     asked = {f"{len(ids):08d}": ids for ids in prompts(config.model)}
     asked |= {Path(text).stem: torch.tensor(json.loads(Path(text).read_text())) for text in texts}
-    for name, ids in asked.items():
+    for number, (name, ids) in enumerate(asked.items(), 1):
+        doing(f"logits of prompt {number} of {len(asked)}")
         logits = _logits(config, chunks, ids)
         if dist.get_rank() == dist.get_world_size() - 1:  # always in the last pipeline stage
             assert logits is not None

@@ -8,16 +8,11 @@ from __future__ import annotations
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
-
-from transformers import AutoTokenizer
+from typing import TYPE_CHECKING, Any
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.export.card import write_card
 from snowcoder.export.layout import as_trained, in_fp32, one_rank, one_replica
-from snowcoder.export.llama_config import to_generation, to_llama
-from snowcoder.export.parity import PROMPT, TEXT, ParityReport, check_parity, check_tokenizer
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import Manifest, describe, find_manifest
 from snowcoder.model.size import parameters
@@ -34,6 +29,9 @@ from snowcoder.training.completion import (
 )
 from snowcoder.training.identity import find_changes, recorded_inputs
 from snowcoder.training.launch import launch
+
+if TYPE_CHECKING:
+    from snowcoder.export.parity import ParityReport
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -55,6 +53,8 @@ def run(config: Config) -> None:
     _check_target(config, target)
     inputs = _inputs(config, checkpoint, record, tokenizer)
     decided_by = {"model": record["model"], "dtype": record["precision"]["dtype"]}
+    if config.export.licence:  # exports of before this key are still up to date
+        decided_by["licence"] = config.export.licence
     before = find_manifest(target)
     if before and before.made_from(inputs, decided_by) and not before.check_files(target):
         print(f"export: {target} is up to date")
@@ -73,6 +73,10 @@ def _alone(target: Path) -> AbstractContextManager[Held]:
 def _export(
     config: Config, checkpoint: Path, tokenizer: Tokenizer, inputs: dict[str, Any], decided_by: dict[str, Any]
 ) -> None:
+    # Late, here and below: torch and transformers take 6 s, which a folder that is up to date need not wait for.
+    from snowcoder.export.card import write_card
+    from snowcoder.export.parity import check_tokenizer
+
     target, record = Path(config.export.dir), read_record(checkpoint)
     layout = f"tensor {config.parallel.tensor}, pipeline {config.parallel.pipeline}"
     print(f"export: {checkpoint}, trained with {layout} in {config.precision.dtype}", flush=True)
@@ -146,6 +150,7 @@ def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer:
 
 
 def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
+    print("export: one rank converts it", flush=True)
     launch(
         "snowcoder.export.convert:run",
         one_rank(config),
@@ -156,6 +161,10 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
     for name in _TOKENIZER_FILES:
         if (source := Path(config.tokenizer.dir) / name).is_file():
             shutil.copyfile(source, folder / name)
+    from transformers import AutoTokenizer
+
+    from snowcoder.export.llama_config import to_generation, to_llama
+
     tokenizer = AutoTokenizer.from_pretrained(folder)
     special = {name: getattr(tokenizer, name) for name in _SPECIAL}
     write_json(folder / "config.json", to_llama(config.model, config.precision, special))
@@ -165,10 +174,14 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
 def _check_parity(config: Config, checkpoint: Path, folder: Path, tokenizer: Tokenizer) -> ParityReport:
     reference = _empty(Path(f"{config.export.dir}.reference"))  # of its own: another checkpoint may be exported, too
     ranks = one_replica(in_fp32(config))
+    from snowcoder.export.parity import PROMPT, TEXT, check_parity
+
     paths = str(checkpoint), str(reference), str(reference / PROMPT)
     write_json(reference / PROMPT, tokenizer.encode(TEXT)[: config.model.sequence_length])
+    print(f"export: {ranks.parallel.world_size} rank(s) in the trained layout answer prompts", flush=True)
     try:
         launch("snowcoder.export.reference:run", ranks, "export-reference.yaml", *paths)
+        print("export: transformers answers them", flush=True)
         return check_parity(folder, reference, tokenizer)
     finally:
         shutil.rmtree(reference)

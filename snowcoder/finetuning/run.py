@@ -11,14 +11,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.export.model_digest import model_digest
-from snowcoder.export.pretrained import load_part, load_whole
 from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
@@ -61,8 +57,12 @@ def read_conversations(paths: list[str]) -> list[dict[str, Any]]:
 
 
 def make_trainer(finetune: FinetuneConfig, rows: list[dict[str, Any]], seed: int) -> Any:
-    from datasets import Dataset  # late: they take seconds, which a model that is up to date saves
+    import torch  # late, all of them: a model that is up to date does not wait for them
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
+
+    from snowcoder.export.pretrained import load_part, load_whole
 
     try:
         model = load_whole(AutoModelForCausalLM, finetune.model, dtype=torch.float32)

@@ -27,10 +27,11 @@ from snowcoder.tokenization.encoders import Encoder, fastest_encoder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
 
-def run(config: Config, *names: str) -> None:
+def run(config: Config, *names: str) -> bool:
     """Build what is missing of the named sources, or of every one in `index.sources`.
 
-    Raises `UserError`, before any is built, where a run was trained on an index that would become another one.
+    False: as far as a part goes. Raises `UserError`, before any is built, where a run was trained on an index that
+    would become another one.
     """
     warm_up()
     tokenizer, part = load_tokenizer(Path(config.tokenizer.dir)), Part.parse(config.index.part)
@@ -46,6 +47,7 @@ def run(config: Config, *names: str) -> None:
             _build(config, tokenizer, source)
         else:
             _build_part(config, tokenizer, source, part)
+    return part.is_all
 
 
 def _check(config: Config, tokenizer: Tokenizer, sources: list[Source]) -> None:

@@ -22,8 +22,11 @@ from snowcoder.storage.atomic import write_json, writing_to
 from snowcoder.training.inputs import check_plan, no_tokenizer, what_this_python_lacks
 
 
-def run(config: Config) -> None:
-    """Raises `UserError` with all for which `train` would refuse the plan; then what is in its folder stays."""
+def run(config: Config) -> bool:
+    """Whether the plan is written: where not, what it says is to be made first.
+
+    Raises `UserError` with all for which `train` would refuse the plan; then what is in its folder stays.
+    """
     sizes = source_sizes(config)
     plan = make_plan(config, sizes)
     planned = {name for name, size in sizes.items() if not size.digest}
@@ -35,13 +38,14 @@ def run(config: Config) -> None:
             f"\nThe plan and its sample tables are not written, for the index of "
             f"{', '.join(absent)} is not here: run {makers}."
         )
-        return
+        return False
     check_plan(config, plan)
     write_plan(config, plan, absent)
     if absent:
         print(f"Phases that use {', '.join(absent)} cannot be trained yet: run {makers}, then plan again.")
     for text in (*no_tokenizer(config), *what_this_python_lacks(config)):
         print(f"It cannot be trained here yet: {text}")
+    return True
 
 
 def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:

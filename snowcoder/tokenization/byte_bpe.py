@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from snowcoder.tokenization.cut import cut
+
 # Merges stay inside these pieces: a word with the character before it, ONE digit, punctuation with
 # its line ends, blank lines, indentation. This very pattern (Qwen2's) is one that gigatoken knows.
 PATTERN = (
@@ -32,5 +34,5 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> Tokenize
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=sys.stderr.isatty(),  # in a log it would print blank lines
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(cut(texts), trainer)
     return tokenizer

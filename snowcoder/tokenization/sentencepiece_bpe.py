@@ -13,6 +13,7 @@ import sentencepiece
 from tokenizers import Tokenizer, decoders, models, normalizers
 
 from snowcoder.errors import UserError
+from snowcoder.tokenization.cut import CHARACTERS, cut
 from snowcoder.tokenization.special import END_OF_TEXT, FIM_PAD
 
 SPACE = "\u2581"
@@ -20,7 +21,6 @@ SPACE = "\u2581"
 ESCAPE, ESCAPED_ESCAPE, ESCAPED_SPACE = "\uf8ff", "\uf8ff\uf8fe", "\uf8ff\uf8fd"
 # Not learned from: SPACE, NUL, and U+2585, for which the trainer would drop the whole text.
 RESERVED = dict.fromkeys(map(ord, (SPACE, "\0", "\u2585")))
-CHARACTERS = 8192  # in one training text: it drops long ones, and is slow on a minified file
 
 
 def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
@@ -29,10 +29,10 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
     Ids: `special`, <unk> (which byte fallback leaves without use), 256 bytes, then pieces.
     Raises UserError where `vocab_size` has no room for the characters of the text.
     """
-    model, chunks = io.BytesIO(), _Chunks(texts)
+    model, clean = io.BytesIO(), _Clean(texts)
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(chunks),
+            sentence_iterator=iter(clean),
             model_writer=model,
             model_type="bpe",
             vocab_size=vocab_size,
@@ -57,14 +57,14 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise chunks.error or UserError(
+        raise clean.error or UserError(
             f"tokenizer.vocab_size={vocab_size}: SentencePiece cannot train with it: {error}"
         ) from None
     return model.getvalue()
 
 
-class _Chunks:
-    """The texts, cut to what the trainer takes. It makes a RuntimeError of any error: kept here."""
+class _Clean:
+    """The texts as the trainer takes them. It makes a RuntimeError of any error: kept here."""
 
     def __init__(self, texts: Iterator[str]) -> None:
         self.error: Exception | None = None
@@ -72,9 +72,9 @@ class _Chunks:
 
     def __iter__(self) -> Iterator[str]:
         try:
-            for text in self._texts:
-                clean = text.translate(RESERVED)
-                yield from (clean[at : at + CHARACTERS] for at in range(0, len(clean), CHARACTERS))
+            for text in cut(self._texts):
+                if clean := text.translate(RESERVED):
+                    yield clean
         except Exception as error:
             self.error = error
             raise

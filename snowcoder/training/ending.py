@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -18,8 +19,14 @@ def end_rank(rank: int, beat: pulse.Pulse, error: Exception) -> None:
     is_told = code == UserError.exit_code and beat.is_local  # by the launcher, whom no word of ours escapes
     if code == 1 or (rank == 0 and not is_told):  # all ranks see a user's mistake, and a signal: one of them tells
         print(f"snowcoder: rank {rank}: {text}", file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    leave(code)
+
+
+def leave(code: int) -> None:
+    """Exit at once: to take torch's modules apart, as Python does at its end, takes seconds."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # whoever read it may have gone
+            stream.flush()
     os._exit(code)
 
 
@@ -32,6 +39,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         what = f" writing {error.filename}" if error.filename else ""
         return f"no space left on the device{what} in {pulse.here()}; make room, then the same command goes on", 1
+    if isinstance(error, BrokenPipeError):
+        return f"whoever read the output has gone, in {pulse.here()}; the same command goes on", 1
     traceback.print_exception(error)
     return f"{type(error).__name__} in {pulse.here()}: {error}", 1
 

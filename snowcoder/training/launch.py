@@ -28,6 +28,7 @@ def run(config: Config) -> None:
     last = phases_to_run(config, plan)[-1]
     with run_lock(config, describe_inputs(plan, last.first_step + 1, tokenizer_digest(config))) as locks:
         restore(config)
+        print(f"train: starting {config.parallel.world_size} rank(s)", flush=True)
         launch("snowcoder.training.tasks:train", config, RESOLVED, locks=locks)
 
 

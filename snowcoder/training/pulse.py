@@ -78,6 +78,7 @@ class Beat(NamedTuple):
     ended: bool = False  # by its own word, not only by silence
     why: str = ""  # empty if well
     bad_hosts: tuple[str, ...] = ()
+    step: int | None = None  # where it is in one
 
 
 class Listener:
@@ -106,7 +107,7 @@ class Listener:
             beat = json.loads(data)
             rank, now, token = int(beat["rank"]), time.monotonic(), beat["token"]
             end = (bool(beat.get("ended")), str(beat.get("why", "")), tuple(beat.get("bad_hosts", ())))
-            new = Beat(now, beat["host"], _describe(beat["doing"], beat["step"]), *end)
+            new = Beat(now, beat["host"], _describe(beat["doing"], beat["step"]), *end, beat["step"])
         except (ValueError, KeyError, TypeError):
             return
         if not secrets.compare_digest(str(token).encode(), self.token.encode()):

@@ -12,6 +12,7 @@ from snowcoder.training.decisions import adopt_skips, read_skips
 from snowcoder.training.events import Events
 from snowcoder.training.optimizer import reset_state
 from snowcoder.training.parallel import on_rank_0
+from snowcoder.training.pulse import doing
 from snowcoder.training.run import Run
 from snowcoder.training.start import check_start
 
@@ -42,6 +43,7 @@ def _record_start(run: Run, passed_over: list[str], how: str) -> None:
 
 def go_to(run: Run, checkpoint: Path) -> None:
     """Put `run` to where a valid checkpoint is."""
+    doing(f"loading {checkpoint.name}")
     record = read_record(checkpoint)
     run.step, run.imported, run.losses = record["step"], record.get("imported"), record.get("recent_losses", [])
     if run.step == 0:  # imported weights, without optimizer state

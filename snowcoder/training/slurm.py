@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snowcoder.config.schema import Config
-from snowcoder.errors import OperationError, Stopped, UserError
+from snowcoder.errors import OperationError, Requeued, Stopped, UserError
 from snowcoder.training import signals
 from snowcoder.training.events import Events, read_events
 from snowcoder.training.pulse import ADDRESS, Listener
@@ -40,6 +40,7 @@ def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> N
             watch(ranks, listener, inbox, config.launch)
         except Stopped:
             _go_on_later(job, events)
+            raise Requeued("stopped by a signal, after saving") from None
         except Fault as fault:
             if _state(job) != "RUNNING":
                 raise OperationError(f"Slurm ended job {job} before the ranks had saved: {fault}") from None
@@ -47,6 +48,7 @@ def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> N
                 # They never have: it is what they are started by, and would be again.
                 raise OperationError(f"{fault}; {_started_by(config)}") from None
             _try_again(job, config, events, fault)
+            raise Requeued(f"Slurm starts job {job} again") from None
 
 
 def check_job(config: Config) -> None:
@@ -107,7 +109,6 @@ def _go_on_later(job: str, events: Events) -> None:
     """After a stop: back to the queue, unless Slurm is already ending the job."""
     if _state(job) == "RUNNING":
         _requeue(job, events, "stopped before the end of its phases")
-    print("snowcoder: stopped by a signal, after saving", file=sys.stderr, flush=True)
 
 
 def _try_again(job: str, config: Config, events: Events, fault: Fault) -> None:

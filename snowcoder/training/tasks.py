@@ -29,8 +29,9 @@ def train(config: Config) -> None:
     """Resume or start, then execute the run's phases. Raises `Stopped` if a signal ended it before that."""
     if config.launch.node_check:
         check_nodes(config)
-    doing("loading")
+    doing("building the model")
     run = build_run(config)
+    doing("looking for a checkpoint")
     checkpoints = Checkpoints(run.folder / "checkpoints", config)
     _tell(resume(run, checkpoints.folder))
     if run.step >= run.last_step:

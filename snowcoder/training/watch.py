@@ -14,6 +14,7 @@ from snowcoder.errors import OperationError, Stopped, UserError
 from snowcoder.training.pulse import Beat, Listener, tell
 
 _LOOK_SECONDS = 0.2
+_SILENT_SECONDS = 10.0
 _STALLED = 1.5  # times the time limit of a collective, which is expected to raise first
 
 
@@ -43,6 +44,31 @@ class NotStarted(Fault):
     """No rank was ever heard of."""
 
 
+class Narrator:
+    """Prints what rank 0 is in until its first step is done, and later what it waits for, if that takes long."""
+
+    def __init__(self) -> None:
+        self.place = "starting"
+        self.since = self.said = time.monotonic()
+        self.first_step: int | None = None
+
+    def look(self, beat: Beat | None, now: float) -> None:
+        """`now` is of time.monotonic()."""
+        place, step = (beat.place, beat.step) if beat else (self.place, None)
+        if self.first_step is None:
+            self.first_step = step
+        if place != self.place:
+            self.place, self.since, self.said = place, now, now
+            if self.first_step in (None, step):
+                self._say(place)
+        elif now - self.said >= _SILENT_SECONDS and step in (None, self.first_step):
+            self.said = now
+            self._say(f"{place}, for {now - self.since:.0f} s")
+
+    def _say(self, text: str) -> None:
+        print(f"rank 0: {text}", flush=True)
+
+
 def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config: LaunchConfig) -> None:
     """Return when all ranks are done, passing on to them the signals of `inbox`.
 
@@ -50,8 +76,10 @@ def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config
     `Stopped` if they did as a signal said.
     """
     told: list[signal.Signals] = []
+    narrator = Narrator()
     while (ended := ranks.poll()) is None:
         listener.listen()
+        narrator.look(listener.beats.get(0), time.monotonic())
         _check_signs_of_life(listener, config)
         while inbox:
             _pass_on(ranks, inbox.popleft(), told)

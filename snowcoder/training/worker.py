@@ -10,7 +10,7 @@ def main() -> None:
 
     from snowcoder.packages import explained
     from snowcoder.training import signals
-    from snowcoder.training.ending import end_rank
+    from snowcoder.training.ending import end_rank, leave
     from snowcoder.training.environment import die_with_parent, name_rank
     from snowcoder.training.pulse import Pulse
 
@@ -25,6 +25,7 @@ def main() -> None:
     except Exception as error:
         end_rank(rank, pulse, error)
     pulse.end()
+    leave(0)
 
 
 def _work(task: str, resolved: str, *arguments: str) -> None:
@@ -32,6 +33,9 @@ def _work(task: str, resolved: str, *arguments: str) -> None:
     from pathlib import Path
 
     from snowcoder.config.compose import read_config
+    from snowcoder.training.pulse import doing
+
+    doing("importing torch and megatron-core")
     from snowcoder.training import platform
 
     platform.install()
@@ -39,6 +43,7 @@ def _work(task: str, resolved: str, *arguments: str) -> None:
 
     config = read_config(Path(resolved))
     module, function = task.split(":")
+    doing("joining the other ranks")
     with process_groups(config):
         getattr(importlib.import_module(module), function)(config, *arguments)
 

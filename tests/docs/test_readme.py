@@ -36,13 +36,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_commands(home: Path, last: str) -> str:
-    """The commands up to the one that begins with `last`, in the home folder; what that one printed."""
+    """The commands up to the one that begins with `last`, in the home folder; what that one printed.
+
+    Each names the one after it.
+    """
     commands = BLOCKS[1].splitlines()
     (end,) = (number for number, command in enumerate(commands) if command.startswith(last))
-    for command in commands[: end + 1]:
+    for command, following in zip(commands[: end + 1], [*commands[1:], "snowcoder evaluate recipe=mine"], strict=False):
         here = command.replace("snowcoder", f"{sys.executable} -m snowcoder", 1)
         done = subprocess.run(here, shell=True, cwd=home, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert done.stdout.splitlines()[-1] == f"next: {following}"
     return done.stdout
 
 

@@ -129,6 +129,17 @@ def test_models_side_by_side() -> None:
     assert "| EvoEval | alpha to beta | +30.0" in text
 
 
+def test_the_papers_rows_stand_only_beside_ones_that_can_be_compared() -> None:
+    tasks = [Task(str(number), "", "", {"HumanEval+": Asserts("")}) for number in range(164)]
+    found = {(task.name, 0): Verdict("passed", "", {"HumanEval+": True}) for task in tasks}
+    whole = results_of("whole", "humaneval_plus", tasks, found, [1], 0, {})
+    some = results_of("some", "humaneval_plus", tasks[:24], dict(list(found.items())[:24]), [1], 0, {})
+    assert "Arctic-SnowCoder" not in table(some, [], [])
+    beside = table([*some, *whole], [], []).partition("beside the paper's table 2")[2]
+    assert "| **whole** | this run | 100.0 | – | – | – |" in beside
+    assert "**some**" not in beside
+
+
 def test_levels_of_one_name_are_told_apart_by_their_suites() -> None:
     results = []
     for suite, count in (("mbpp", 50), ("mbpp_plus", 30)):

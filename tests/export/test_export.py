@@ -1,6 +1,7 @@
 """`snowcoder import`, `train` and `export` as a user runs them, one after another."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoTokenizer
 
@@ -16,7 +18,7 @@ from snowcoder.cli import main
 from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
-from snowcoder.export import to_hf
+from snowcoder.export import llama_config, to_hf
 from snowcoder.export.card import write_card
 from snowcoder.export.parity import TOLERANCE, ParityReport, PromptParity, check_tokenizer
 from snowcoder.export.tensors import Tensors
@@ -122,8 +124,25 @@ def test_the_manifest_vouches_for_each_file_and_leads_back(exported: Path, words
     assert 0 < manifest.counts["text_parity"] <= TOLERANCE
     card = (exported / "README.md").read_text()
     assert all(digest in card for digest in manifest.inputs.values())
-    assert f"| phase1 | raw | {STEPS * 8 * 64:,} |" in card
+    assert f"| phase1 | raw | {STEPS * 8 * 64:,} | 100.0% |" in card
     assert "| a text (64) |" in card
+    raw = find_manifest(Path(config.index.dir) / "raw")
+    assert raw is not None
+    assert re.search(rf"\| raw \| .+ \| \d+ \| {raw.counts['train']['tokens']:,} \| Python \d+\.\d%", card)
+
+
+def test_the_card_is_one_that_the_hub_reads(exported: Path, words: Words, tmp_path: Path) -> None:
+    data = ModelCard.load(exported / "README.md").data.to_dict()
+    assert (data["language"], data["pipeline_tag"], data["library_name"]) == (
+        ["code"],
+        "text-generation",
+        "transformers",
+    )
+    assert "license" not in data
+    config = load_config([*words, "export.licence=apache-2.0"])
+    record = read_record(step_folder(Path(config.run.dir) / "train" / "checkpoints", STEPS))
+    write_card(tmp_path, config, record, {}, ParityReport([PromptParity(1, 0.0, 1)]))
+    assert ModelCard.load(tmp_path / "README.md").data.license == "apache-2.0"
 
 
 def test_it_loads_where_nothing_of_ours_can_be_imported(exported: Path) -> None:
@@ -150,8 +169,8 @@ def test_a_wrong_export_does_not_take_the_place_of_a_good_one(
     def with_wrong_theta(*arguments: object) -> dict[str, object]:
         return {**right(*arguments), "rope_parameters": {"rope_type": "default", "rope_theta": 7.0}}
 
-    right = to_hf.to_llama
-    monkeypatch.setattr(to_hf, "to_llama", with_wrong_theta)
+    right = llama_config.to_llama
+    monkeypatch.setattr(llama_config, "to_llama", with_wrong_theta)
     with pytest.raises(OperationError, match="a logit differs"):
         to_hf.run(load_config([*words, f"export.dir={good.parent}", "export.step=0"]))
     assert [path.name for path in good.parent.iterdir()] == ["good"]
