@@ -10,9 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from snowcoder.annotation import train
 from snowcoder.annotation.encoder import load_encoder
 from snowcoder.config.annotation_schema import EncoderConfig
 from snowcoder.errors import UserError
+from tests.annotation.conftest import configure
 
 FILE = "model.safetensors"
 LAYER = "bert.encoder.layer.1.output.dense.weight"
@@ -52,3 +54,11 @@ def test_a_layer_that_is_not_whole_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=f"the encoder cannot be loaded: .*{message}.*annotator.encoder.name"):
         load_encoder(edited(encoder, tmp_path / "encoder", plant), 1)
+
+
+def test_a_damaged_folder_is_named_before_anything_is_read(files: Path, encoder: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(encoder, tmp_path / "encoder")
+    (damaged / FILE).write_bytes(b"")
+    with pytest.raises(UserError, match=r"annotator\.encoder\.name: .*model\.safetensors is empty"):
+        train.run(configure(tmp_path, files, damaged))
+    assert not (tmp_path / "annotator").exists()
