@@ -45,7 +45,7 @@ def recorded_inputs(config: Config, record: dict[str, Any]) -> dict[str, str]:
         indexes = {name: find_manifest(Path(config.index.dir) / name) for name in plan.indexes}
         inputs |= {f"index {name}": digest for name, digest in plan.indexes.items()}
         known = (index for name, index in indexes.items() if index and index.digest == plan.indexes[name])
-        if index := next(known, None):
+        if (index := next(known, None)) and "tokenizer" in index.inputs:
             inputs["tokenizer"] = index.inputs["tokenizer"]
     return inputs
 
@@ -77,7 +77,7 @@ def find_changes(config: Config, record: dict[str, Any]) -> Iterator[str]:
         index = find_manifest(folder)
         if index and index.digest != digest:
             yield _not_the_one(f"index of {source}", str(folder), index.digest, digest)
-        elif index and index.inputs["tokenizer"] != recorded.get("tokenizer"):
+        elif index and index.inputs.get("tokenizer", here) != here:
             yield f"the index of {source} in {folder} was made with another tokenizer ({index.inputs['tokenizer']})"
 
 

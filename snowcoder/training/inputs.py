@@ -85,7 +85,7 @@ def _misfits(config: Config) -> Iterator[str]:
         there = f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries"
         yield f"model.vocab_size={config.model.vocab_size}: {there}"
     for folder, manifest in _indexes(config):
-        if manifest.inputs["tokenizer"] != tokenizer.digest:
+        if manifest.inputs.get("tokenizer", tokenizer.digest) != tokenizer.digest:
             yield (
                 f"{folder} was made with another tokenizer than that in {tokenizer.folder}: set tokenizer.dir to its "
                 "own, or run `snowcoder index build`"

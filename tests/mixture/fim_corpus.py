@@ -22,7 +22,7 @@ from snowcoder.tokenization.encoders import build_encoder
 from snowcoder.tokenization.load import FILE, Tokenizer, load_tokenizer
 from snowcoder.tokenization.special import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, special_tokens
 
-VOCAB_SIZE = 600
+VOCAB_SIZE = 450  # as many entries as there is text for
 WORDS = (
     *("def", "return", "import", "class", "self", "value", "index", "==", "µ", "中文", "🐍", "café", "<|fim_middle|>"),
     *("\t", "\r\n", "\n", "\n", "\n", "", "", "", ""),
@@ -66,7 +66,8 @@ def configure(folder: Path, *more: str) -> Config:
         [
             *("parallel=single", "~phases.phase2", "~phases.phase3", "~index.sources"),
             *(f"+index.sources.raw.shards={folder}/shards", f"run.dir={folder}", f"tokenizer.dir={folder}"),
-            *("tokenizer.vocab_size=600", "model.vocab_size=600", "index.held_out=0.1", "index.workers=1"),
+            *(f"{part}.vocab_size={VOCAB_SIZE}" for part in ("tokenizer", "model")),
+            *("index.held_out=0.1", "index.workers=1"),
             *("phases.phase1.tokens=10240", "phases.phase1.sequence_length=32", "phases.phase1.global_batch=8"),
             *("phases.phase1.sources.raw.max_epochs=99", "phases.phase1.learning_rate.warmup_steps=0"),
             *more,
