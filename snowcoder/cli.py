@@ -95,10 +95,10 @@ def _call(words: list[str]) -> None:
     if not low <= len(positional) <= high:
         raise UserError(f"usage: snowcoder {f'{name} {verb.arguments}'.strip()} [key=value ...]; got {positional}")
     with explained(name):
-        _run(name, overrides, positional)
+        _start(name, overrides, positional)
 
 
-def _run(name: str, overrides: list[str], positional: list[str]) -> None:
+def _start(name: str, overrides: list[str], positional: list[str]) -> None:
     verb = VERBS[name]
     module, function = verb.target.split(":")
     target = getattr(importlib.import_module(module), function)
