@@ -143,10 +143,10 @@ def _call(words: list[str]) -> None:
     if verb.reads == "folder" and overrides:
         raise UserError(f"`snowcoder {name}` takes no overrides; got {' '.join(overrides)}")
     with explained(name):
-        _run_verb(name, overrides, positional)
+        _start(name, overrides, positional)
 
 
-def _run_verb(name: str, overrides: list[str], positional: list[str]) -> None:
+def _start(name: str, overrides: list[str], positional: list[str]) -> None:
     verb = VERBS[name]
     module, function = verb.target.split(":")
     target = getattr(importlib.import_module(module), function)
