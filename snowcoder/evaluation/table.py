@@ -11,7 +11,7 @@ _MISSING = "–"
 
 
 def table(results: list[Result], steps: list[Step], bits: list[Bits]) -> str:
-    parts = []
+    parts: list[str] = []
     if results:
         parts += filter(None, [levels(results), beside_the_paper(results)])
     if steps:
