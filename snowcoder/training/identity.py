@@ -69,7 +69,8 @@ def find_changes(config: Config, record: dict[str, Any]) -> Iterator[str]:
     """Each of tokenizer, plan and indexes that is there, but is not the one that the record names."""
     recorded = recorded_inputs(config, record)
     here = tokenizer_digest(config)
-    if recorded.get("tokenizer", here) != here:
+    trained_with = recorded.get("tokenizer", here)
+    if trained_with != here:
         yield _not_the_one("tokenizer", config.tokenizer.dir, here, recorded["tokenizer"])
     yield from _plan(config, record)
     for source, digest in _indexes(recorded):
@@ -77,7 +78,7 @@ def find_changes(config: Config, record: dict[str, Any]) -> Iterator[str]:
         index = find_manifest(folder)
         if index and index.digest != digest:
             yield _not_the_one(f"index of {source}", str(folder), index.digest, digest)
-        elif index and index.inputs.get("tokenizer", here) != here:
+        elif index and index.inputs.get("tokenizer", trained_with) != trained_with:
             yield f"the index of {source} in {folder} was made with another tokenizer ({index.inputs['tokenizer']})"
 
 
