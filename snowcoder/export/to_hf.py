@@ -136,11 +136,11 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
 
 
 def _check_parity(config: Config, checkpoint: Path, folder: Path) -> ParityReport:
+    from snowcoder.export.parity import check_parity
+
     reference = _empty(Path(f"{config.export.dir}.reference"))  # of its own: another checkpoint may be exported, too
     ranks = one_replica(in_fp32(config))
     paths = str(checkpoint), str(reference)
-    from snowcoder.export.parity import check_parity
-
     print(f"export: {ranks.parallel.world_size} rank(s) in the trained layout answer prompts", flush=True)
     try:
         launch("snowcoder.export.reference:run", ranks, "export-reference.yaml", *paths)
