@@ -172,10 +172,10 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
 
 
 def _check_parity(config: Config, checkpoint: Path, folder: Path, tokenizer: Tokenizer) -> ParityReport:
-    reference = _empty(Path(f"{config.export.dir}.reference"))  # of its own: another checkpoint may be exported, too
-    ranks = one_replica(in_fp32(config))
     from snowcoder.export.parity import PROMPT, TEXT, check_parity
 
+    reference = _empty(Path(f"{config.export.dir}.reference"))  # of its own: another checkpoint may be exported, too
+    ranks = one_replica(in_fp32(config))
     paths = str(checkpoint), str(reference), str(reference / PROMPT)
     write_json(reference / PROMPT, tokenizer.encode(TEXT)[: config.model.sequence_length])
     print(f"export: {ranks.parallel.world_size} rank(s) in the trained layout answer prompts", flush=True)
