@@ -99,7 +99,8 @@ class SlurmRanks:
             return None
         if code < 0:
             return Ended(code, what="srun")
-        return Ended(128 - code if code > 128 else code)  # srun's way to say that a signal killed a task
+        killed = 128 < code < 128 + signal.NSIG  # srun's way to say that a signal killed a task
+        return Ended(128 - code if killed else code)
 
     def forward(self, number: signal.Signals) -> None:
         self.process.send_signal(number)  # srun sends it to all tasks
