@@ -159,7 +159,8 @@ def _start(name: str, overrides: list[str], positional: list[str]) -> None:
     else:
         done = target(*positional)
     if verb.next and done is not False:
-        print(f"next: {shlex.join(['snowcoder', *verb.next.split(), *overrides])}")
+        told = [word for word in overrides if "notify." not in word]  # its command may hold a private address
+        print(f"next: {shlex.join(['snowcoder', *verb.next.split(), *told])}")
 
 
 def _unknown(words: list[str]) -> str:

@@ -1,7 +1,7 @@
 """The columns of a shard that `index.columns` names: where they lie, what they may hold, what is said if they do not.
 
 A name may lead into structs by dots, through lists of them too: `repo.name`, `licenses.key`. A column whose own name
-has dots comes first.
+has dots comes first; a struct of one field needs no dot.
 """
 
 from __future__ import annotations
@@ -59,13 +59,26 @@ def find_leaf(fields: Iterable[pa.Field], name: str, in_lists: bool = False) -> 
         if len(found) > 1:
             raise ValueError(f"{len(found)} columns named {head!r}")
         if found and not rest:
-            return Leaf((head,), found[0].type, in_lists)
+            return _only(Leaf((head,), found[0].type, in_lists))
         if found:
             kind, lists = _element(found[0].type)
             leaf = find_leaf(kind, rest, in_lists or lists) if types.is_struct(kind) else None
             if leaf:
                 return leaf._replace(keys=(head, *leaf.keys))
     return None
+
+
+def _only(leaf: Leaf) -> Leaf:
+    """A struct of one field is that field: nothing else can be meant."""
+    if not types.is_struct(leaf.type) or leaf.type.num_fields != 1:
+        return leaf
+    inner = _only(Leaf((leaf.type[0].name,), leaf.type[0].type, leaf.in_lists))
+    return inner._replace(keys=(*leaf.keys, *inner.keys))
+
+
+def only(value: Any) -> Any:
+    """The same in a value of JSON: of an object with one key what lies under it."""
+    return only(*value.values()) if isinstance(value, dict) and len(value) == 1 else value
 
 
 def dig(value: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from snowcoder.config.schema import ColumnsConfig
-from snowcoder.storage.columns import METADATA, dig, key_names
+from snowcoder.storage.columns import METADATA, dig, key_names, only
 from snowcoder.storage.decompress import ERRORS, open_decompressed
 from snowcoder.storage.rows import BYTES, COUNT, Rows
 from snowcoder.storage.unreadable import CorruptShard, UnusableShard, unreadable
@@ -52,7 +52,8 @@ class JsonRows:
 
 
 def _values(rows: list[dict[str, Any]], name: str) -> list[Any]:
-    return [dig(row, name) for row in rows] if "." in name else [row.get(name) for row in rows]
+    found = [dig(row, name) for row in rows] if "." in name else [row.get(name) for row in rows]
+    return list(map(only, found))
 
 
 def _parse(line: bytes, name: str, offset: int) -> dict[str, Any]:

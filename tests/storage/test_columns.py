@@ -132,6 +132,11 @@ def test_content_may_lie_in_a_struct(shard: Path) -> None:
     assert (batch.contents, batch.paths, batch.dropped) == (["x"], ["n"], {"no content": 1})
 
 
+def test_a_struct_of_one_field_is_that_field(shard: Path) -> None:
+    rows = [{"content": "x", "repo_name": {"of": {"name": name}}, "path": "x"} for name in ("o/r", None)]
+    assert read(write(shard, rows)).repositories == ["o/r", None]
+
+
 @pytest.mark.parametrize(
     ("value", "kind"),
     [({"name": "o/r", "id": 1}, "struct|objects"), (["o/r"], "list"), ([{"name": "o/r"}], "list"), (True, "bool|true")],
