@@ -108,6 +108,26 @@ def test_what_is_up_to_date_or_lost_is_no_obstacle(words: list[str], capsys: pyt
     assert load_plan(Path(config.plan.dir)).indexes["raw"] == find_manifest(raw).digest  # type: ignore[union-attr]
 
 
+def test_shards_that_were_touched_are_no_obstacle(
+    words: list[str], workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor copied ones, or those that `corpus build` has made again; altered ones are."""
+    shutil.copytree(workspace / "shards", tmp_path / "shards", copy_function=shutil.copyfile)
+    copied = [*words, f"storage.root={tmp_path}/shards"]
+    for verb in (["tokenizer", "train"], ["index", "build"]):
+        main([*verb, *copied])
+    assert capsys.readouterr().out.count("is up to date") == 5
+    shard = next(path for path in (tmp_path / "shards" / "raw").iterdir() if path.name != "manifest.json")
+    data = shard.read_bytes()
+    shard.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    for verb in (["tokenizer", "train"], ["index", "build"]):
+        with pytest.raises(SystemExit, match="2"):
+            main([*verb, *copied])
+        assert "that the checkpoint" in capsys.readouterr().err
+    for verb in (["tokenizer", "train"], ["index", "build"]):  # for other tests, which look at this very folder
+        main([*verb, *words])
+
+
 def test_later_phases_may_be_planned_anew_and_without_their_files(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
