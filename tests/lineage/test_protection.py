@@ -135,8 +135,12 @@ def test_later_phases_may_be_planned_anew_and_without_their_files(
     lost = next(Path(config.index.dir).glob("synthetic_other/train/*.bin"))
     lost.rename(lost.with_suffix(".away"))
     main(["plan", *words, "phases.phase2.tokens=4096"])
-    assert "Phases that use synthetic_other cannot be trained yet" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Phases that use synthetic_other cannot be trained yet" in said
+    assert "next: snowcoder train" not in said
     assert load_plan(Path(config.plan.dir)).phases[1].tokens == 4096
+    main(["plan", *words, "phase=phase2"])
+    assert "next: snowcoder train" in capsys.readouterr().out
     lost.with_suffix(".away").rename(lost)
     main(["plan", *words])
 
