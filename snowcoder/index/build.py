@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from snowcoder import readable
@@ -37,7 +38,8 @@ def run(config: Config, *names: str) -> bool:
     tokenizer, part = load_tokenizer(Path(config.tokenizer.dir)), Part.parse(config.index.part)
     sources = find_sources(config, names)
     for source in sources:
-        _refuse_change(config, tokenizer, source)
+        _recognize(config, tokenizer, source, part)
+        _refuse_change(config, tokenizer, source, part)
     current = {source.name for source in sources if _is_current(config, tokenizer, source)}
     _check(config, tokenizer, [source for source in sources if source.name not in current])
     for source in sources:
@@ -62,16 +64,35 @@ def _check(config: Config, tokenizer: Tokenizer, sources: list[Source]) -> None:
         raise UserError("\n".join(problems))
 
 
-def _refuse_change(config: Config, tokenizer: Tokenizer, source: Source) -> None:
+def _recognize(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
+    """Shards that were touched, copied or made again, but hold the bytes they held, are those of their records."""
+    identity, tasks = made_with(config.index, tokenizer), part.of_all(source.tasks)
+    records = ((task.info, find_record(source.folder, task.name)) for task in tasks)
+    touched = [(info, record) for info, record in records if record and record.is_of_touched(info, identity)]
+    if not touched:
+        return
+    with (
+        writing_to(source.folder),
+        build_lock(source.folder, part),
+        bar(f"looking at touched shards of {source.name}", sum(info.bytes for info, _ in touched), "B") as progress,
+    ):
+        for info, record in touched:
+            with source.store.local(info) as copy:
+                if copy.digest == record.digest:
+                    replace(record, tag=info.tag).write(source.folder)
+            progress.update(info.bytes)
+
+
+def _refuse_change(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
     before = find_manifest(source.folder)
-    if before and _becomes_another(config, tokenizer, source, before):
+    if before and _becomes_another(config, tokenizer, source, part, before):
         refuse_change(config.run.dir, source.folder, f"index {source.name}", before.digest)
 
 
-def _becomes_another(config: Config, tokenizer: Tokenizer, source: Source, before: Manifest) -> bool:
+def _becomes_another(config: Config, tokenizer: Tokenizer, source: Source, part: Part, before: Manifest) -> bool:
     """Not where files are gone that become what they were."""
     identity = made_with(config.index, tokenizer)
-    records = ((find_record(source.folder, task.name), task.info) for task in source.tasks)
+    records = ((find_record(source.folder, task.name), task.info) for task in part.of_all(source.tasks))
     return (
         (before.inputs["tokenizer"], before.config) != (tokenizer.digest, source_config(config.index))
         or {s["name"]: s["bytes"] for s in before.inputs["shards"]} != {t.info.key: t.info.bytes for t in source.tasks}
@@ -89,7 +110,7 @@ def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
 
 def _build_part(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
     """Index what is missing of a part; the last part to end, if it can tell, writes the manifest."""
-    mine = source.tasks[part.number - 1 :: part.of]
+    mine = part.of_all(source.tasks)
     with writing_to(source.folder), build_lock(source.folder, part) as locks:
         _index(config, tokenizer, source, mine, locks)
         missing = len(source.tasks) - len(_finished(config, tokenizer, source, source.tasks))

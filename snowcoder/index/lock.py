@@ -9,11 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from snowcoder.errors import UserError
 from snowcoder.storage.lock import Held, Holder, is_held, locked, read_holder
 from snowcoder.storage.lock import try_lock as _try
+
+T = TypeVar("T")
 
 _WHOLE = ".lock"  # held by a whole build alone, or shared by parts
 
@@ -32,6 +34,9 @@ class Part(NamedTuple):
     @property
     def is_all(self) -> bool:
         return self.of == 1
+
+    def of_all(self, tasks: list[T]) -> list[T]:
+        return tasks[self.number - 1 :: self.of]
 
     @property
     def lock(self) -> str:

@@ -98,12 +98,12 @@ def _time(config: Config, plan: Plan) -> Iterator[str]:
         yield f"  {readable.rate(pace.rate, 'tokens')} a rank on {pace.ranks} rank(s): {flops}"
         yield f"  starting {moment:%Y-%m-%d %H:%M}{since}"
     hours = "GPU-hours" if pace.peak else "rank-hours"
-    yield f"  {'phase':<20}{'GFLOP/token':>18}{'(causal)':>9}{'FLOP':>11}{'(causal)':>10}{hours:>12}  ends"
+    yield f"  {'phase':<20}{'GFLOP/token':>17} {'(causal)':>9}{'FLOP':>11}{'(causal)':>10}{hours:>12}  ends"
     for phase in plan.phases:
         full, causal = (flops_per_token(config.model, phase.sequence_length, causal) for causal in (False, True))
         moment += pace.time_left(phase)
         yield (
-            f"  {phase.name:<20}{full / 1e9:>18.4g}{causal / 1e9:>9.4g}"
+            f"  {phase.name:<20}{full / 1e9:>17.4g} {causal / 1e9:>9.4g}"
             f"{full * phase.tokens:>11.2e}{causal * phase.tokens:>10.2e}"
             f"{pace.hours(phase):>12}  {pace.end(phase, moment)}"
         )

@@ -20,10 +20,11 @@ from snowcoder.mixture.stream import Epoch, held_out_name, write_starts
 from snowcoder.progress import bar
 from snowcoder.storage.atomic import write_json, writing_to
 from snowcoder.training.inputs import check_plan, no_tokenizer, what_this_python_lacks
+from snowcoder.training.start import phases_to_run
 
 
 def run(config: Config) -> bool:
-    """Whether the plan is written: where not, what it says is to be made first.
+    """Whether the phases of `run.phases` can be trained now: where not, what it says is to be made first.
 
     Raises `UserError` with all for which `train` would refuse the plan; then what is in its folder stays.
     """
@@ -43,9 +44,11 @@ def run(config: Config) -> bool:
     write_plan(config, plan, absent)
     if absent:
         print(f"Phases that use {', '.join(absent)} cannot be trained yet: run {makers}, then plan again.")
-    for text in (*no_tokenizer(config), *what_this_python_lacks(config)):
+    lacking = [*no_tokenizer(config), *what_this_python_lacks(config)]
+    for text in lacking:
         print(f"It cannot be trained here yet: {text}")
-    return True
+    wanted = {source.name for phase in phases_to_run(config, plan) for source in phase.sources}
+    return not lacking and wanted.isdisjoint(absent)
 
 
 def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:

@@ -107,6 +107,19 @@ class Sample:
             self._held_out_bytes[document.language] = size
             self.held_out[document.language].append(document.text)
 
+    def holds(self, shards: list[dict[str, Any]]) -> bool:
+        """Whether the bytes are those of `inputs`: which shards, of what sizes, is looked at before they are read."""
+        theirs = {shard["name"]: shard for shard in shards}
+        if {name: shard["bytes"] for name, shard in theirs.items()} != {info.key: info.bytes for info in self.shards}:
+            return False
+        with bar("looking at touched shards", sum(info.bytes for info in self.shards), "B") as progress:
+            for info in self.shards:
+                with self.store.local(info) as copy:
+                    if copy.digest != theirs[info.key]["digest"]:
+                        return False
+                progress.update(info.bytes)
+        return True
+
     def inputs(self) -> list[dict[str, Any]]:
         """The shards that were read, as a manifest names them."""
         return [{"name": info.key, "bytes": info.bytes, "digest": self.digests[info.key]} for info in self.shards]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,18 @@ def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:
 
 def _is_there(folder: Path, sample: Sample, decided_by: dict[str, Any]) -> bool:
     manifest = find_manifest(folder)
-    return (
-        manifest is not None
-        and manifest.config == decided_by
-        and manifest.counts["shard_tags"] == sample.tags()
-        and not manifest.check_files(folder)
-    )
+    if manifest is None or manifest.config != decided_by or manifest.check_files(folder):
+        return False
+    return manifest.counts["shard_tags"] == sample.tags() or _recognize(folder, sample, manifest)
+
+
+def _recognize(folder: Path, sample: Sample, manifest: Manifest) -> bool:
+    """Whether the shards, touched or copied since, hold the bytes they held; the manifest then has their new tags."""
+    if not sample.holds(manifest.inputs["shards"]):
+        return False
+    with writing_to(folder), build_lock(folder, ALL):
+        replace(manifest, counts={**manifest.counts, "shard_tags": sample.tags()}).write(folder)
+    return True
 
 
 def _train(settings: TokenizerConfig, sample: Sample) -> dict[str, bytes]:

@@ -21,8 +21,8 @@ from snowcoder.training.start import phases_to_run
 RESOLVED = "resolved.yaml"
 
 
-def run(config: Config) -> None:
-    """Train the phases of `run.phases`, from the newest valid checkpoint on."""
+def run(config: Config) -> bool:
+    """Train the phases of `run.phases`, from the newest valid checkpoint on. False: the plan has later ones."""
     check_inputs(config)
     plan = load_plan(Path(config.plan.dir))
     last = phases_to_run(config, plan)[-1]
@@ -30,6 +30,13 @@ def run(config: Config) -> None:
         restore(config)
         print(f"train: starting {config.parallel.world_size} rank(s)", flush=True)
         launch("snowcoder.training.tasks:train", config, RESOLVED, locks=locks)
+    if last is plan.phases[-1]:
+        return True
+    after = plan.phases[plan.phases.index(last) + 1].name
+    print(
+        f"{last.name} has ended. Train on with `phase={after}` and the same other arguments, or `snowcoder export` it"
+    )
+    return False
 
 
 def launch(task: str, config: Config, resolved: str, *arguments: str, locks: Sequence[Held] = ()) -> None:

@@ -46,7 +46,7 @@ class Trained:
         self.folder = folder
         self.overrides = tiny_overrides(folder, f"storage.root={workspace}/shards", *shared, *PHASES)
         snowcoder("plan", *self.overrides)
-        snowcoder("train", *self.overrides, "phase=phase1")
+        self.told = snowcoder("train", *self.overrides, "phase=phase1").stdout
 
     def config(self, *more: str) -> Config:
         return load_config([*self.overrides, *more])
@@ -55,6 +55,10 @@ class Trained:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Trained:
     return Trained(tmp_path_factory.mktemp("trained"), workspace)
+
+
+def test_after_a_phase_comes_the_next(trained: Trained) -> None:
+    assert trained.told.splitlines()[-1].startswith("phase1 has ended. Train on with `phase=phase2`")
 
 
 def config_of(folder: Path, *more: str) -> Config:

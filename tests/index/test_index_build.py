@@ -125,6 +125,27 @@ def test_a_second_run_does_nothing(tmp_path: Path, configure: Configure, capsys:
     assert times(tmp_path / "index") == before
 
 
+def test_touched_shards_are_known_by_their_bytes(
+    tmp_path: Path, configure: Configure, shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build.run(configure())
+    before = {name: time for name, time in times(tmp_path / "index").items() if "records" not in name}
+    for path in shards.iterdir():
+        path.touch()
+    altered = shards / "part-3.parquet"  # and of the same size
+    data = altered.read_bytes()
+    altered.write_bytes(data.replace(b"PSF-2.0", b"PSF-2.1"))
+    build.run(configure())
+    changed = {name for name, time in before.items() if times(tmp_path / "index")[name] != time}
+    assert {name for name in changed if "shard-00003" not in name} == {"raw/manifest.json"}
+    assert len(changed) >= 2
+    capsys.readouterr()
+    altered.touch()
+    build.run(configure("index.part=1/2"))
+    build.run(configure())
+    assert capsys.readouterr().out.count("is up to date") == 1
+
+
 def test_only_a_changed_shard_is_built_again(tmp_path: Path, configure: Configure, shards: Path, rows: Rows) -> None:
     build.run(configure())
     before = times(tmp_path / "index")

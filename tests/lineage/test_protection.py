@@ -108,6 +108,26 @@ def test_what_is_up_to_date_or_lost_is_no_obstacle(words: list[str], capsys: pyt
     assert load_plan(Path(config.plan.dir)).indexes["raw"] == find_manifest(raw).digest  # type: ignore[union-attr]
 
 
+def test_shards_that_were_touched_are_no_obstacle(
+    words: list[str], workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor copied ones, or those that `corpus build` has made again; altered ones are."""
+    shutil.copytree(workspace / "shards", tmp_path / "shards", copy_function=shutil.copyfile)
+    copied = [*words, f"storage.root={tmp_path}/shards"]
+    for verb in (["tokenizer", "train"], ["index", "build"]):
+        main([*verb, *copied])
+    assert capsys.readouterr().out.count("is up to date") == 5
+    shard = next(path for path in (tmp_path / "shards" / "raw").iterdir() if path.name != "manifest.json")
+    data = shard.read_bytes()
+    shard.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    for verb in (["tokenizer", "train"], ["index", "build"]):
+        with pytest.raises(SystemExit, match="2"):
+            main([*verb, *copied])
+        assert "that the checkpoint" in capsys.readouterr().err
+    for verb in (["tokenizer", "train"], ["index", "build"]):  # for other tests, which look at this very folder
+        main([*verb, *words])
+
+
 def test_later_phases_may_be_planned_anew_and_without_their_files(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,8 +135,12 @@ def test_later_phases_may_be_planned_anew_and_without_their_files(
     lost = next(Path(config.index.dir).glob("synthetic_other/train/*.bin"))
     lost.rename(lost.with_suffix(".away"))
     main(["plan", *words, "phases.phase2.tokens=4096"])
-    assert "Phases that use synthetic_other cannot be trained yet" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Phases that use synthetic_other cannot be trained yet" in said
+    assert "next: snowcoder train" not in said
     assert load_plan(Path(config.plan.dir)).phases[1].tokens == 4096
+    main(["plan", *words, "phase=phase2"])
+    assert "next: snowcoder train" in capsys.readouterr().out
     lost.with_suffix(".away").rename(lost)
     main(["plan", *words])
 

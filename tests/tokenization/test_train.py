@@ -173,6 +173,13 @@ def test_what_is_there_is_not_made_again(
     train(tmp_path, small)
     assert "is up to date" in capsys.readouterr().out
     assert (tmp_path / "tokenizer.json").stat().st_mtime_ns == before
+    manifest = (tmp_path / "manifest.json").read_bytes()
+    for path in shards.rglob("*.*"):
+        path.touch()
+    train(tmp_path, small)
+    assert "is up to date" in capsys.readouterr().out
+    assert (tmp_path / "tokenizer.json").stat().st_mtime_ns == before
+    assert (tmp_path / "manifest.json").read_bytes() != manifest  # so that the bytes need not be looked at again
     (tmp_path / "report.md").unlink()
     train(tmp_path, small)
     assert (tmp_path / "report.md").exists()
