@@ -16,7 +16,17 @@ from snowcoder.answers.failure import Failure, NoAnswer, message_of, of_error
 from snowcoder.answers.reasoning import ONLY_REASONING, without_reasoning
 
 _COUNTS = ("prompt_tokens", "completion_tokens")
-_WHOLE = ("stop", "length")
+# Of OpenAI; and of Together, TGI, Mistral and gateways before other protocols, which mean the same.
+_WHOLE = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "length": "length",
+    "model_length": "length",
+    "max_tokens": "length",
+}
 # Another try of the same request would end in the same way; all others may come of a server's bad moment.
 _AGAIN_THE_SAME = ("content_filter", "tool_calls", "function_call")
 _TAG = re.compile(r"<[^>]*>")
@@ -91,10 +101,10 @@ def _choice(raw: Any) -> dict[str, Any]:
 
 def _finish(choice: dict[str, Any]) -> str:
     finish = choice.get("finish_reason")
-    if finish in _WHOLE:
-        return str(finish)
     if not isinstance(finish, str):
         raise _garbage("no finish_reason: nobody knows whether the answer is whole")
+    if whole := _WHOLE.get(finish.lower()):
+        return whole
     raise NoAnswer(Failure(f"ended by {finish[:40]}", "refused" if finish in _AGAIN_THE_SAME else "request"))
 
 

@@ -71,6 +71,15 @@ def test_an_answer_is_read_whatever_its_usage_is(usage: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("eos", "stop"), ("eos_token", "stop"), ("stop_sequence", "stop"), ("STOP", "stop"), ("model_length", "length")],
+)
+def test_an_end_by_another_name_is_one(theirs: str, ours: str) -> None:
+    assert read_completion(completion(finish_reason=theirs)).finish == ours
+    assert read_chat(chat(theirs, content="x")).finish == ours
+
+
+@pytest.mark.parametrize(
     ("raw", "kind"),
     [
         ({"choices": [{"index": 0, "finish_reason": "stop"}]}, "garbage"),
@@ -147,6 +156,9 @@ def test_control_tokens_at_the_end_are_left_out(token: str) -> None:
         f"Sure.\n<think>\nhm\n</think>\n{ANSWER}",
         f"I shall use <think> tags.\nwait.\n</think>\n{ANSWER}",
         f"wait.</think> So: {ANSWER}",
+        # Begun by the prompt, and broken off within a block.
+        f"So:\n{FENCE}python\nx =\nno.\n</think>\n\nIt is one.",
+        f"So:\n{FENCE}\nx =\nno.\n</think>\n\n{FENCE}\nx = 1\n{FENCE}",
         f"{ANSWER}<|im_end|>\n<|im_start|>user\nAnd now?",
     ],
 )
