@@ -62,7 +62,7 @@ def read_chat(raw: Any) -> Answer:
     reasoned = bool(message.get("reasoning_content") or message.get("reasoning"))
     if isinstance(content, list):  # of parts, one kind of which is reasoning
         parts = [part for part in content if isinstance(part, dict)]
-        reasoned |= len(parts) > 0
+        reasoned |= any(part.get("type") != "text" for part in parts)
         content = "".join(str(part.get("text") or "") for part in parts if part.get("type") == "text")
     if not content and reasoned:
         raise NoAnswer(Failure(ONLY_REASONING, "refused", _why(finish)))
@@ -73,7 +73,7 @@ def read_chat(raw: Any) -> Answer:
         raise NoAnswer(Failure(found.fault, "refused", _why(finish) if found.fault == ONLY_REASONING else ""))
     if not found.text.strip():  # of a wrong chat template, say
         raise NoAnswer(Failure("an empty answer", "refused"))
-    return Answer(found.text, finish, *_tokens(raw), found.reasoned)
+    return Answer(found.text, finish, *_tokens(raw), reasoned or found.reasoned)
 
 
 def read_completion(raw: Any) -> Answer:

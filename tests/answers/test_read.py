@@ -86,6 +86,7 @@ def test_an_end_by_another_name_is_one(theirs: str, ours: str) -> None:
         (chat(content=None), "garbage"),
         (chat(content=""), "an empty answer"),
         (chat(content="<|im_end|>"), "an empty answer"),
+        (chat(content=[{"type": "text", "text": ""}]), "an empty answer"),
         (chat("tool_calls", content=None, tool_calls=[]), "ended by tool_calls"),
         (chat(content=None, refusal="I cannot"), "the model refuses"),
         (chat(content=None, reasoning_content="hm"), "only reasoning"),
@@ -103,9 +104,10 @@ def test_what_is_no_chat_completion(raw: dict[str, Any], kind: str) -> None:
 
 
 def test_reasoning_in_a_place_of_its_own_is_left_there() -> None:
-    assert read_chat(chat(content="x", reasoning_content="hm"))[0] == "x"
+    assert read_chat(chat(content="x", reasoning_content="hm")) == ("x", "stop", 0, 0, True)
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "x"}]
-    assert read_chat(chat(content=parts))[0] == "x"
+    assert read_chat(chat(content=parts)) == ("x", "stop", 0, 0, True)
+    assert read_chat(chat(content=parts[1:])) == ("x", "stop", 0, 0, False)
 
 
 ANSWER = f"Here.\n\n{FENCE}python\nx = 1\n{FENCE}"
