@@ -16,7 +16,17 @@ from snowcoder.answers.failure import Failure, NoAnswer, message_of, of_error
 from snowcoder.answers.reasoning import ONLY_REASONING, without_reasoning
 
 _COUNTS = ("prompt_tokens", "completion_tokens")
-_WHOLE = ("stop", "length")
+# Of OpenAI; and of Together, TGI, Mistral and gateways before other protocols, which mean the same.
+_WHOLE = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "length": "length",
+    "model_length": "length",
+    "max_tokens": "length",
+}
 # Another try of the same request would end in the same way; all others may come of a server's bad moment.
 _AGAIN_THE_SAME = ("content_filter", "tool_calls", "function_call")
 _TAG = re.compile(r"<[^>]*>")
@@ -52,7 +62,7 @@ def read_chat(raw: Any) -> Answer:
     reasoned = bool(message.get("reasoning_content") or message.get("reasoning"))
     if isinstance(content, list):  # of parts, one kind of which is reasoning
         parts = [part for part in content if isinstance(part, dict)]
-        reasoned |= len(parts) > 0
+        reasoned |= any(part.get("type") != "text" for part in parts)
         content = "".join(str(part.get("text") or "") for part in parts if part.get("type") == "text")
     if not content and reasoned:
         raise NoAnswer(Failure(ONLY_REASONING, "refused", _why(finish)))
@@ -63,7 +73,7 @@ def read_chat(raw: Any) -> Answer:
         raise NoAnswer(Failure(found.fault, "refused", _why(finish) if found.fault == ONLY_REASONING else ""))
     if not found.text.strip():  # of a wrong chat template, say
         raise NoAnswer(Failure("an empty answer", "refused"))
-    return Answer(found.text, finish, *_tokens(raw), found.reasoned)
+    return Answer(found.text, finish, *_tokens(raw), reasoned or found.reasoned)
 
 
 def read_completion(raw: Any) -> Answer:
@@ -91,10 +101,10 @@ def _choice(raw: Any) -> dict[str, Any]:
 
 def _finish(choice: dict[str, Any]) -> str:
     finish = choice.get("finish_reason")
-    if finish in _WHOLE:
-        return str(finish)
     if not isinstance(finish, str):
         raise _garbage("no finish_reason: nobody knows whether the answer is whole")
+    if whole := _WHOLE.get(finish.lower()):
+        return whole
     raise NoAnswer(Failure(f"ended by {finish[:40]}", "refused" if finish in _AGAIN_THE_SAME else "request"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from snowcoder.answers.fences import unfenced
+from snowcoder.answers.fences import fenced_blocks, unfenced
 
 ONLY_REASONING = "only reasoning"
 
@@ -117,7 +117,12 @@ def _end_after(text: str, begin: int, ends: re.Pattern[str]) -> int:
 
 def _is_clear(text: str) -> bool:
     """Whether no tag or token is left that may be one of the chat's format; one in quotes is spoken of."""
-    plain = unfenced(_RUN_ON.sub("\n", text))
+    text = _RUN_ON.sub("\n", text)
+    # Reasoning may break off within a block: then nobody knows which of the text is code.
+    is_paired = all(block.is_closed and not block.has_fence for block in fenced_blocks(text))
+    if not is_paired and any(_is_at_edge(text, end) for end in _ENDS.finditer(text)):
+        return False
+    plain = unfenced(text)
     return not _WITHIN.search(plain) and all(
         plain[end.end() : end.end() + 1] in _QUOTES for end in _ENDS.finditer(plain)
     )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
 import openai
@@ -45,14 +45,18 @@ class ServerModel:
         failed: list[tuple[str, NoAnswer]] = []
         with ThreadPoolExecutor(self.config.batch) as pool:
             asked = {pool.submit(self._complete, request, new_tokens): request for request in requests}
-            for done in as_completed(asked):
-                try:
-                    yield [done.result()]
-                except NoAnswer as error:
-                    failed.append((asked[done].task.name, error))
-                    if len(failed) == self.config.batch or error.failure.blame == "stage":
-                        pool.shutdown(cancel_futures=True)
-                        break
+            try:
+                for done in as_completed(asked):
+                    if done.cancelled():
+                        continue
+                    try:
+                        yield [done.result()]
+                    except NoAnswer as error:
+                        failed.append((asked[done].task.name, error))
+                        if len(failed) >= self.config.batch or error.failure.blame == "stage":
+                            _cancel(asked)  # what is under way is waited for: it has its price
+            finally:
+                _cancel(asked)  # after Ctrl-C, too
         if failed:
             raise self._error(failed)
 
@@ -116,3 +120,9 @@ class ServerModel:
         if others:
             what += f" (nor {len(others)} more: {', '.join(name for name, _ in others[:5])})"
         return OperationError(f"{what}. What was completed stays; the same command asks for the rest")
+
+
+def _cancel(asked: Iterable[Future[Completion]]) -> None:
+    """Not by the pool's shutdown, after which as_completed would wait for them for ever."""
+    for each in asked:
+        each.cancel()

@@ -18,6 +18,7 @@ from snowcoder.export.damage import one_line, read_object, shorten
 from snowcoder.export.fit import dtypes, misfits
 from snowcoder.export.layout import one_replica
 from snowcoder.export.llama_config import differences, quantization, to_model, unsupported
+from snowcoder.export.pretrained import quiet
 from snowcoder.export.tensors import ADAPTER, Tensors
 from snowcoder.model.mapping import EMBEDDING, HEAD
 from snowcoder.training.completion import complete_steps
@@ -92,7 +93,7 @@ def _model_of(llama: Any, ours: ModelConfig, names: list[str]) -> ModelConfig:
 
 def _unread(tensors: Tensors) -> Iterator[str]:
     """Of a model saved twice, or with something beside it."""
-    others = {path.name for path in tensors.folder.glob("*.safetensors")} - {path.name for path in tensors.files}
+    others = {path.name for path in tensors.folder.glob("[!.]*.safetensors")} - {path.name for path in tensors.files}
     if others and tensors.files:
         yield f"it has {shorten(others)} besides its weights, which would not be read: take that away"
 
@@ -105,7 +106,8 @@ def _check_empty(checkpoints: Path) -> None:
 def _read_config(folder: Path) -> Any:
     read_object(folder / "config.json")
     try:
-        return AutoConfig.from_pretrained(folder)
+        with quiet():
+            return AutoConfig.from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"config.json is of no model that transformers knows: {one_line(error)}") from None
     except Exception as error:  # of its validation, or of its arithmetic with what it did not validate

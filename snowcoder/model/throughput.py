@@ -31,8 +31,9 @@ class Flops(NamedTuple):
         full, causal = readable.flops(self.tflops * 1e12), readable.flops(self.tflops_causal * 1e12)
         if self.mfu is None or self.mfu_causal is None:
             return f"{full} a rank with full attention ({causal} with its causal half)"
+        peak = f" of {readable.flops(self.tflops / self.mfu * 1e12)}" if self.mfu else ""
         return (
-            f"{full} a rank with full attention, {self.mfu:.1%} of the peak "
+            f"{full} a rank with full attention, {self.mfu:.1%} of the peak{peak} "
             f"({causal}, {self.mfu_causal:.1%}, with its causal half)"
         )
 

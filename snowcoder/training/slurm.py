@@ -71,7 +71,8 @@ def srun_problem(config: Config) -> str | None:
     if options:  # srun reads them all before it helps
         asked = subprocess.run(["srun", *options, "--help"], capture_output=True, text=True, check=False)
         if asked.returncode:
-            return f"launch.srun={options}: {asked.stderr.strip().splitlines()[0]}"
+            said = asked.stderr.strip() or f"srun --help ends with status {asked.returncode}"
+            return f"launch.srun={options}: {said.splitlines()[0]}"
     elif python and shutil.which(python[0]) is None:
         return (
             f"launch.python={python}: {python[0]} is no program on {socket.gethostname()}; "

@@ -71,12 +71,22 @@ def test_an_answer_is_read_whatever_its_usage_is(usage: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("eos", "stop"), ("eos_token", "stop"), ("stop_sequence", "stop"), ("STOP", "stop"), ("model_length", "length")],
+)
+def test_an_end_by_another_name_is_one(theirs: str, ours: str) -> None:
+    assert read_completion(completion(finish_reason=theirs)).finish == ours
+    assert read_chat(chat(theirs, content="x")).finish == ours
+
+
+@pytest.mark.parametrize(
     ("raw", "kind"),
     [
         ({"choices": [{"index": 0, "finish_reason": "stop"}]}, "garbage"),
         (chat(content=None), "garbage"),
         (chat(content=""), "an empty answer"),
         (chat(content="<|im_end|>"), "an empty answer"),
+        (chat(content=[{"type": "text", "text": ""}]), "an empty answer"),
         (chat("tool_calls", content=None, tool_calls=[]), "ended by tool_calls"),
         (chat(content=None, refusal="I cannot"), "the model refuses"),
         (chat(content=None, reasoning_content="hm"), "only reasoning"),
@@ -94,9 +104,10 @@ def test_what_is_no_chat_completion(raw: dict[str, Any], kind: str) -> None:
 
 
 def test_reasoning_in_a_place_of_its_own_is_left_there() -> None:
-    assert read_chat(chat(content="x", reasoning_content="hm"))[0] == "x"
+    assert read_chat(chat(content="x", reasoning_content="hm")) == ("x", "stop", 0, 0, True)
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "x"}]
-    assert read_chat(chat(content=parts))[0] == "x"
+    assert read_chat(chat(content=parts)) == ("x", "stop", 0, 0, True)
+    assert read_chat(chat(content=parts[1:])) == ("x", "stop", 0, 0, False)
 
 
 ANSWER = f"Here.\n\n{FENCE}python\nx = 1\n{FENCE}"
@@ -147,6 +158,9 @@ def test_control_tokens_at_the_end_are_left_out(token: str) -> None:
         f"Sure.\n<think>\nhm\n</think>\n{ANSWER}",
         f"I shall use <think> tags.\nwait.\n</think>\n{ANSWER}",
         f"wait.</think> So: {ANSWER}",
+        # Begun by the prompt, and broken off within a block.
+        f"So:\n{FENCE}python\nx =\nno.\n</think>\n\nIt is one.",
+        f"So:\n{FENCE}\nx =\nno.\n</think>\n\n{FENCE}\nx = 1\n{FENCE}",
         f"{ANSWER}<|im_end|>\n<|im_start|>user\nAnd now?",
     ],
 )

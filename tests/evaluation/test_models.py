@@ -205,6 +205,25 @@ def test_what_is_no_completion_is_asked_again_and_loses_no_other(
     assert len(Handler.asked) <= 5  # once each, if that
 
 
+def test_what_was_under_way_when_a_server_is_given_up_is_kept(server: str, humaneval: list[Task]) -> None:
+    prompts, refused = {task.prompt: n for n, task in enumerate(humaneval)}, threading.Semaphore(0)
+
+    def refuse(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        if prompts[body["prompt"]] == 0:
+            assert all(refused.acquire(timeout=10) for _ in range(3))  # comes after all that is refused
+            return None
+        refused.release()
+        return 400, {"error": {"message": "no"}}
+
+    Handler.instead = refuse
+    kept, wanted = list[str](), [Request(task, 0) for task in humaneval[:50]]
+    config = settings(backend="server", server=server, batch=2)
+    with pytest.raises(OperationError, match=r"HumanEval/\d+: status 400: no \(nor"):
+        kept.extend(batch[0].task for batch in ServerModel("m", config, 0).complete(wanted, 9))
+    assert kept == ["HumanEval/0"]
+    assert len(Handler.asked) < 10
+
+
 @pytest.mark.parametrize("tells", ["its prompt's tokens", "both together", "the model's alone", "nothing"])
 def test_a_prompt_too_long_for_the_server_is_cut_by_the_local_models_rule(server: str, tells: str) -> None:
     """Four characters a token, a context of 200, 64 of them wanted: 50 are left for an answer, if need be."""

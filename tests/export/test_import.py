@@ -17,7 +17,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.export import from_hf
 from snowcoder.export.llama_config import to_llama
-from snowcoder.export.tensors import INDEX, WEIGHTS
+from snowcoder.export.tensors import INDEX, WEIGHTS, Tensors
 from snowcoder.model.initialize import tensor_shape
 from snowcoder.model.mapping import EMBEDDING, HEAD, tensor_names
 from tests.export.conftest import write_origin
@@ -273,10 +273,24 @@ def test_what_is_whole_is_taken(
 ) -> None:
     edit(origin, plant)
     started: list[str] = []
-    monkeypatch.setattr(from_hf, "launch", lambda task, *_: started.append(task))
+    monkeypatch.setattr(from_hf, "launch", lambda task, *_, **__: started.append(task))
     from_hf.run(load_config(tiny_overrides(tmp_path, "parallel=single", "precision=fp32", *words)), str(origin))
     assert started == ["snowcoder.export.load:run"]
     assert f"({dtypes} there, fp32 here)" in capsys.readouterr().out
+
+
+def test_what_is_hidden_or_only_in_the_index_is_no_damage(
+    config: Config, origin: Path, change: Callable[..., None]
+) -> None:
+    names = [*load_file(origin / WEIGHTS), HEAD, "model.layers.0.self_attn.rotary_emb.inv_freq"]
+    (origin / INDEX).write_text(json.dumps({"weight_map": dict.fromkeys(names, WEIGHTS)}))
+    (origin / f"._{WEIGHTS}").write_bytes(b"of macOS")
+    with Tensors(origin) as tensors:
+        assert list(from_hf._problems(config, tensors)) == []
+        untied = config.model_copy(update={"model": config.model.model_copy(update={"tied_embeddings": False})})
+        change(tie_word_embeddings=False)
+        (problem,) = from_hf._problems(untied, tensors)
+        assert problem.startswith(f"it lacks {HEAD}: it is not a whole Llama")
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -137,7 +137,7 @@ def test_dates_that_rest_on_an_assumption_say_so(tmp_path: Path) -> None:
     lines = time_of(a_run(tmp_path, tokens_per_second_per_gpu=256.0))
     assert lines[0] == "time: assumed, not measured: plan.tokens_per_second_per_gpu=256"
     assert "256 tokens/s a rank on 1 rank(s): " in lines[1]
-    assert "of the peak" in lines[1]  # of an H100, as precision=bf16 has it
+    assert "of the peak of 989 TFLOP/s" in lines[1]  # of an H100, as precision=bf16 has it
     assert "GPU-hours" in lines[3]
 
 
