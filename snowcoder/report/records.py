@@ -15,9 +15,11 @@ from typing import Any
 from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError, UserError
+from snowcoder.lineage.dependents import TRAINING
 from snowcoder.mixture.plan import Plan, load_plan
 from snowcoder.model.throughput import NAME as METRICS
 from snowcoder.model.throughput import Speed, read_metrics, recent_speed
+from snowcoder.storage.lock import is_dead, is_held, name_holder, read_holder
 from snowcoder.training.completion import RECORD, complete_steps, read_record, step_folder
 from snowcoder.training.events import NAME as EVENTS
 from snowcoder.training.events import Event, read_events
@@ -82,6 +84,7 @@ def read_records(run: str) -> Records:
     plan = _read_plan(folder, config, notes)
     metrics = read_metrics(folder / METRICS)
     checkpoint, checkpoint_time = _read_checkpoint(folder / "train" / "checkpoints", notes)
+    _look_for_killed(folder / TRAINING, notes)
     times = [record["time"] for record in metrics if "time" in record]
     return Records(
         folder=folder,
@@ -98,6 +101,13 @@ def read_records(run: str) -> Records:
         metrics_time=datetime.fromtimestamp(times[-1], UTC) if times else None,
         notes=notes,
     )
+
+
+def _look_for_killed(lock: Path, notes: list[str]) -> None:
+    """A training that ends by itself removes its lock."""
+    holder = read_holder(lock)
+    if is_dead(holder) and not is_held(lock):
+        notes.append(f"the training by {name_holder(holder)} was killed: the same command goes on from its checkpoint")
 
 
 def _read_config(folder: Path, notes: list[str]) -> Config | None:

@@ -150,7 +150,8 @@ def _wrong_type(field: str, leaf: Leaf) -> str | None:
     readable = integer if field == "file_lengths" else _is_text(plain) or (field != "content" and number)
     if (readable or types.is_null(plain)) and (lists == several or field == "licence"):
         return None
-    return f"{leaf.type}, which is no {'list of ' if several else ''}{'numbers' if field == 'file_lengths' else 'text'}"
+    held = f"list<{leaf.type}>" if leaf.in_lists else leaf.type
+    return f"{held}, which is no {'list of ' if several else ''}{'numbers' if field == 'file_lengths' else 'text'}"
 
 
 def _is_text(kind: pa.DataType) -> bool:

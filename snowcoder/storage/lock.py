@@ -83,7 +83,7 @@ def locked(
 def _wait(path: Path, busy: Callable[[], UserError | None], shared: bool, holder: Callable[[Path], Holder]) -> int:
     deadline: float | None = None
     while (descriptor := try_lock(path, shared)) is None:
-        deadline = deadline or time.monotonic() + (_DYING if _is_dead(holder(path)) else _PATIENCE)
+        deadline = deadline or time.monotonic() + (_DYING if is_dead(holder(path)) else _PATIENCE)
         if time.monotonic() > deadline:
             if error := busy():
                 raise error
@@ -126,7 +126,8 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def _is_dead(holder: Holder) -> bool:
+def is_dead(holder: Holder) -> bool:
+    """Whether its process was of this host, and is no more."""
     if holder.get("host") != socket.gethostname():
         return False
     return not Path("/proc", str(holder["pid"])).exists()

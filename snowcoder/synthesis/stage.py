@@ -39,8 +39,11 @@ from snowcoder.synthesis.summary import REPORT, lost, print_summary, summarize
 CHAT_FILE = "chat.jsonl"
 
 
-def run(config: Config) -> None:
-    """Do what is missing; prints what became of the seeds. Raises OperationError where nothing is kept of them."""
+def run(config: Config) -> bool:
+    """Do what is missing; prints what became of the seeds. False: conversations, which no index is built of.
+
+    Raises OperationError where nothing is kept of the seeds.
+    """
     begun, folder = time.monotonic(), Path(config.synthesis.dir)
     with writing_to(folder), build_lock(folder, ALL):
         outputs = open_outputs(config)
@@ -57,6 +60,7 @@ def run(config: Config) -> None:
                 "command asks again"
             )
         _vouch(config, done, _manifest(config, done, report), outputs)
+    return config.synthesis.chat is None
 
 
 class Done(NamedTuple):

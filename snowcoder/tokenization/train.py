@@ -54,10 +54,10 @@ def _refuse_change(config: Config, folder: Path) -> None:
 
 def _make(config: Config, sample: Sample, peer: report.Peer | None, decided_by: dict[str, Any]) -> None:
     settings, folder = config.tokenizer, Path(config.tokenizer.dir)
-    (folder / NAME).unlink(missing_ok=True)
     files = _train(settings, sample)
     files["tokenizer_config.json"] = _json(_hugging_face_config(config))
     files["sources.txt"] = _lines(sorted(sample.repositories - {""}))
+    (folder / NAME).unlink(missing_ok=True)
     _write(folder, files)
     measured = report.measure(settings, sample, load_tokenizer(folder), peer)
     reports = {"report.json": _json(measured), "report.md": report.to_markdown(measured).encode()}

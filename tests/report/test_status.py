@@ -14,9 +14,12 @@ import pytest
 from run_folder import RunFolder
 
 from snowcoder import readable
+from snowcoder.errors import UserError
+from snowcoder.lineage.dependents import TRAINING
 from snowcoder.model.size import flops_per_token
 from snowcoder.report.records import read_records
 from snowcoder.report.status import lines, summarize
+from snowcoder.storage.lock import locked
 from snowcoder.training.completion import RECORD
 from tests.tiny import snowcoder
 
@@ -338,3 +341,17 @@ def test_mistakes_are_one_message(tmp_path: Path, words: list[str], message: str
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_killed_training_is_no_running_one(make_run: MakeRun) -> None:
+    run = make_run()
+    run.events.add("started", "from initial weights")
+    lock = run.folder / TRAINING
+    lock.parent.mkdir(exist_ok=True)
+    with locked(lock, lambda: UserError("busy")):
+        assert "was killed" not in text_of(run.folder)
+        left = json.loads(lock.read_text())
+    lock.write_text(json.dumps({**left, "pid": 2**31}))  # as a killed one leaves it
+    assert f"note: the training by process {2**31} on " in text_of(run.folder)
+    lock.write_text(json.dumps({**left, "pid": 2**31, "host": "another, of which nothing is known here"}))
+    assert "was killed" not in text_of(run.folder)

@@ -162,6 +162,12 @@ def test_numbers_may_be_names_and_other_types_of_parquet_not(tmp_path: Path) -> 
     assert "'file_paths' (index.columns.file_paths) holds string, which is no list of text" in said
 
 
+def test_a_column_inside_of_a_list_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "shard.parquet"
+    pq.write_table(pa.table({"content": [[{"text": "x"}]], "path": ["x"], "repo_name": ["o/r"]}), path)
+    assert "holds list<string>, which is no text" in refusal(path, content="content.text")
+
+
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "shard.parquet"
     pq.write_table(pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], ["content", "content"]), path)

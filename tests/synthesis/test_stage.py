@@ -63,9 +63,9 @@ def overrides(folder: Path, workspace: Path, *more: str) -> list[str]:
     )
 
 
-def synthesize(folder: Path, workspace: Path, url: str, *more: str) -> None:
+def synthesize(folder: Path, workspace: Path, url: str, *more: str) -> bool:
     """In this process: a new one takes longer to import than to do it."""
-    run(load_config(overrides(folder, workspace, f"synthesis.requests.servers=[{url}]", *more)))
+    return run(load_config(overrides(folder, workspace, f"synthesis.requests.servers=[{url}]", *more)))
 
 
 def report_of(folder: Path, recipe: str) -> dict[str, Any]:
@@ -167,7 +167,8 @@ def test_other_seeds_or_shards_of_another_origin_are_not_overwritten(
 
 def test_oss_instruct_writes_conversations(folder: Path, workspace: Path) -> None:
     with language_server(answer) as (server, url):
-        synthesize(folder, workspace, url, "synthesis=oss_instruct", "synthesis.seeds.count=12")
+        indexed_next = synthesize(folder, workspace, url, "synthesis=oss_instruct", "synthesis.seeds.count=12")
+    assert not indexed_next  # but taught by `finetune`
     chat = chat_of(folder, "oss_instruct")
     assert len(chat) == 6  # no language but Python of the eight is there
     assert all(each["user"].startswith("Write a solution to the following coding problem:\nSolve") for each in chat)

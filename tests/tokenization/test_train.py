@@ -180,6 +180,10 @@ def test_what_is_there_is_not_made_again(
     assert "is up to date" in capsys.readouterr().out
     assert (tmp_path / "tokenizer.json").stat().st_mtime_ns == before
     assert (tmp_path / "manifest.json").read_bytes() != manifest  # so that the bytes need not be looked at again
+    there = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(SystemExit):
+        train(tmp_path, small, "tokenizer.vocab_size=350", "model.vocab_size=350", "tokenizer.spare_tokens=100")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == there
     (tmp_path / "report.md").unlink()
     train(tmp_path, small)
     assert (tmp_path / "report.md").exists()
