@@ -31,7 +31,8 @@ def refuse_change(run: str, folder: Path, what: str, digest: str) -> None:
             kind = what.partition(" ")[0]
             raise UserError(
                 f"{folder} holds the {kind} that {dependent.who} rests on: it is not overwritten by another one. "
-                f"Set another {kind}.dir, and another run.dir for what is trained with it"
+                f"Set another {kind}.dir, and another run.dir for what is trained with it; or, if that training is not "
+                "wanted, remove its `train` folder"
             )
 
 
