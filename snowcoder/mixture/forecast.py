@@ -96,7 +96,7 @@ def _time(config: Config, plan: Plan) -> Iterator[str]:
         length = plan.phase_at(pace.step).sequence_length
         flops = flops_of(config.model, length, pace.rate, pace.peak)
         yield f"  {readable.rate(pace.rate, 'tokens')} a rank on {pace.ranks} rank(s): {flops}"
-        yield f"  starting {moment:%Y-%m-%d %H:%M}{since}"
+        yield f"  starting {f'{moment:%Y-%m-%d %H:%M %Z}'.rstrip()}{since}"
     hours = "GPU-hours" if pace.peak else "rank-hours"
     yield f"  {'phase':<20}{'GFLOP/token':>17} {'(causal)':>9}{'FLOP':>11}{'(causal)':>10}{hours:>12}  ends"
     for phase in plan.phases:
@@ -111,7 +111,7 @@ def _time(config: Config, plan: Plan) -> Iterator[str]:
 
 def _start(text: str | None) -> datetime:
     if text is None:
-        return datetime.now()
+        return datetime.now().astimezone()
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -56,8 +56,8 @@ def run(config: Config) -> bool:
             (folder / NAME).unlink(missing_ok=True)
             raise OperationError(
                 f"nothing was kept of {sum(report['seeds'].values()):,} seeds: {lost(report)}. `snowcoder synthesize "
-                f"report` shows samples of it, {folder}/log has every request and answer: without that folder the same "
-                "command asks again"
+                f"report` shows samples of it, {folder}/log has every request and answer. To ask again, "
+                f"where it was the server, remove {folder}/log and {folder}/answers"
             )
         _vouch(config, done, _manifest(config, done, report), outputs)
     return config.synthesis.chat is None

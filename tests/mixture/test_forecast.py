@@ -1,6 +1,7 @@
 """What the plan says of size, memory, FLOPs and dates, against numbers worked out by hand."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,11 @@ def write_steps(config: Config, first: int, last: int, seconds: float, **more: A
 
 
 def test_dates_that_rest_on_an_assumption_say_so(tmp_path: Path) -> None:
-    lines = time_of(a_run(tmp_path, tokens_per_second_per_gpu=256.0))
+    lines = time_of(a_run(tmp_path, tokens_per_second_per_gpu=256.0, start=None))
     assert lines[0] == "time: assumed, not measured: plan.tokens_per_second_per_gpu=256"
     assert "256 tokens/s a rank on 1 rank(s): " in lines[1]
     assert "of the peak of 989 TFLOP/s" in lines[1]  # of an H100, as precision=bf16 has it
+    assert re.fullmatch(r"  starting 20\d\d-\d\d-\d\d \d\d:\d\d \S+", lines[2])  # and the zone
     assert "GPU-hours" in lines[3]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -238,7 +239,8 @@ def test_nothing_kept_or_nothing_answered_is_no_success(folder: Path, workspace:
     nobody = pytest.raises(OperationError, match=r"no request of code_file got .*ended by abort \(10 requests\)")
     with language_server(lambda _: ("", "abort")) as (_, url), nobody:
         synthesize(folder, workspace, url, *what, "synthesis.requests.attempts=1")
-    nothing = pytest.raises(OperationError, match="nothing was kept of 10 seeds: file: no block of code 10")
+    again = f"remove {tmp_path}/run/log and {tmp_path}/run/answers"
+    nothing = pytest.raises(OperationError, match=f"nothing was kept of 10 seeds: file: no block of code 10.*{again}")
     with language_server(lambda _: "<think>\nNo.\n</think>\nI would rather not.") as (_, url), nothing:
         synthesize(folder, workspace, url, *what)
     assert find_manifest(tmp_path / "run") is None
@@ -246,6 +248,11 @@ def test_nothing_kept_or_nothing_answered_is_no_success(folder: Path, workspace:
     page = (tmp_path / "run/report.html").read_text()
     assert '<td>answers whose reasoning was left out</td><td class="n">10</td>' in page
     assert "<td>tried again: ended by abort</td>" in page
+    for name in ("log", "answers"):
+        shutil.rmtree(tmp_path / "run" / name)
+    with language_server() as (server, url):
+        synthesize(folder, workspace, url, *what)
+    assert len(server.asked) == 10
 
 
 def test_no_server_is_the_users_mistake(folder: Path, workspace: Path) -> None:
