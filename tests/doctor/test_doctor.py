@@ -77,12 +77,13 @@ def only(check: Check, config: Config) -> tuple[str, str]:
 def test_a_sound_run_has_no_problem_and_nothing_is_changed(trained: Trained) -> None:
     before = {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*") if path.is_file()}
     done = snowcoder("doctor", *trained.overrides)
-    lines = done.stdout.splitlines()
+    *lines, following = done.stdout.splitlines()
     assert {line.split()[1] for line in lines[:-1]} >= {
         *("tokenizer", "inputs", "plan", "checkpoint", "topology", "disk", "shards", "clock", "versions", "cuda")
     }
     assert {line.split()[0] for line in lines[:-1]} == {"ok"}
     assert lines[-1] == "no problem, 0 warning(s)"
+    assert following.startswith("next: snowcoder train ")
     assert done.stderr == ""
     assert {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*") if path.is_file()} == before
 

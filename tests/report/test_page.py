@@ -71,7 +71,7 @@ def test_events_are_a_table_and_their_text_is_text(make_run: MakeRun) -> None:
     assert "<h2>Events</h2>" in page
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>" not in page
-    assert re.search(r"<td>failed</td>\s*<td class=\"n\">3</td><td>\S+</td><td>rank 1", page)
+    assert re.search(r"<td>failed</td>\s*<td class=\"n\">3</td><td>\S+</td><td class=\"w\">rank 1", page)
 
 
 def test_restarts_and_skips_are_marked_in_the_plots(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_restarts_and_skips_are_marked_in_the_plots(make_run: MakeRun, monkeypat
     run.events.add("started", "from step 11", 11)
     assert labels(monkeypatch, run.folder) == ["training", "restart", "passed over", "skipped step"]
     page = check(run.folder)
-    assert '<td class="n">9</td><td class="n">11</td><td>loss spike at step 11</td>' in page
+    assert '<td class="n">9</td><td class="n">11</td><td class="w">loss spike at step 11</td>' in page
 
 
 def test_a_loss_that_is_no_number(make_run: MakeRun) -> None:

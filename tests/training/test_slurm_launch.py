@@ -10,7 +10,7 @@ import pytest
 
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
-from snowcoder.errors import OperationError, UserError
+from snowcoder.errors import OperationError, Requeued, UserError
 from snowcoder.training.launch import launch
 from tests.tiny import tiny_overrides
 
@@ -108,7 +108,8 @@ def test_what_never_started_a_rank_is_not_tried_again(
         start(config)
     assert "requeued" not in seen.read_text()
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    start(config)
+    with pytest.raises(Requeued):
+        start(config)
     assert seen.read_text().splitlines()[-1] == "requeued"
 
 

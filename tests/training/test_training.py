@@ -165,7 +165,7 @@ def test_record_and_status_tell_ledger_and_cursors(straight: Training) -> None:
 def test_report_is_one_page_with_curves_and_ledger(straight: Training) -> None:
     snowcoder("report", str(straight.folder))
     page = (straight.folder / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") == 6
     assert "7,168" in page
     assert "http" not in page  # nothing is fetched when it is opened
 

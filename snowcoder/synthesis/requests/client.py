@@ -35,18 +35,18 @@ class Unanswered(Refused):
 
     def __init__(self, failure: Failure, server: Server) -> None:
         super().__init__(failure.kind, failure.detail)
-        self.left = Left(failure, server, server.answers)
+        self.left = Left(failure, server, time.monotonic())
 
 
 class Left(NamedTuple):
     failure: Failure
     server: Server
-    answers: int  # that the server had given by then
+    at: float  # time.monotonic()
 
     @property
     def is_settled(self) -> bool:
-        """Whether the next run need not ask again: the server refused it, and has answered others since."""
-        return self.failure.blame == "refused" and self.server.answers > self.answers
+        """Whether the next run need not ask again: the server refused it, and answered others that were sent later."""
+        return self.failure.blame == "refused" and self.server.last_answered > self.at
 
 
 class Client:
@@ -122,9 +122,10 @@ class Client:
         if not server.left_without(failure.kind):
             return
         asked_wrongly = failure.blame == "refused" and failure.kind.startswith("status")
-        so_far = f"{server.alike} requests one after the other, " + ("after others" if server.answers else "all so far")
+        so_far = "after others" if server.last_answered else "all so far"
         raise (UserError if asked_wrongly else OperationError)(
-            f"{self.said(server, failure)} ({so_far}: it is the server, or how it is asked). {_STAYS}"
+            f"{self.said(server, failure)} ({server.alike} requests one after the other, {so_far}: "
+            f"it is the server, or how it is asked). {_STAYS}"
         )
 
     def said(self, server: Server, failure: Failure) -> str:

@@ -39,7 +39,7 @@ class Server:
         self._grows_fast = True
         self._cut_at = 0.0
         self._failures = 0  # one after the other
-        self.answers = 0
+        self.last_answered = 0.0  # when the newest request that it answered was sent; 0: it has answered none
         self._without = ""  # the kind of failure that has left requests without an answer since the last one
         self.alike = 0  # how many
 
@@ -61,7 +61,7 @@ class Server:
     def answered(self, sent_at: float) -> None:
         """A request sent at `sent_at` (monotonic) was. Where there was always room, the limit held nothing back."""
         self._failures = self.alike = 0
-        self.answers += 1
+        self.last_answered = max(self.last_answered, sent_at)
         if self._full_at >= sent_at:
             self.limit = min(self.most, self.limit + (1.0 if self._grows_fast else 1.0 / self.limit))
 
@@ -81,7 +81,7 @@ class Server:
         """A request gets no answer for a failure of this kind. Whether that is the server's doing, by how many did."""
         self.alike = self.alike + 1 if kind == self._without else 1
         self._without = kind
-        return self.alike >= (_ALIKE if self.answers else _ALIKE_AT_FIRST)
+        return self.alike >= (_ALIKE if self.last_answered else _ALIKE_AT_FIRST)
 
     async def close(self) -> None:
         await self._client.close()
