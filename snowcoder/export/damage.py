@@ -10,9 +10,9 @@ from typing import Any
 from safetensors import safe_open
 
 from snowcoder.errors import UserError
+from snowcoder.storage.unreadable import HEAD, stand_in
 
 _SHOWN = 3
-_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -50,11 +50,11 @@ def one_line(error: BaseException) -> str:
 def _instead(path: Path, error: Exception) -> str:
     try:
         with path.open("rb") as file:
-            start = file.read(len(_POINTER))
+            start = file.read(HEAD)
     except OSError as why:
         return f"{path.name} cannot be read: {why.strerror}"
-    if start == _POINTER:
-        return f"{path.name} is a git-lfs pointer, not the file that it stands for: run `git lfs pull` in its folder"
+    if what := stand_in(start):
+        return f"{path.name} is {what}"
     if not start:
         return f"{path.name} is empty: copy it again"
     return f"{path.name} is cut short or damaged ({one_line(error)}): copy it again"

@@ -12,13 +12,16 @@ from snowcoder.errors import OperationError, SnowcoderError, UserError
 HEAD = 512  # bytes that tell what a file is
 _ZSTD = rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"  # the second: a skippable frame, which pzstd writes first
 _BEGINS = {".parquet": rb"PAR1|PARE", ".zst": _ZSTD, ".gz": rb"\x1f\x8b"}  # PARE: encrypted
-_AGAIN = "download the shard again"
-_KINDS = [
-    (rb"version https://(git-lfs|hawser)\.github\.com/", "a git-lfs pointer to the shard: get that by `git lfs pull`"),
-    (rb"# xet version", "a Git-Xet pointer to the shard: check it out with git-xet, or download it"),
-    (rb"[./\w-]*/annex/objects/", "a git-annex pointer to the shard: get that by `git annex get`"),
+_AGAIN = "download the file again"
+_STAND_INS = [  # for a file that was not brought, whatever its format
+    (rb"version https://(git-lfs|hawser)\.github\.com/", "a git-lfs pointer to the file: get that by `git lfs pull`"),
+    (rb"# xet version", "a Git-Xet pointer to the file: check it out with git-xet, or download it"),
+    (rb"[./\w-]*/annex/objects/", "a git-annex pointer to the file: get that by `git annex get`"),
     (rb"\s*<(!doctype html|html|head|body)\b", f"an HTML page, as servers send for errors and logins: {_AGAIN}"),
     (rb"\s*<(\?xml|error)\b", f"an XML document, as object stores send for errors: {_AGAIN}"),
+]
+_KINDS = [
+    *_STAND_INS,
     (rb"(\xef\xbb\xbf)?\s*[{\[]", f"plain JSON: compress it by `zstd`, or {_AGAIN} if it is a server's error"),
     (rb"PAR1", "parquet: rename it to .parquet"),
     (_ZSTD, "compressed by zstd: rename it to .jsonl.zst"),
@@ -72,10 +75,19 @@ def begins_well(head: bytes, name: str) -> bool:
 
 def what_it_is(head: bytes) -> str | None:
     """What a file that begins so is, and what to do with it."""
-    known = next((what for pattern, what in _KINDS if re.match(pattern, head, re.IGNORECASE)), None)
+    known = _first_match(_KINDS, head)
     if known is None and _TEXT.fullmatch(head):
         return f"text that begins {head[:40].decode().strip()!r}, as servers send for errors: {_AGAIN}"
     return known
+
+
+def stand_in(head: bytes) -> str | None:
+    """What lies in place of a file of any format, and what to do with it."""
+    return _first_match(_STAND_INS, head)
+
+
+def _first_match(kinds: list[tuple[bytes, str]], head: bytes) -> str | None:
+    return next((what for pattern, what in kinds if re.match(pattern, head, re.IGNORECASE)), None)
 
 
 def _format(name: str) -> str:

@@ -105,6 +105,7 @@ def cut(path: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "page": (lambda f: (f / WEIGHTS).write_text("<!DOCTYPE html><title>Sign in"), "model.safetensors is an HTML page"),
     "pointer": (lambda f: lfs(f / WEIGHTS), "model.safetensors is a git-lfs pointer.*git lfs pull"),
     "cut": (lambda f: cut(f / WEIGHTS), r"model.safetensors is cut short or damaged \(.*not fully covered"),
     "empty": (lambda f: (f / WEIGHTS).write_bytes(b""), "model.safetensors is empty"),
