@@ -22,7 +22,7 @@ from snowcoder.evaluation.completions import Completion, Request
 from snowcoder.evaluation.context import length_of, shortened
 
 _RETRIES = 5  # where another try may help
-_LONGEST = 60.0  # seconds before one, whatever the server asks for
+_LONGEST = 60.0  # seconds before one, whatever the server asks for; one that answered others since is only busy
 _CUTS = 20  # of one prompt, until the server takes it
 _MOST_STOPS = 4  # that the protocol allows; cut.py cuts by all of them
 
@@ -36,6 +36,7 @@ class ServerModel:
         self.key = os.environ.get("OPENAI_API_KEY")
         key = self.key or "none"
         self.client = openai.OpenAI(base_url=config.server, api_key=key, max_retries=0, timeout=600)
+        self._answered_at = float("-inf")  # time.monotonic(), whichever request it was
 
     def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
         """As they come. What fails is raised at the end, so that a second run asks for it alone.
@@ -91,17 +92,20 @@ class ServerModel:
         raise refused
 
     def _ask(self, body: dict[str, Any]) -> Answer:
-        """Raises NoAnswer after a bounded number of tries."""
-        for tries in range(_RETRIES + 1):
+        """Raises NoAnswer after a bounded number of tries; a server that only limits its rate may take more."""
+        tries = 0
+        while True:
             try:
-                return read_completion(read_json(self.client.post("/completions", body=body, cast_to=bytes)))
+                answer = read_completion(read_json(self.client.post("/completions", body=body, cast_to=bytes)))
+                self._answered_at = time.monotonic()
+                return answer
             except (openai.OpenAIError, NoAnswer) as error:
                 failure = classify(error)
-            if failure.blame in ("refused", "stage"):
-                break
-            if tries < _RETRIES:
-                time.sleep(min(_LONGEST, failure.wait or 0.25 * 2**tries))
-        raise NoAnswer(failure)
+            tries += 1
+            is_busy = failure.blame == "server" and time.monotonic() - self._answered_at < _LONGEST
+            if failure.blame in ("refused", "stage") or (tries > _RETRIES and not is_busy):
+                raise NoAnswer(failure)
+            time.sleep(min(_LONGEST, failure.wait or 0.25 * 2 ** min(tries - 1, _RETRIES)))
 
     def _context(self) -> int | None:
         """Tokens of the model's context, as vLLM and others list it."""

@@ -205,6 +205,21 @@ def test_what_is_no_completion_is_asked_again_and_loses_no_other(
     assert len(Handler.asked) <= 5  # once each, if that
 
 
+def test_a_server_that_limits_its_rate_is_waited_for_as_long_as_it_answers_others(
+    server: str, humaneval: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snowcoder.evaluation.server_model.time.sleep", lambda _: None)
+    busy = 429, {"error": {"message": "slow down"}}
+    Handler.instead = lambda _: busy if len(Handler.asked) % 40 else None
+    config = settings(backend="server", server=server, batch=4)
+    model, (first, *others) = ServerModel("m", config, 0), [Request(task, 0) for task in humaneval[:5]]
+    with pytest.raises(OperationError, match="too many requests: slow down"):  # it has answered nobody
+        list(model.complete([first], 9))
+    Handler.asked = [{}] * 39
+    assert sum(len(batch) for batch in model.complete([first], 9)) == 1
+    assert sum(len(batch) for batch in model.complete(others, 9)) == 4
+
+
 def test_what_was_under_way_when_a_server_is_given_up_is_kept(server: str, humaneval: list[Task]) -> None:
     prompts, refused = {task.prompt: n for n, task in enumerate(humaneval)}, threading.Semaphore(0)
 
