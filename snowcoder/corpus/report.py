@@ -10,7 +10,7 @@ import jinja2
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.build import REPORT, read_report
-from snowcoder.corpus.pii import HELD_OUT, evaluate
+from snowcoder.corpus.labelled.scores import held_out_scores
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import code_version
 from snowcoder.storage.atomic import write_text
@@ -47,7 +47,7 @@ def render(config: Config, report: dict[str, Any]) -> str:
         rows=_rows(report, languages),
         size=readable.size,
         hits=report["hits"][:_HITS],
-        scores=evaluate(HELD_OUT),
+        scores=held_out_scores(),
         work=config.corpus.work,
         code=code_version(),
     )
