@@ -9,9 +9,9 @@ from pathlib import Path
 from benchmarks.sign import Sign
 from snowcoder.config.compose import load_config
 from snowcoder.config.corpus_schema import CorpusConfig
-from snowcoder.corpus.dedup.run import find_copies
-from snowcoder.corpus.engine import start_engine
-from snowcoder.corpus.steps import Task, run_step
+from snowcoder.corpus.dedup.find_copies import find_copies
+from snowcoder.stages.engine import start_engine
+from snowcoder.stages.steps import Task, run_step
 
 CORES = 2
 

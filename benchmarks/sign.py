@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema, signature_table
 from snowcoder.corpus.document import DOCUMENTS, documents_of
-from snowcoder.corpus.steps import Step, Task
+from snowcoder.stages.steps import Step, Task
 
 
 class Sign(Step):

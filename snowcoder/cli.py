@@ -26,8 +26,8 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "config show": Verb("snowcoder.config.verbs:show", "", "print the composed config"),
-    "config check": Verb("snowcoder.config.verbs:check", "", "report every problem of the config"),
+    "config show": Verb("snowcoder.config.show:run", "", "print the composed config"),
+    "config check": Verb("snowcoder.config.check:run", "", "report every problem of the config"),
     "corpus pack": Verb("snowcoder.corpus.pack:run", "SOURCE...", "pack repositories into raw shards", "corpus build"),
     "corpus build": Verb("snowcoder.corpus.build:run", "", "raw shards to clean documents", "tokenizer train"),
     "corpus report": Verb("snowcoder.corpus.report:run", "", "write a page of what each rule of the build took"),
@@ -38,22 +38,24 @@ VERBS = {
     "annotate train": Verb("snowcoder.annotation.train:run", "", "train the quality annotator", "annotate score"),
     "annotate score": Verb("snowcoder.annotation.score:run", "", "score every file of the corpus", "annotate select"),
     "annotate select": Verb("snowcoder.annotation.select:run", "", "index the best files of each language", "plan"),
-    "annotate inspect": Verb("snowcoder.annotation.inspection:run", "", "show the best and the worst files"),
+    "annotate inspect": Verb("snowcoder.annotation.inspect:run", "", "show the best and the worst files"),
     "annotate study": Verb("snowcoder.annotation.study:run", "", "compare annotators by ROC-AUC on benchmarks"),
-    "synthesize": Verb("snowcoder.synthesis.stage:run", "", "training data by a language model", "index build"),
+    "synthesize": Verb("snowcoder.synthesis.synthesize:run", "", "training data by a language model", "index build"),
     "synthesize report": Verb("snowcoder.synthesis.report:run", "", "write a page of what each step took"),
-    "plan": Verb("snowcoder.mixture.stage:run", "", "print and write the plan: step -> samples", "train"),
-    "train": Verb("snowcoder.training.launch:run", "", "train the phases of `phase=`", "export"),
-    "export": Verb("snowcoder.export.to_hf:run", "", "write the checkpoint in Hugging Face format", "evaluate"),
-    "evaluate": Verb("snowcoder.evaluation.run:run", "", "score exported models on code benchmarks"),
+    "plan": Verb("snowcoder.planning.plan:run", "", "print and write the plan: step -> samples", "train"),
+    "train": Verb("snowcoder.training.train:run", "", "train the phases of `phase=`", "export"),
+    "export": Verb("snowcoder.export.export:run", "", "write the checkpoint in Hugging Face format", "evaluate"),
+    "evaluate": Verb("snowcoder.evaluation.evaluate:run", "", "score exported models on code benchmarks"),
     "evaluate check": Verb("snowcoder.evaluation.check:run", "", "score the benchmarks' own solutions", "evaluate"),
-    "finetune": Verb("snowcoder.finetuning.run:run", "", "teach the exported model to answer instructions"),
+    "finetune": Verb("snowcoder.finetuning.finetune:run", "", "teach the exported model to answer instructions"),
     "import": Verb("snowcoder.export.from_hf:run", "FOLDER", "start a run from a Hugging Face Llama", "plan"),
-    "ablate": Verb("snowcoder.ablation.run:run", "[dry]", "train the variants of `ablation=`", reads="overrides"),
+    "ablate": Verb("snowcoder.ablation.ablate:run", "[dry]", "train the variants of `ablation=`", reads="overrides"),
     "status": Verb("snowcoder.report.status:run", "RUN [json]", "where a run stands", reads="folder"),
-    "doctor": Verb("snowcoder.doctor.run:run", "", "check all that a run needs, before nodes are asked for", "train"),
-    "report": Verb("snowcoder.report.html:run", "RUN", "write RUN/report.html", reads="folder"),
-    "demo": Verb("snowcoder.demo.run:run", "", "all stages on this machine", reads="folder"),
+    "doctor": Verb(
+        "snowcoder.doctor.doctor:run", "", "check all that a run needs, before nodes are asked for", "train"
+    ),
+    "report": Verb("snowcoder.report.report:run", "RUN", "write RUN/report.html", reads="folder"),
+    "demo": Verb("snowcoder.demo.demo:run", "", "all stages on this machine", reads="folder"),
 }
 
 

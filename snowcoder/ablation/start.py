@@ -9,9 +9,9 @@ from pathlib import Path
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.mixture.plan import load_plan
+from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.storage.atomic import publish_folder
-from snowcoder.training.completion import find_damage, step_folder
+from snowcoder.training.checkpoints.completion_record import find_damage, step_folder
 
 
 def find_start(config: Config) -> Path | None:

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
+from snowcoder.annotation.selectable_files import UNITS
 from snowcoder.annotation.threshold import Ranked, Threshold
-from snowcoder.annotation.units import UNITS
-from snowcoder.corpus.steps import Record, Step, Task
 from snowcoder.index.format import open_bin, open_idx
 from snowcoder.index.layout import content_of
 from snowcoder.index.shard import Counts
 from snowcoder.index.writer import SIDECAR, SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import Output, describe
+from snowcoder.stages.steps import Record, Step, Task
 from snowcoder.storage.atomic import writing_to
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 

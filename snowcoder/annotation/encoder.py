@@ -12,9 +12,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Batc
 
 from snowcoder.config.annotation_schema import EncoderConfig
 from snowcoder.errors import UserError
-from snowcoder.export.damage import shorten
-from snowcoder.export.pretrained import load_model, load_part, load_whole
 from snowcoder.packages import install_command, package_of
+from snowcoder.pretrained.damage import shorten
+from snowcoder.pretrained.load import load_model, load_part, load_whole
 
 _PACKAGE = "package:"
 _CLASSIFIER: dict[str, Any] = {"num_labels": 1, "dtype": torch.float32}

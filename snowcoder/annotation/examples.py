@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from snowcoder.annotation.draw import Drawn, draw_files
+from snowcoder.annotation.draw_examples import Drawn, draw_files
 from snowcoder.annotation.sections import sections
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError

@@ -19,7 +19,7 @@ from snowcoder.annotation.encoder import tokenize
 from snowcoder.annotation.examples import Examples
 from snowcoder.annotation.metrics import macro_f1
 from snowcoder.config.annotation_schema import AnnotatorConfig
-from snowcoder.export.pretrained import quiet
+from snowcoder.pretrained.load import quiet
 from snowcoder.progress import bar
 
 _ENCODE_BATCH = 64

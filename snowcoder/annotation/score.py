@@ -26,18 +26,19 @@ from snowcoder.annotation.sections import sections
 from snowcoder.annotation.summary import Summary
 from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.config.schema import Config
-from snowcoder.corpus.engine import start_engine
-from snowcoder.corpus.steps import Record, Step, Task, run_step
 from snowcoder.errors import OperationError
-from snowcoder.index.lock import ALL, build_lock
-from snowcoder.lineage.digest import digest_json
 from snowcoder.lineage.manifest import Manifest, find_manifest
+from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
+from snowcoder.stages.engine import start_engine
+from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.steps import Record, Step, Task, run_step
 from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.columns import Need
-from snowcoder.storage.promised import Shard, find_promised_shards
+from snowcoder.storage.digest import digest_json
+from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.shards import Batch, read_shard
-from snowcoder.storage.store import ObjectInfo, open_store
+from snowcoder.storage.store import open_store
 
 _NEEDS = [Need(("language",), "annotate select takes the best files of each language")]
 _FILES = 2048  # scored together, so that sections of one length meet

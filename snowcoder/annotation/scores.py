@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Manifest, read_manifest
-from snowcoder.storage.promised import Shard, find_promised_shards
-from snowcoder.storage.store import Store
+from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
+from snowcoder.storage.objects import Store
 
 SUFFIX = ".scores.parquet"
 

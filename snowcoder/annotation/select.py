@@ -14,19 +14,19 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from snowcoder.annotation.copy_selected import SELECTED, Copy, ranked
+from snowcoder.annotation.selectable_files import UNITS, Weigh
 from snowcoder.annotation.threshold import Ranked, Threshold, find_thresholds
-from snowcoder.annotation.units import UNITS, Weigh
 from snowcoder.config.schema import Config
-from snowcoder.corpus.engine import start_engine
-from snowcoder.corpus.steps import Record, Task, run_step
 from snowcoder.errors import UserError
 from snowcoder.index.ledger import total
-from snowcoder.index.lock import ALL, build_lock
 from snowcoder.index.writer import SPLITS
 from snowcoder.lineage.dependents import refuse_change
-from snowcoder.lineage.digest import digest_json
 from snowcoder.lineage.manifest import NAME, Manifest, Output, find_manifest, read_manifest
+from snowcoder.stages.engine import start_engine
+from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.steps import Record, Task, run_step
 from snowcoder.storage.atomic import writing_to
+from snowcoder.storage.digest import digest_json
 
 _TRAIN = SPLITS.index("train")
 

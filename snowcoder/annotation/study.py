@@ -15,7 +15,7 @@ import numpy as np
 
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.auc import roc_auc
-from snowcoder.annotation.draw import draw_files
+from snowcoder.annotation.draw_examples import draw_files
 from snowcoder.annotation.examples import learned_from
 from snowcoder.annotation.files import CodeFile
 from snowcoder.annotation.study_figure import draw

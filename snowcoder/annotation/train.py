@@ -20,12 +20,12 @@ from snowcoder.config.annotation_schema import ExamplesConfig
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.errors import UserError
-from snowcoder.export.pretrained import folder_problems, quiet
-from snowcoder.index.lock import ALL, build_lock
-from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
+from snowcoder.lineage.vouched_shards import find_promised_shards
+from snowcoder.pretrained.load import folder_problems, quiet
+from snowcoder.stages.lock import ALL, build_lock
 from snowcoder.storage.atomic import publish_folder, writing_to
-from snowcoder.storage.promised import find_promised_shards
+from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.storage.store import open_store
 
 _TRAINER = "trainer"  # the epochs of a training that has not ended

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
-from snowcoder.config.check import cross_check
+from snowcoder.config.rules import cross_check
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError, did_you_mean
 

@@ -21,26 +21,27 @@ from snowcoder import __version__, readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.decontamination import Matcher
-from snowcoder.corpus.dedup.run import find_copies
+from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.document import DOCUMENTS
-from snowcoder.corpus.engine import start_engine
-from snowcoder.corpus.gather import Gather, shard_of
+from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.corpus.filter_step import Prepare
+from snowcoder.corpus.group_step import Gather, shard_of
 from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.corpus.output import OutputShards
-from snowcoder.corpus.prepare import Prepare
-from snowcoder.corpus.samples import Samples
-from snowcoder.corpus.scatter import Scatter
-from snowcoder.corpus.steps import Record, Task, run_step
+from snowcoder.corpus.wash_step import Scatter
 from snowcoder.index.ledger import total
-from snowcoder.index.lock import ALL, build_lock
-from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.lineage.manifest import Manifest
+from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
+from snowcoder.stages.engine import start_engine
+from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.steps import Record, Task, run_step
 from snowcoder.storage.atomic import write_json, writing_to
 from snowcoder.storage.columns import without
-from snowcoder.storage.promised import Shard, find_promised_shards
+from snowcoder.storage.digest import digest_file, digest_json
+from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.schemas import check_shards
-from snowcoder.storage.store import ObjectInfo, open_store
+from snowcoder.storage.store import open_store
 
 REPORT = "report.json"
 _NAMED = 8  # languages of the summary; the report has more

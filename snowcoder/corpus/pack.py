@@ -29,11 +29,12 @@ from snowcoder.corpus.sources.repository import BadRepository, File, Gate, Repos
 from snowcoder.corpus.sources.spool import Spool
 from snowcoder.corpus.sources.text import decode
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_bytes, digest_file, digest_json
 from snowcoder.lineage.manifest import NAME, Manifest, Output
 from snowcoder.progress import bar
+from snowcoder.storage.digest import digest_bytes, digest_file, digest_json
+from snowcoder.storage.objects import Store
 from snowcoder.storage.shards import list_shards
-from snowcoder.storage.store import Store, open_store
+from snowcoder.storage.store import open_store
 
 _SHARD_BYTES = 32 << 20
 _FAILURES_SHOWN = 20

@@ -11,8 +11,8 @@ from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.dedup.repositories import repository_id
 from snowcoder.corpus.document import Document, size_of
+from snowcoder.corpus.dropped_examples import Samples
 from snowcoder.corpus.pii import Redactor
-from snowcoder.corpus.samples import Samples
 
 Row = tuple[int, Document]
 EXACT, NEAR, CONTAMINATED = "exact copy", "near copy", "benchmark"

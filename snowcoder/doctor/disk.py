@@ -10,7 +10,7 @@ from pathlib import Path
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, phases_of
-from snowcoder.mixture.disk import Need, needs
+from snowcoder.planning.disk import Need, needs
 
 _COMFORT = 1.5  # times what is needed: below that, a warning
 

@@ -10,12 +10,12 @@ from snowcoder.doctor.finding import Finding, sources_of
 from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import TRAINING
 from snowcoder.lineage.manifest import find_manifest
-from snowcoder.mixture.plan import load_plan
+from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.storage.lock import is_held, name_holder, read_holder
 from snowcoder.tokenization.load import load_tokenizer
-from snowcoder.training.completion import newest_valid, read_record
+from snowcoder.training.checkpoints.completion_record import newest_valid, read_record
 from snowcoder.training.inputs import find_problems
-from snowcoder.training.start import find_obstacles
+from snowcoder.training.may_start import find_obstacles
 
 
 def check(config: Config) -> Iterator[Finding]:

@@ -13,8 +13,9 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.doctor.disk import refused
 from snowcoder.doctor.finding import Finding, Level
-from snowcoder.training.callbacks.trackers import missing_packages, wandb_login
 from snowcoder.training.events import KINDS
+from snowcoder.training.trackers.packages import missing_packages
+from snowcoder.training.trackers.wandb import wandb_login
 
 _SECONDS = "10"
 

@@ -14,7 +14,7 @@ import torch
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level, phases_of
-from snowcoder.training.slurm import srun_problem
+from snowcoder.training.launch.slurm import srun_problem
 
 _SINFO_SECONDS = 10
 _OUT_OF_USE = re.compile("down|drain|fail|maint|unk|no_resp", re.IGNORECASE)

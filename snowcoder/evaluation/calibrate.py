@@ -16,11 +16,11 @@ from snowcoder.errors import OperationError
 from snowcoder.evaluation.programs import JUDGE_DIGEST, checking, recording
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Check, Outputs, Task
-from snowcoder.lineage.digest import digest_json
 from snowcoder.progress import bar
 from snowcoder.sandbox.program import Limits, Outcome, Program
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.storage.atomic import write_json
+from snowcoder.storage.digest import digest_json
 
 _FACTOR, _FLOOR = 4.0, 1.0  # of a call, as evalplus has them
 _PROGRAM_FACTOR, _PROGRAM_FLOOR = 10.0, 3.0  # of test code as a whole; 3 s are human-eval's

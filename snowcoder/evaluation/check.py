@@ -8,7 +8,7 @@ from __future__ import annotations
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.evaluation.data import suites_of
-from snowcoder.evaluation.run import calibration_of, sandbox_of, tasks_of
+from snowcoder.evaluation.evaluate import calibration_of, sandbox_of, tasks_of
 from snowcoder.evaluation.score import Candidate, score
 from snowcoder.evaluation.suites import Suite
 

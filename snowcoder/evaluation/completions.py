@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from snowcoder.answers.read import is_text
 from snowcoder.evaluation.tasks import Task
-from snowcoder.lineage.digest import digest_json
 from snowcoder.storage.atomic import write_text
+from snowcoder.storage.digest import digest_json
 
 
 class Request(NamedTuple):

@@ -12,8 +12,8 @@ from typing import Any
 from snowcoder.errors import OperationError, UserError
 from snowcoder.evaluation.suites import SUITES, Suite
 from snowcoder.evaluation.tasks import Task
-from snowcoder.lineage.digest import digest_bytes
 from snowcoder.storage.atomic import atomic_path
+from snowcoder.storage.digest import digest_bytes
 
 _SHIPPED = Path(__file__).parent / "data"  # HumanEval, whose licence is MIT
 

@@ -15,8 +15,8 @@ from snowcoder.errors import UserError
 from snowcoder.evaluation.completions import Completion, Completions, Request
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
-from snowcoder.export.model_digest import model_digest
-from snowcoder.export.pretrained import folder_problems
+from snowcoder.pretrained.digest import model_digest
+from snowcoder.pretrained.load import folder_problems
 from snowcoder.progress import bar
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError
-from snowcoder.evaluation import run as evaluation
-from snowcoder.export import to_hf
+from snowcoder.evaluation import evaluate
+from snowcoder.export import export
 from snowcoder.packages import explained
 from snowcoder.training.events import Events
 
@@ -31,9 +31,9 @@ def main() -> None:
 
 def run(config: Config, step: int) -> None:
     config = _of_step(config, step)
-    to_hf.run(config)
-    evaluation.run(config)
-    results = json.loads((Path(config.evaluation.dir) / evaluation.RESULTS).read_text())
+    export.run(config)
+    evaluate.run(config)
+    results = json.loads((Path(config.evaluation.dir) / evaluate.RESULTS).read_text())
     scores = [
         f"{each['level']} {'' if k == '1' else f'pass@{k} '}{100 * found['value']:.1f}"
         for each in results["results"]

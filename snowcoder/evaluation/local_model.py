@@ -21,7 +21,7 @@ from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.evaluation.completions import Completion, Request
 from snowcoder.evaluation.context import room
 from snowcoder.evaluation.tasks import Task
-from snowcoder.export.pretrained import load_part, load_whole
+from snowcoder.pretrained.load import load_part, load_whole
 from snowcoder.tokenization.special import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
 _TAIL = 24  # tokens that are looked through for a stop

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.evaluation.tasks import Asserts, Check, Outputs
-from snowcoder.lineage.digest import digest_bytes
 from snowcoder.sandbox.program import Limits, Program
+from snowcoder.storage.digest import digest_bytes
 
 _FILES = ("oracles.py", "compare.py", "judge.py")
 _JUDGE = "\n".join((Path(__file__).parent / "judge" / name).read_text() for name in _FILES)

@@ -12,9 +12,9 @@ from snowcoder.evaluation.cut import cut
 from snowcoder.evaluation.score import Candidate, Verdict, score
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
-from snowcoder.lineage.digest import digest_json
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.storage.atomic import write_json
+from snowcoder.storage.digest import digest_json
 
 NAME = "verdicts.json"
 Verdicts = dict[tuple[str, int], Verdict]

@@ -10,8 +10,8 @@ from huggingface_hub.utils import disable_progress_bars
 from snowcoder.config.schema import Config
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import to_hugging_face
-from snowcoder.training.checkpoint import load_weights
-from snowcoder.training.pulse import doing
+from snowcoder.training.checkpoints.write import load_weights
+from snowcoder.training.rank.pulse import doing
 
 
 def run(config: Config, checkpoint: str, folder: str) -> None:

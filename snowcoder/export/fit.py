@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import torch
 
 from snowcoder.config.schema import ModelConfig
-from snowcoder.export.damage import shorten
-from snowcoder.export.tensors import Tensors
 from snowcoder.model.initialize import tensor_shape
 from snowcoder.model.mapping import EMBEDDING, HEAD, tensor_names
+from snowcoder.pretrained.damage import shorten
+from snowcoder.pretrained.tensors import Tensors
 
 _PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 _IGNORED = ".rotary_emb.inv_freq"  # a function of rope_theta, which old versions of transformers saved

@@ -12,18 +12,18 @@ from typing import Any
 import torch
 from transformers import AutoConfig
 
+from snowcoder.config.layout import one_replica
 from snowcoder.config.schema import Config, ModelConfig
 from snowcoder.errors import UserError
-from snowcoder.export.damage import one_line, read_object, shorten
 from snowcoder.export.fit import dtypes, misfits
-from snowcoder.export.layout import one_replica
 from snowcoder.export.llama_config import differences, quantization, to_model, unsupported
-from snowcoder.export.pretrained import quiet
-from snowcoder.export.tensors import ADAPTER, Tensors
 from snowcoder.model.mapping import EMBEDDING, HEAD
-from snowcoder.training.completion import complete_steps
-from snowcoder.training.launch import launch
+from snowcoder.pretrained.damage import one_line, read_object, shorten
+from snowcoder.pretrained.load import quiet
+from snowcoder.pretrained.tensors import ADAPTER, Tensors
+from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.lock import run_lock
+from snowcoder.training.train import launch
 
 
 def run(config: Config, folder: str) -> None:

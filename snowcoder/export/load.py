@@ -7,14 +7,14 @@ from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.export.fit import stored_as
-from snowcoder.export.tensors import Tensors
-from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
-from snowcoder.training.checkpoint import Checkpoints, describe_model
+from snowcoder.pretrained.tensors import Tensors
+from snowcoder.storage.digest import digest_file, digest_json
+from snowcoder.training.checkpoints.write import Checkpoints, describe_model
 from snowcoder.training.identity import tokenizer_digest
-from snowcoder.training.parallel import tensor_part
-from snowcoder.training.pulse import doing
+from snowcoder.training.rank.process_groups import tensor_part
+from snowcoder.training.rank.pulse import doing
 
 
 def run(config: Config, folder: str) -> None:

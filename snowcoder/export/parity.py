@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from snowcoder.errors import OperationError, UserError
-from snowcoder.export.pretrained import load_whole
+from snowcoder.model import platform
+from snowcoder.pretrained.load import load_whole
 from snowcoder.progress import bar
 from snowcoder.tokenization.load import Tokenizer
-from snowcoder.training import platform
 
 TOLERANCE = 1e-4  # of a logit, in fp32 on both sides
 # Letters of several scripts, digits, runs of blanks and ends of lines: what tokenizers differ in.

@@ -16,10 +16,10 @@ from megatron.core.pipeline_parallel import get_forward_backward_func
 from safetensors.torch import save_file
 
 from snowcoder.config.schema import Config, ModelConfig
+from snowcoder.model import platform
 from snowcoder.model.llama import build_chunks, transformer_config
-from snowcoder.training import platform
-from snowcoder.training.checkpoint import load_weights
-from snowcoder.training.pulse import doing
+from snowcoder.training.checkpoints.write import load_weights
+from snowcoder.training.rank.pulse import doing
 
 
 def run(config: Config, checkpoint: str, folder: str, *texts: str) -> None:

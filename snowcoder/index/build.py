@@ -11,20 +11,21 @@ from pathlib import Path
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.index.encoder_check import sample_texts
 from snowcoder.index.ledger import made_with, source_config, source_manifest, total
-from snowcoder.index.lock import ALL, Busy, Held, Part, build_lock, is_lock
 from snowcoder.index.pool import index_shards, warm_up
 from snowcoder.index.record import ShardRecord, find_record, record_path
-from snowcoder.index.sample import sample_texts
 from snowcoder.index.shard import Job, Task
 from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.dependents import refuse_change
 from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
 from snowcoder.progress import bar
+from snowcoder.stages.lock import ALL, Busy, Held, Part, build_lock, is_lock
 from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.columns import without
 from snowcoder.storage.schemas import shard_problems
-from snowcoder.tokenization.encoders import Encoder, fastest_encoder
+from snowcoder.tokenization.encoder import Encoder
+from snowcoder.tokenization.encoders import fastest_encoder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
 

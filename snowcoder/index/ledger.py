@@ -10,8 +10,8 @@ from snowcoder.config.schema import IndexConfig
 from snowcoder.index.format import token_dtype
 from snowcoder.index.record import ShardRecord
 from snowcoder.index.writer import SPLITS
-from snowcoder.lineage.digest import digest_json
 from snowcoder.lineage.manifest import Manifest
+from snowcoder.storage.digest import digest_json
 from snowcoder.tokenization.load import Tokenizer
 
 

@@ -10,9 +10,9 @@ import pyarrow.dataset
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.index.fim import fim_of
 from snowcoder.index.layout import split
 from snowcoder.index.reader import IndexedSource
-from snowcoder.mixture.fim import fim_of
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
 

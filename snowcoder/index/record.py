@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snowcoder.lineage.manifest import Output
 from snowcoder.storage.atomic import write_json
-from snowcoder.storage.store import ObjectInfo
+from snowcoder.storage.objects import ObjectInfo
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,17 @@ from snowcoder.errors import OperationError
 from snowcoder.index.documents import by_split
 from snowcoder.index.format import token_dtype
 from snowcoder.index.layout import Joined, files_of_documents, join
-from snowcoder.index.lock import Held
 from snowcoder.index.record import ShardRecord, record_path
 from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import describe
+from snowcoder.stages.lock import Held
 from snowcoder.storage.atomic import writing_to
+from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.shards import read_shard
-from snowcoder.storage.store import ObjectInfo, open_store
+from snowcoder.storage.store import open_store
 from snowcoder.storage.unreadable import CorruptShard
-from snowcoder.tokenization.encoders import Encoder, build_encoder
+from snowcoder.tokenization.encoder import Encoder
+from snowcoder.tokenization.encoders import build_encoder
 from snowcoder.tokenization.load import load_tokenizer
 
 

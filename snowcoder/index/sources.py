@@ -9,8 +9,9 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index.shard import Task
-from snowcoder.storage.promised import find_promised_shards
-from snowcoder.storage.store import Store, open_store
+from snowcoder.lineage.vouched_shards import find_promised_shards
+from snowcoder.storage.objects import Store
+from snowcoder.storage.store import open_store
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from snowcoder import __version__
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_file, digest_json
 from snowcoder.storage.atomic import write_json
+from snowcoder.storage.digest import digest_file, digest_json
 
 NAME = "manifest.json"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from snowcoder.config.schema import FimConfig
-from snowcoder.mixture.plan import PhasePlan, Plan, SourcePlan
+from snowcoder.mixture.phase_plan import PhasePlan, Plan, SourcePlan
 
 
 def differences(old: Plan, new: Plan) -> list[str]:

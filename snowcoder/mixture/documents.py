@@ -11,9 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
+from snowcoder.index.fim import Fim, file_key
 from snowcoder.index.reader import IndexedSource
 from snowcoder.mixture.files import FileTable
-from snowcoder.mixture.fim import Fim, file_key
 
 
 class Documents(Protocol):

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from snowcoder.errors import UserError
+from snowcoder.index.fim import fim_of
 from snowcoder.index.reader import IndexedSource
 from snowcoder.mixture.documents import Documents, FimDocuments, Indexed
 from snowcoder.mixture.files import FileTable
-from snowcoder.mixture.fim import fim_of
-from snowcoder.mixture.plan import Plan
+from snowcoder.mixture.phase_plan import Plan
 from snowcoder.mixture.stream import TokenStream, Window, held_out_name
 from snowcoder.tokenization.load import Tokenizer
 from snowcoder.tokenization.special import FIM_PAD

@@ -7,7 +7,7 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import find_manifest
-from snowcoder.mixture.plan import SourceSize
+from snowcoder.mixture.phase_plan import SourceSize
 
 
 def source_sizes(config: Config) -> dict[str, SourceSize]:

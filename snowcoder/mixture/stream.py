@@ -13,8 +13,8 @@ import numpy as np
 
 from snowcoder.index.reader import IndexedSource
 from snowcoder.mixture.documents import Documents, Rooms
-from snowcoder.mixture.shuffle import key_of, permute
 from snowcoder.mixture.tables import new_table, open_table
+from snowcoder.permutation import key_of, permute
 
 _CHUNK = 1 << 20
 

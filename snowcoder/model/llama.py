@@ -14,8 +14,8 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 
 from snowcoder.config.schema import Config, ModelConfig
 from snowcoder.errors import UserError
+from snowcoder.model import platform
 from snowcoder.model.attention import FusedCoreAttention
-from snowcoder.training import platform
 
 TRANSFORMER_ENGINE = HAVE_TE and not platform.ON_CPU
 

@@ -16,11 +16,11 @@ from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError, UserError
 from snowcoder.lineage.dependents import TRAINING
-from snowcoder.mixture.plan import Plan, load_plan
+from snowcoder.mixture.phase_plan import Plan, load_plan
 from snowcoder.model.throughput import NAME as METRICS
 from snowcoder.model.throughput import Speed, read_metrics, recent_speed
 from snowcoder.storage.lock import is_dead, is_held, name_holder, read_holder
-from snowcoder.training.completion import RECORD, complete_steps, read_record, step_folder
+from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, read_record, step_folder
 from snowcoder.training.events import NAME as EVENTS
 from snowcoder.training.events import Event, read_events
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from snowcoder.errors import OperationError
-from snowcoder.lineage.digest import digest_file
 from snowcoder.storage.atomic import atomic_path
-from snowcoder.storage.store import LocalCopy, ObjectInfo
+from snowcoder.storage.digest import digest_file
+from snowcoder.storage.objects import LocalCopy, ObjectInfo
 
 
 class DiskStore:

@@ -39,7 +39,7 @@ from urllib3.exceptions import HTTPError
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import OperationError, SnowcoderError, UserError
 from snowcoder.storage.checksums import Checksum, digests, promised
-from snowcoder.storage.store import LocalCopy, ObjectInfo
+from snowcoder.storage.objects import LocalCopy, ObjectInfo
 
 T = TypeVar("T")
 _CHUNK = 1 << 20

@@ -10,8 +10,8 @@ from typing import IO, Any, cast
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
 from snowcoder.storage.columns import CONTENT, Need
+from snowcoder.storage.objects import ObjectInfo, Store
 from snowcoder.storage.parquet_rows import ParquetRows
-from snowcoder.storage.store import ObjectInfo, Store
 from snowcoder.storage.unreadable import HEAD, CorruptShard, UnusableShard, check_beginning
 
 _THREADS = 16

@@ -11,10 +11,10 @@ from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
 from snowcoder.storage.columns import CONTENT, METADATA, READ, Need, text_of
 from snowcoder.storage.json_rows import JsonRows
+from snowcoder.storage.objects import ObjectInfo, Store
 from snowcoder.storage.parquet_rows import ParquetRows
 from snowcoder.storage.rows import Rows
 from snowcoder.storage.seen import Seen
-from snowcoder.storage.store import ObjectInfo, Store
 from snowcoder.storage.unreadable import HEAD, check_beginning, unreadable
 
 SUFFIXES = (".parquet", ".jsonl.zst", ".jsonl.gz")

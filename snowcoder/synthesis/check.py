@@ -15,11 +15,11 @@ from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.dedup.signature import SIGNATURES, FileSignatures
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, documents_table, size_of
-from snowcoder.corpus.samples import Samples
-from snowcoder.corpus.steps import Step, Task
-from snowcoder.mixture.shuffle import key_of
+from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.permutation import key_of
 from snowcoder.sandbox.program import Limits, Program
 from snowcoder.sandbox.sandbox import Sandbox
+from snowcoder.stages.steps import Step, Task
 from snowcoder.synthesis.draft import Draft, draft_of, program_of
 from snowcoder.synthesis.generate import OUTCOMES
 from snowcoder.synthesis.syntax import parses

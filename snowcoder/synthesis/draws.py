@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from snowcoder.mixture.shuffle import key_of
+from snowcoder.permutation import key_of
 
 T = TypeVar("T")
 

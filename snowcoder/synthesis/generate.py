@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from snowcoder.answers import Answer
 from snowcoder.config.schema import Config
-from snowcoder.corpus.steps import Record, Step, Task
 from snowcoder.errors import OperationError, SnowcoderError
-from snowcoder.lineage.digest import digest_json
 from snowcoder.progress import bar
+from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.storage.digest import digest_json
 from snowcoder.synthesis.recipe import Outcome, Recipe
 from snowcoder.synthesis.requests import AnswerLog, Client, Left, Request, Unanswered, open_client
 from snowcoder.synthesis.seeds import SCHEMA as SEED_SCHEMA

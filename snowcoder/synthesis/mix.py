@@ -8,7 +8,7 @@ import numpy as np
 
 from snowcoder.config.synthesis_schema import SeedsConfig
 from snowcoder.errors import UserError
-from snowcoder.mixture.shuffle import key_of, permute
+from snowcoder.permutation import key_of, permute
 from snowcoder.synthesis.files import IndexedFiles
 
 OTHERS = "others"

@@ -10,7 +10,7 @@ import yaml
 
 from snowcoder.config.compose import conf_dir
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_bytes
+from snowcoder.storage.digest import digest_bytes
 
 _ROLES = ("system", "user")  # blocks of a prompt's file, each a message; an assistant's would be the answer
 

@@ -12,17 +12,18 @@ import pyarrow.parquet as pq
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.document import Document, documents_of
-from snowcoder.corpus.gather import write_shard
+from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.corpus.group_step import write_shard
 from snowcoder.corpus.grouping import Group
 from snowcoder.corpus.output import OutputShards
-from snowcoder.corpus.samples import Samples
-from snowcoder.corpus.shuffle import read_partition
-from snowcoder.corpus.steps import Record, Step, Task
+from snowcoder.corpus.shuffled_shard import read_partition
 from snowcoder.corpus.wash import Wash
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import Output
-from snowcoder.storage.store import Store, open_store
+from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.storage.digest import digest_file
+from snowcoder.storage.objects import Store
+from snowcoder.storage.store import open_store
 from snowcoder.synthesis.draft import conversation
 
 CHAT = ".chat.jsonl"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from snowcoder.answers import Answer
 from snowcoder.config.schema import Config
 from snowcoder.config.synthesis_schema import StepConfig
-from snowcoder.lineage.digest import digest_json
-from snowcoder.mixture.shuffle import key_of
+from snowcoder.permutation import key_of
+from snowcoder.storage.digest import digest_json
 from snowcoder.synthesis.blocks import closed
 from snowcoder.synthesis.draws import choose, take
 from snowcoder.synthesis.parse import Fields, parse

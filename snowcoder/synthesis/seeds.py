@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snowcoder.config.schema import Config
-from snowcoder.corpus.steps import Record, Step, Task, run_step
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_file, digest_json
-from snowcoder.mixture.shuffle import key_of
+from snowcoder.permutation import key_of
+from snowcoder.stages.steps import Record, Step, Task, run_step
+from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.synthesis.files import CodeFile, IndexedFiles
 from snowcoder.synthesis.functions import functions
 from snowcoder.synthesis.mix import choose_files

@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination.tasks import Task, read_tasks
 from snowcoder.corpus.document import DOCUMENTS
-from snowcoder.mixture.shuffle import key_of
+from snowcoder.permutation import key_of
 
 _SAMPLES = 10_000  # at most, drawn from all
 _BINS = 20

@@ -11,8 +11,8 @@ import numpy as np
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
-from snowcoder.corpus.samples import Samples
-from snowcoder.corpus.steps import Record
+from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.stages.steps import Record
 
 REPORT = "report.json"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

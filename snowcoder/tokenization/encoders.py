@@ -8,26 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import gigatoken
 import numpy as np
 import tiktoken
 from tokenizers.pre_tokenizers import ByteLevel
 
+from snowcoder.tokenization.encoder import Encoded, Encoder
 from snowcoder.tokenization.exact import ExactEncoder
 from snowcoder.tokenization.load import FILE, Tokenizer
-
-Encoded = tuple[np.ndarray, np.ndarray]
-
-
-class Encoder(Protocol):
-    name: str
-    rejected: dict[str, str]  # faster encoders that were passed over -> why
-
-    def encode_batch(self, texts: list[str]) -> Encoded:
-        """Token ids of all texts in a row (uint32), and how many each text has (int64)."""
-        ...
 
 
 def fastest_encoder(tokenizer: Tokenizer, sample: list[str]) -> Encoder:

@@ -10,16 +10,13 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snowcoder.tokenization.encoder import Encoded, Encoder
 from snowcoder.tokenization.load import Tokenizer
-
-if TYPE_CHECKING:
-    from snowcoder.tokenization.encoders import Encoded, Encoder
 
 _SEARCHED = 0x40000  # of what lies beyond (planes 4 to 16), all is taken for new
 

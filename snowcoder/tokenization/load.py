@@ -9,7 +9,7 @@ from pathlib import Path
 import tokenizers
 
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_bytes
+from snowcoder.storage.digest import digest_bytes
 from snowcoder.tokenization.special import END_OF_TEXT, SPECIAL_TOKENS
 
 FILE = "tokenizer.json"

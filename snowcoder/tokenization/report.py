@@ -11,7 +11,7 @@ import tokenizers
 from snowcoder import readable
 from snowcoder.config.schema import TokenizerConfig
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_bytes
+from snowcoder.storage.digest import digest_bytes
 from snowcoder.tokenization.load import FILE, Tokenizer
 from snowcoder.tokenization.sample import Sample
 

@@ -16,8 +16,9 @@ import xxhash
 
 from snowcoder.config.schema import Config
 from snowcoder.progress import bar
+from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.shards import list_shards, read_shard
-from snowcoder.storage.store import ObjectInfo, open_store
+from snowcoder.storage.store import open_store
 from snowcoder.storage.unreadable import CorruptShard
 
 HELD_OUT = 20  # one document in this many, by content: no copy of it is trained on

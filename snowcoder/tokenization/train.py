@@ -10,12 +10,12 @@ from typing import Any
 from snowcoder import readable
 from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
-from snowcoder.index.lock import ALL, build_lock
 from snowcoder.lineage.dependents import refuse_change
-from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe, find_manifest
+from snowcoder.stages.lock import ALL, build_lock
 from snowcoder.storage.atomic import atomic_path, writing_to
 from snowcoder.storage.columns import without
+from snowcoder.storage.digest import digest_file
 from snowcoder.storage.schemas import check_shards
 from snowcoder.tokenization import byte_bpe, report, sentencepiece_bpe
 from snowcoder.tokenization.load import FILE, load_tokenizer

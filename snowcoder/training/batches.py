@@ -12,7 +12,7 @@ from megatron.core.packed_seq_params import PackedSeqParams
 from megatron.core.utils import get_batch_on_this_cp_rank
 
 from snowcoder.mixture.samples import Samples
-from snowcoder.training import platform
+from snowcoder.model import platform
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.differences import differences
-from snowcoder.mixture.plan import Plan, load_plan
+from snowcoder.mixture.phase_plan import Plan, load_plan
+from snowcoder.storage.digest import digest_file
 from snowcoder.tokenization.load import FILE
 
 

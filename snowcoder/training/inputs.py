@@ -14,12 +14,12 @@ from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import find_dependents
 from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.mixture.differences import differences
-from snowcoder.mixture.plan import Plan, load_plan, make_plan
+from snowcoder.mixture.phase_plan import Plan, load_plan, make_plan
 from snowcoder.mixture.sizes import source_sizes
 from snowcoder.tokenization.load import load_tokenizer
-from snowcoder.training.callbacks.trackers import missing_packages
-from snowcoder.training.completion import newest_whole, read_record
-from snowcoder.training.start import find_misfits, find_obstacles, other_past
+from snowcoder.training.checkpoints.completion_record import newest_whole, read_record
+from snowcoder.training.may_start import find_misfits, find_obstacles, other_past
+from snowcoder.training.trackers.packages import missing_packages
 
 
 def check_inputs(config: Config) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.optimizer import reset_state
-from snowcoder.training.rollback import RollBack, roll_back
-from snowcoder.training.run import Run
+from snowcoder.training.recovery.rollback import RollBack, roll_back
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult, train_step
 
 

@@ -12,7 +12,7 @@ from megatron.core.optimizer.clip_grads import clip_grad_by_total_norm_fp32
 from megatron.core.transformer import TransformerConfig
 
 from snowcoder.config.schema import Config
-from snowcoder.training.parallel import agree
+from snowcoder.training.rank.process_groups import agree
 
 
 def build_optimizer(

@@ -12,16 +12,16 @@ import torch.distributed as dist
 from megatron.core import parallel_state
 from megatron.core.pipeline_parallel import get_forward_backward_func
 
-from snowcoder.mixture.plan import PhasePlan
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.mixture.samples import Samples
-from snowcoder.training import platform
+from snowcoder.model import platform
 from snowcoder.training.batches import MicroBatch, micro_batches, slots_of_rank
 from snowcoder.training.optimizer import set_learning_rate, update
-from snowcoder.training.parallel import counts_loss
-from snowcoder.training.pulse import doing
-from snowcoder.training.run import Run
+from snowcoder.training.rank.process_groups import counts_loss
+from snowcoder.training.rank.pulse import doing
+from snowcoder.training.recovery.skips import Skip
 from snowcoder.training.schedule import learning_rate
-from snowcoder.training.skips import Skip
+from snowcoder.training.state import Run
 
 
 class StepResult(NamedTuple):

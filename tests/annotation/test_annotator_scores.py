@@ -19,10 +19,10 @@ from snowcoder.annotation import quantize, score, train
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.files import rows_of
 from snowcoder.annotation.scores import SUFFIX
-from snowcoder.corpus.steps import _clean
 from snowcoder.errors import UserError
-from snowcoder.index.lock import ALL, Busy, build_lock
 from snowcoder.lineage.manifest import find_manifest
+from snowcoder.stages.lock import ALL, Busy, build_lock
+from snowcoder.stages.steps import _clean
 from snowcoder.storage.shards import read_shard
 from tests.annotation.conftest import SHARDS, configure, overrides
 

@@ -22,7 +22,7 @@ from snowcoder.annotation.examples import EXAMPLES
 from snowcoder.annotation.scores import SUFFIX, identities
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Manifest
-from snowcoder.storage.promised import find_promised_shards
+from snowcoder.lineage.vouched_shards import find_promised_shards
 from snowcoder.storage.store import open_store
 from tests.annotation.conftest import code, configure, overrides, write_files
 

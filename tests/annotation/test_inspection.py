@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from snowcoder.annotation import inspection
-from snowcoder.annotation.inspection import PAGE, find_extremes
+from snowcoder.annotation import inspect
+from snowcoder.annotation.inspect import PAGE, find_extremes
 from snowcoder.annotation.scores import SCORES, SUFFIX, identities
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Manifest
-from snowcoder.storage.promised import find_promised_shards
+from snowcoder.lineage.vouched_shards import find_promised_shards
 from snowcoder.storage.store import open_store
 
 LANGUAGES = ("Python", "C", "")
@@ -90,7 +90,7 @@ def scored(tmp_path: Path) -> Config:
 
 
 def test_the_page_shows_the_files_of_these_scores(scored: Config) -> None:
-    inspection.run(scored)
+    inspect.run(scored)
     page = (Path(scored.annotator.score.dir) / PAGE).read_text()
     assert page.index("<b>0.970</b> owner/name0/b.py") < page.index("text &lt;0.1.1&gt;")
     assert page.index("<b>0.030</b> owner/name1/a.py") < page.index("text &lt;1.2.0&gt;")
@@ -101,10 +101,10 @@ def test_scores_of_other_shards_are_refused(scored: Config) -> None:
     raw = Path(scored.index.sources["raw"].shards)
     pq.write_table(pq.read_table(raw / "part-0.parquet").slice(1), raw / "part-0.parquet")
     with pytest.raises(UserError, match=r"scores of other shards than .*: run `snowcoder annotate score` again"):
-        inspection.run(scored)
+        inspect.run(scored)
 
 
 def test_without_scores_it_says_what_to_run(scored: Config) -> None:
     (Path(scored.annotator.score.dir) / "manifest.json").unlink()
     with pytest.raises(UserError, match="run `snowcoder annotate score` first"):
-        inspection.run(scored)
+        inspect.run(scored)

@@ -21,10 +21,10 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index import build, verify
 from snowcoder.index.layout import join, texts_of
-from snowcoder.index.lock import ALL, Busy, build_lock
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.mixture.files import FileTable, write_files
+from snowcoder.stages.lock import ALL, Busy, build_lock
 from snowcoder.storage.atomic import write_json
 from snowcoder.storage.shards import Files, read_shard
 from snowcoder.tokenization.encoders import build_encoder

@@ -12,15 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from snowcoder.config.corpus_schema import CorpusConfig, EngineConfig, NearConfig
+from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.dedup.repositories import RepositorySignatures, repository_id
 from snowcoder.corpus.dedup.resolve import Alike
 from snowcoder.corpus.dedup.resolve import find_copies as resolve
-from snowcoder.corpus.dedup.run import find_copies
 from snowcoder.corpus.dedup.shingles import bands, is_short, jaccard, shingles, signatures, tokens
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_table
 from snowcoder.corpus.document import DOCUMENTS, Document, documents_table
-from snowcoder.corpus.steps import Record
 from snowcoder.lineage.manifest import describe
+from snowcoder.stages.steps import Record
 
 NEAR = NearConfig(
     enabled=True, level="file", threshold=0.7, ngram=5, permutations=256, bands=25, rows=10, min_tokens=10
@@ -122,7 +122,7 @@ def test_threads_and_worker_processes_find_the_same(tmp_path: Path, monkeypatch:
     for way in ("threads", "processes"):
         (tmp_path / way).mkdir()
         found.append(copies_of(tmp_path / way, shards, engine=two))
-        monkeypatch.setattr("snowcoder.corpus.steps._LITTLE", 0)
+        monkeypatch.setattr("snowcoder.stages.steps._LITTLE", 0)
     assert found[0] == found[1]
     assert len(found[0]) == 24
 

@@ -12,10 +12,11 @@ from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.corpus import pack as packing
 from snowcoder.corpus.pack import pack
 from snowcoder.errors import UserError
-from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import Manifest, find_manifest
+from snowcoder.storage.digest import digest_file
+from snowcoder.storage.objects import Store
 from snowcoder.storage.shards import list_shards, read_shard
-from snowcoder.storage.store import Store, open_store
+from snowcoder.storage.store import open_store
 from tests.tiny import snowcoder
 
 

@@ -168,7 +168,7 @@ def test_one_damaged_entry_of_a_zip_does_not_lose_the_others(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar"])
 def test_a_file_too_long_is_counted_and_not_held(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snowcoder.lineage.digest._CHUNK", 1 << 20)
+    monkeypatch.setattr("snowcoder.storage.digest._CHUNK", 1 << 20)
     files = {"huge.py": b"#" * (64 << 20), **GOOD}
     found = archive(tmp_path, f"a{suffix}", zipped(files) if suffix == ".zip" else tarred(files))
     tracemalloc.start()
@@ -238,7 +238,7 @@ def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_members_of_a_tar_are_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snowcoder.lineage.digest._CHUNK", 1 << 20)
+    monkeypatch.setattr("snowcoder.storage.digest._CHUNK", 1 << 20)
     data = tarred({f"{n}.txt": b"" for n in range(10_000)})
     gate = Gate(LIMITS, lambda path: False, Counter())
     found = archive(tmp_path, "a.tar", data)

@@ -16,10 +16,10 @@ import pytest
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.doctor import clocks, disk, inputs, objects, services, topology, versions
+from snowcoder.doctor.doctor import examine
 from snowcoder.doctor.finding import Check
-from snowcoder.doctor.run import examine
-from snowcoder.mixture.disk import checkpoint_bytes, needs
-from snowcoder.training.completion import complete_steps, read_record, step_folder
+from snowcoder.planning.disk import checkpoint_bytes, needs
+from snowcoder.training.checkpoints.completion_record import complete_steps, read_record, step_folder
 from snowcoder.training.lock import run_lock
 from tests.tiny import snowcoder, tiny_overrides
 

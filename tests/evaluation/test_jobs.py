@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.evaluation.run import RESULTS
+from snowcoder.evaluation.evaluate import RESULTS
 from snowcoder.sandbox.sandbox import Sandbox
 from tests.training.small_run import SmallRun
 

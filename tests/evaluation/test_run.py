@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.evaluation.run import RESULTS
+from snowcoder.evaluation.evaluate import RESULTS
 from snowcoder.export.card import add_evaluation
 from snowcoder.lineage.manifest import Manifest, describe, read_manifest
 from snowcoder.sandbox.sandbox import Sandbox

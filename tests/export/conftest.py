@@ -12,7 +12,7 @@ from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.export.llama_config import to_llama
 from snowcoder.storage.atomic import write_json
-from snowcoder.training.launch import launch
+from snowcoder.training.train import launch
 from tests.tiny import LAYOUTS, tiny_overrides
 
 SEPARATE = ["model.kv_heads=4", "model.tied_embeddings=false"]

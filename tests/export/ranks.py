@@ -5,12 +5,12 @@ from pathlib import Path
 from megatron.core import parallel_state
 
 from snowcoder.config.compose import read_config
+from snowcoder.config.layout import in_fp32, one_rank
 from snowcoder.config.schema import Config
 from snowcoder.export import convert, load, reference
-from snowcoder.export.layout import in_fp32, one_rank
-from snowcoder.training import tasks
-from snowcoder.training.completion import step_folder
-from snowcoder.training.parallel import divide_ranks
+from snowcoder.training import train_on_rank
+from snowcoder.training.checkpoints.completion_record import step_folder
+from snowcoder.training.rank.process_groups import divide_ranks
 
 
 def save_and_answer(_: Config, *runs: str) -> None:
@@ -32,7 +32,7 @@ def convert_all(_: Config, *runs: str) -> None:
 
 def train_all(_: Config, *runs: str) -> None:
     for run in runs:
-        tasks.train(read_config(Path(run) / "resolved.yaml"))
+        train_on_rank.train(read_config(Path(run) / "resolved.yaml"))
 
 
 def _checkpoint(run: Path) -> str:

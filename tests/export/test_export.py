@@ -18,18 +18,18 @@ from snowcoder.cli import main
 from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
-from snowcoder.export import llama_config, to_hf
+from snowcoder.export import export, llama_config
 from snowcoder.export.card import write_card
 from snowcoder.export.parity import TOLERANCE, ParityReport, PromptParity, check_tokenizer
-from snowcoder.export.tensors import Tensors
 from snowcoder.lineage.manifest import find_manifest
-from snowcoder.mixture.plan import load_plan
+from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.model.initialize import draw
 from snowcoder.model.mapping import EMBEDDING, HEAD
+from snowcoder.pretrained.tensors import Tensors
 from snowcoder.tokenization.load import load_tokenizer
-from snowcoder.training.completion import read_record, step_folder
+from snowcoder.training.checkpoints.completion_record import read_record, step_folder
 from snowcoder.training.identity import find_changes, recorded_inputs
-from snowcoder.training.launch import launch
+from snowcoder.training.train import launch
 from tests.export.conftest import write_origin
 from tests.tiny import LAYOUTS, curve, tiny_overrides
 
@@ -172,7 +172,7 @@ def test_a_wrong_export_does_not_take_the_place_of_a_good_one(
     right = llama_config.to_llama
     monkeypatch.setattr(llama_config, "to_llama", with_wrong_theta)
     with pytest.raises(OperationError, match="a logit differs"):
-        to_hf.run(load_config([*words, f"export.dir={good.parent}", "export.step=0"]))
+        export.run(load_config([*words, f"export.dir={good.parent}", "export.step=0"]))
     assert [path.name for path in good.parent.iterdir()] == ["good"]
     assert (tmp_path / "hf.partial" / "model.safetensors").is_file()
     assert not (tmp_path / "hf.partial" / "manifest.json").exists()
@@ -180,7 +180,7 @@ def test_a_wrong_export_does_not_take_the_place_of_a_good_one(
 
 def test_a_step_that_is_not_there_is_named(exported: Path, words: Words) -> None:
     with pytest.raises(UserError, match=r"export.step=7: .*Steps in .*: 0, 4"):
-        to_hf.run(load_config([*words, "export.step=7"]))
+        export.run(load_config([*words, "export.step=7"]))
 
 
 def test_the_card_of_imported_weights_claims_no_training(words: Words, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_card_of_imported_weights_claims_no_training(words: Words, tmp_path:
 
 def test_a_run_without_checkpoint_is_told_to_train(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no valid checkpoint"):
-        to_hf.run(load_config(tiny_overrides(tmp_path)))
+        export.run(load_config(tiny_overrides(tmp_path)))
 
 
 def test_another_tokenizer_is_refused(exported: Path, words: Words, tmp_path: Path, tiny_tokenizer: Path) -> None:
@@ -204,7 +204,7 @@ def test_another_tokenizer_is_refused(exported: Path, words: Words, tmp_path: Pa
     content["model"]["merges"].pop()
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"has 499 entries, the model in .* 500"):
-        to_hf.run(load_config([*words, f"tokenizer.dir={tmp_path}"]))
+        export.run(load_config([*words, f"tokenizer.dir={tmp_path}"]))
 
 
 def with_two_ids_changed(tokenizer: Path, target: Path) -> Path:
@@ -227,21 +227,21 @@ def test_what_the_checkpoint_was_not_trained_with_is_refused_by_name(
     main(["plan", *words, f"run.dir={tmp_path}", f"plan.dir={tmp_path}/plan", "run.seed=5"])
     others = [f"{name}.dir={tmp_path}/{name}" for name in ("tokenizer", "plan", "index")]
     with pytest.raises(UserError) as refusal:
-        to_hf.run(load_config([*words, *others]))
+        export.run(load_config([*words, *others]))
     said = str(refusal.value)
     assert "is not exported, for it was trained with something else" in said
     for number, what in enumerate(("tokenizer", "plan of phase1", "index of raw"), 1):
         assert f"{number}. the {what} in {tmp_path}" in said
     assert "run.seed: 1234 -> 5" in said
     with pytest.raises(UserError, match=r"1\. the tokenizer in .*\nSet"):
-        to_hf.run(load_config([*words, others[0]]))
+        export.run(load_config([*words, others[0]]))
     assert {path: path.stat().st_mtime_ns for path in exported.iterdir()} == before
 
 
 def test_where_plan_and_index_are_gone_the_record_names_them(
     words: Words, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    to_hf.run(load_config([*words, f"plan.dir={tmp_path}", f"index.dir={tmp_path}"]))
+    export.run(load_config([*words, f"plan.dir={tmp_path}", f"index.dir={tmp_path}"]))
     assert "is up to date" in capsys.readouterr().out  # so that all of its lineage is the same
 
 
@@ -270,5 +270,5 @@ def test_an_export_takes_the_place_of_no_run(words: Words) -> None:
     config = load_config(words)
     for place in (config.run.dir, str(Path(config.run.dir).parent), config.tokenizer.dir):
         with pytest.raises(UserError, match=r"lies there, and would be removed"):
-            to_hf.run(load_config([*words, f"export.dir={place}"]))
+            export.run(load_config([*words, f"export.dir={place}"]))
     assert Path(config.tokenizer.dir).is_dir()

@@ -17,9 +17,9 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.export import from_hf
 from snowcoder.export.llama_config import to_llama
-from snowcoder.export.tensors import INDEX, WEIGHTS, Tensors
 from snowcoder.model.initialize import tensor_shape
 from snowcoder.model.mapping import EMBEDDING, HEAD, tensor_names
+from snowcoder.pretrained.tensors import INDEX, WEIGHTS, Tensors
 from tests.export.conftest import write_origin
 from tests.tiny import tiny_overrides
 

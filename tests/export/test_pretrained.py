@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from snowcoder.errors import UserError
-from snowcoder.export.pretrained import load_whole
-from snowcoder.export.tensors import INDEX, WEIGHTS
 from snowcoder.model.mapping import EMBEDDING, HEAD
+from snowcoder.pretrained.load import load_whole
+from snowcoder.pretrained.tensors import INDEX, WEIGHTS
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123\n"
 UP = "model.layers.1.mlp.up_proj.weight"

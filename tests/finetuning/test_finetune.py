@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.finetuning.run import make_trainer, read_conversations, run
+from snowcoder.finetuning.finetune import make_trainer, read_conversations, run
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.tokenization.load import load_tokenizer
 

@@ -19,8 +19,8 @@ from snowcoder.errors import OperationError, UserError
 from snowcoder.index import build
 from snowcoder.index.peek import run as peek
 from snowcoder.index.reader import IndexedSource
-from snowcoder.lineage.digest import digest_file
-from snowcoder.mixture.disk import index_bytes
+from snowcoder.planning.disk import index_bytes
+from snowcoder.storage.digest import digest_file
 from snowcoder.tokenization.load import Tokenizer
 
 Configure = Callable[..., Config]

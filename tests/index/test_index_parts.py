@@ -17,14 +17,14 @@ from index_helpers import times, tree, write_shard
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index import build
-from snowcoder.index.lock import ALL, Part, _try, build_lock
+from snowcoder.stages.lock import ALL, Part, _try, build_lock
 
 Configure = Callable[..., Config]
 Rows = list[dict[str, str]]
 HOLD = """
 import sys
 from pathlib import Path
-from snowcoder.index.lock import Part, build_lock
+from snowcoder.stages.lock import Part, build_lock
 with build_lock(Path(sys.argv[1]), Part.parse(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
@@ -32,7 +32,7 @@ with build_lock(Path(sys.argv[1]), Part.parse(sys.argv[2])):
 HOLD_IN_WORKER = """
 import multiprocessing, os, sys, time
 from pathlib import Path
-from snowcoder.index.lock import ALL, build_lock
+from snowcoder.stages.lock import ALL, build_lock
 def work(locks):
     print(os.getpid(), flush=True)
     time.sleep(60)

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config, FimConfig
 from snowcoder.index import build
-from snowcoder.mixture import stage
-from snowcoder.mixture.fim import Fim
-from snowcoder.mixture.plan import load_plan
+from snowcoder.index.fim import Fim
+from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.mixture.samples import SampleReader
+from snowcoder.planning import plan
 from snowcoder.tokenization import byte_bpe
 from snowcoder.tokenization.encoders import build_encoder
 from snowcoder.tokenization.load import FILE, Tokenizer, load_tokenizer
@@ -85,7 +85,7 @@ def make_index(folder: Path) -> None:
 
 def open_plan(config: Config) -> SampleReader:
     """Write the plan of `config` as `snowcoder plan` does, and open it."""
-    stage.run(config)
+    plan.run(config)
     folder = Path(config.plan.dir)
     return SampleReader(load_plan(folder), folder, Path(config.index.dir), load_tokenizer(Path(config.tokenizer.dir)))
 

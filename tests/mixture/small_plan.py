@@ -12,9 +12,9 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.index.format import write_idx
 from snowcoder.lineage.manifest import Manifest, describe
-from snowcoder.mixture import stage
-from snowcoder.mixture.plan import load_plan
+from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.mixture.samples import SampleReader
+from snowcoder.planning import plan
 
 SHARDS = 3
 
@@ -79,6 +79,6 @@ def phase(steps: int, batch: int, length: int, **sources: tuple[float, float]) -
 
 def open_plan(config: Config) -> SampleReader:
     """Write the plan of `config` as `snowcoder plan` does, and open it."""
-    stage.run(config)
+    plan.run(config)
     folder = Path(config.plan.dir)
     return SampleReader(load_plan(folder), folder, Path(config.index.dir))

@@ -9,7 +9,7 @@ import pytest
 
 from snowcoder.config.schema import FimConfig
 from snowcoder.mixture.differences import differences
-from snowcoder.mixture.plan import Plan, SourceSize, make_plan
+from snowcoder.mixture.phase_plan import Plan, SourceSize, make_plan
 from tests.mixture.small_plan import configure, phase
 
 SIZES = {"raw": SourceSize(100_000, "r" * 32), "best": SourceSize(100_000, "b" * 32)}

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from snowcoder.config.compose import load_config
 from snowcoder.errors import UserError
 from snowcoder.index import verify
+from snowcoder.index.fim import file_key
 from snowcoder.index.layout import split
 from snowcoder.index.peek import run as peek
 from snowcoder.index.reader import IndexedSource
 from snowcoder.mixture.documents import FimDocuments
-from snowcoder.mixture.fim import file_key
-from snowcoder.mixture.plan import make_plan
+from snowcoder.mixture.phase_plan import make_plan
 from snowcoder.mixture.samples import SampleReader
-from snowcoder.mixture.stage import source_sizes
+from snowcoder.planning.plan import source_sizes
 from snowcoder.tokenization import sentencepiece_bpe
 from snowcoder.tokenization.load import FILE, Tokenizer, load_tokenizer
 from snowcoder.tokenization.special import FILE_SEP, FIM_PAD, FIM_PREFIX, special_tokens

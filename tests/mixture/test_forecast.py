@@ -11,11 +11,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.mixture.disk import needs
-from snowcoder.mixture.forecast import describe
-from snowcoder.mixture.memory import memory_of_rank
-from snowcoder.mixture.plan import SourceSize, make_plan
+from snowcoder.mixture.phase_plan import SourceSize, make_plan
 from snowcoder.model.size import flops_per_token, parameters
+from snowcoder.planning.disk import needs
+from snowcoder.planning.forecast import describe
+from snowcoder.planning.memory import memory_of_rank
 from tests.mixture.small_plan import configure, phase
 
 ARCTIC = load_config(["recipe=arctic"])

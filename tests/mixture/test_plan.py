@@ -13,7 +13,7 @@ import pytest
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.mixture.plan import Plan, SourceSize, make_plan
+from snowcoder.mixture.phase_plan import Plan, SourceSize, make_plan
 from tests.mixture.small_plan import configure, phase
 
 SIZES = {"raw": SourceSize(30_000, "r"), "best": SourceSize(7_001, "b")}
@@ -150,7 +150,7 @@ def test_json_gives_the_plan_back(plan: Plan) -> None:
 
 FRESH = """
 import sys
-from snowcoder.mixture.plan import Plan
+from snowcoder.mixture.phase_plan import Plan
 plan = Plan.model_validate_json(sys.stdin.read())
 print([[tuple(draw) for draw in plan.draws(step)] for step in reversed(range(plan.total_steps))])
 """

@@ -10,9 +10,9 @@ import pytest
 
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Manifest, Output, find_manifest
-from snowcoder.mixture import stage
-from snowcoder.mixture.plan import load_plan, make_plan
+from snowcoder.mixture.phase_plan import load_plan, make_plan
 from snowcoder.mixture.samples import SampleReader
+from snowcoder.planning import plan
 from snowcoder.tokenization.load import load_tokenizer
 from tests.mixture.small_plan import configure, open_plan, phase, write_index
 from tests.tiny import snowcoder, tiny_overrides
@@ -37,7 +37,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_what_is_written_is_the_plan_and_a_table_for_each_epoch(folder: Path) -> None:
     config = configure(folder, **PHASES)
     reader = open_plan(config)
-    assert reader.plan == make_plan(config, stage.source_sizes(config))
+    assert reader.plan == make_plan(config, plan.source_sizes(config))
     assert set(contents(folder / "plan")) == {
         "plan.json",
         "manifest.json",
@@ -57,52 +57,52 @@ def test_what_is_written_is_the_plan_and_a_table_for_each_epoch(folder: Path) ->
 
 def test_a_second_run_does_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = configure(folder, **PHASES)
-    stage.run(config)
+    plan.run(config)
     before = {path: path.stat().st_mtime_ns for path in (folder / "plan").iterdir()}
-    stage.run(config)
+    plan.run(config)
     assert "is up to date" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in (folder / "plan").iterdir()} == before
 
 
 def test_while_a_plan_is_replaced_the_old_one_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of a new seed under the old plan.json would be read as other documents, and quietly."""
-    stage.run(configure(folder, **PHASES))
+    plan.run(configure(folder, **PHASES))
 
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, "write_json", kill)
+    monkeypatch.setattr(plan, "write_json", kill)
     with pytest.raises(KeyboardInterrupt):
-        stage.run(configure(folder, seed=2, **PHASES))
+        plan.run(configure(folder, seed=2, **PHASES))
     with pytest.raises(UserError, match="run `snowcoder plan` first"):
         load_plan(folder / "plan")
 
 
 def test_what_an_earlier_plan_or_a_kill_left_is_replaced(folder: Path) -> None:
-    stage.run(configure(folder, **PHASES))
+    plan.run(configure(folder, **PHASES))
     wanted = contents(folder / "plan")
     longer = {**PHASES, "phase2": phase(60, 4, 16, raw=(0.5, 9), best=(0.5, 20))}
-    stage.run(configure(folder, **longer))
+    plan.run(configure(folder, **longer))
     assert set(contents(folder / "plan")) > set(wanted)
     (folder / "plan" / "raw.epoch0.starts.npy").write_bytes(b"cut short")
     (folder / "plan" / "manifest.json").unlink()
-    stage.run(configure(folder, **PHASES))
+    plan.run(configure(folder, **PHASES))
     assert contents(folder / "plan") == wanted
 
 
 def test_a_damaged_plan_is_made_again(folder: Path) -> None:
     config = configure(folder, **PHASES)
-    stage.run(config)
+    plan.run(config)
     wanted = contents(folder / "plan")
     (folder / "plan" / "best.epoch0.starts.npy").unlink()
-    stage.run(config)
+    plan.run(config)
     assert contents(folder / "plan") == wanted
 
 
 def test_a_plan_is_only_read_as_its_manifest_vouches_for_it(folder: Path) -> None:
     with pytest.raises(UserError, match="run `snowcoder plan` first"):
         load_plan(folder / "plan")
-    stage.run(configure(folder, **PHASES))
+    plan.run(configure(folder, **PHASES))
     path = folder / "plan" / "plan.json"
     raw = json.loads(path.read_text())
     raw["phases"][0]["steps"] += 1
@@ -116,11 +116,11 @@ def test_a_plan_is_only_read_as_its_manifest_vouches_for_it(folder: Path) -> Non
 
 def test_tables_are_written_in_chunks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = configure(folder, **PHASES)
-    stage.run(config)
+    plan.run(config)
     whole = contents(folder / "plan")
     (folder / "plan" / "manifest.json").unlink()
     monkeypatch.setattr("snowcoder.mixture.stream._CHUNK", 2)
-    stage.run(config)
+    plan.run(config)
     assert contents(folder / "plan") == whole
     table = np.load(folder / "plan" / "raw.epoch1.starts.npy")
     assert sorted(np.diff([*table, 678]).tolist()) == [7, 30, 40, 200, 401]
@@ -130,7 +130,7 @@ def test_sources_without_a_size_are_all_named(folder: Path) -> None:
     write_index(folder / "index" / "empty", [], (5,))
     config = configure(folder, phase1=phase(1, 4, 16, none=(0.5, 1), raw=(0.3, 1), empty=(0.2, 1)))
     with pytest.raises(UserError) as error:
-        stage.run(config)
+        plan.run(config)
     assert "none: run `snowcoder index build`" in str(error.value)
     assert "empty: its index has no tokens" in str(error.value)
     assert "raw" not in str(error.value)
@@ -140,7 +140,7 @@ def test_an_index_whose_files_are_elsewhere_gives_a_plan_that_is_not_written(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     next((folder / "index" / "raw" / "train").glob("*.bin")).unlink()
-    stage.run(configure(folder, **PHASES))
+    plan.run(configure(folder, **PHASES))
     out = capsys.readouterr().out
     assert "phase2: 5 steps" in out
     assert "not written, for the index of raw is not here" in out
@@ -151,19 +151,19 @@ def test_a_later_phase_may_be_planned_before_its_source_is_there(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = configure(folder, **PHASES)
-    stage.run(config)
+    plan.run(config)
     whole = load_plan(folder / "plan")
     (folder / "index" / "best").rename(folder / "elsewhere")
     later = {"planned_tokens": 5000, "selection_of": "raw"}
     config.index.sources["best"] = config.index.sources["best"].model_copy(update=later)
-    stage.run(config)
+    plan.run(config)
     early = load_plan(folder / "plan")
     assert "Phases that use best cannot be trained yet: run `snowcoder annotate select`" in capsys.readouterr().out
     assert early.phases[0] == whole.phases[0]
     assert early.phases[1].digest != whole.phases[1].digest
     assert not list((folder / "plan").glob("best.*"))
     (folder / "elsewhere").rename(folder / "index" / "best")
-    stage.run(config)
+    plan.run(config)
     assert load_plan(folder / "plan") == whole
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snowcoder.mixture.shuffle import key_of, permute
+from snowcoder.permutation import key_of, permute
 
 
 @pytest.mark.parametrize("size", [*range(1, 70), 255, 256, 257, 1023, 4097, 65_537, 200_003])

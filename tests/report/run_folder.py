@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from snowcoder.config.compose import load_config, to_yaml
-from snowcoder.mixture.plan import SourceSize, make_plan
+from snowcoder.mixture.phase_plan import SourceSize, make_plan
 from snowcoder.storage.atomic import write_json, write_text
 from snowcoder.training.callbacks.metrics import Metrics
-from snowcoder.training.checkpoint import describe
-from snowcoder.training.completion import RECORD, step_folder
+from snowcoder.training.checkpoints.completion_record import RECORD, step_folder
+from snowcoder.training.checkpoints.write import describe
 from snowcoder.training.events import Events
-from snowcoder.training.run import Run
-from snowcoder.training.skips import Skips
+from snowcoder.training.recovery.skips import Skips
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
 from tests.tiny import tiny_overrides
 

@@ -13,9 +13,9 @@ import pytest
 from matplotlib import pyplot
 from run_folder import RunFolder
 
-from snowcoder.report import html
-from snowcoder.report.html import render
+from snowcoder.report import report
 from snowcoder.report.records import read_records
+from snowcoder.report.report import render
 from tests.tiny import snowcoder
 
 MakeRun = Callable[..., RunFolder]
@@ -45,7 +45,7 @@ def labels(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
         found.append([text.get_text() for text in legend.get_texts()] if legend else [])
         close(figure)
 
-    monkeypatch.setattr(html.pyplot, "close", look)
+    monkeypatch.setattr(report.pyplot, "close", look)
     check(folder)
     return found[0]
 

@@ -20,7 +20,7 @@ from snowcoder.model.size import flops_per_token
 from snowcoder.report.records import read_records
 from snowcoder.report.status import lines, summarize
 from snowcoder.storage.lock import locked
-from snowcoder.training.completion import RECORD
+from snowcoder.training.checkpoints.completion_record import RECORD
 from tests.tiny import snowcoder
 
 MakeRun = Callable[..., RunFolder]
@@ -135,7 +135,7 @@ def test_flops_and_waiting_for_data(make_run: MakeRun) -> None:
 
 
 def test_the_share_of_a_peak_that_is_known(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snowcoder.training.platform.ON_CPU", False)  # there is no GPU to have one of
+    monkeypatch.setattr("snowcoder.model.platform.ON_CPU", False)  # there is no GPU to have one of
     run = make_run("precision.peak_tflops=1")
     run.steps(1)
     status = status_of(run.folder)

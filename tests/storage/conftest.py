@@ -8,8 +8,9 @@ import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 
 from snowcoder.config.schema import StorageConfig
+from snowcoder.storage.objects import Store
 from snowcoder.storage.s3 import S3Store
-from snowcoder.storage.store import Store, open_store
+from snowcoder.storage.store import open_store
 
 
 @pytest.fixture

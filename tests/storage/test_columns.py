@@ -12,9 +12,10 @@ from backports import zstd
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
 from snowcoder.storage.columns import Need
+from snowcoder.storage.objects import Store
 from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.shards import Batch, read_shard
-from snowcoder.storage.store import Store, open_store
+from snowcoder.storage.store import open_store
 
 COLUMNS = ColumnsConfig(
     content="content",

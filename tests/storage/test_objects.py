@@ -10,9 +10,10 @@ from faulty_proxy import Fault, FaultyProxy
 
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import OperationError, UserError
-from snowcoder.lineage.digest import digest_bytes, digest_file
+from snowcoder.storage.digest import digest_bytes, digest_file
+from snowcoder.storage.objects import Store
 from snowcoder.storage.s3 import S3Store
-from snowcoder.storage.store import Store, open_store
+from snowcoder.storage.store import open_store
 
 MIB = 1 << 20
 

@@ -10,8 +10,8 @@ import pytest
 from snowcoder.config.schema import StorageConfig
 from snowcoder.demo.s3_server import BUCKET, find_program, s3_server
 from snowcoder.errors import SnowcoderError, UserError
+from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.s3 import S3Store
-from snowcoder.storage.store import ObjectInfo
 from tests.object_stores import free_port, storage_config
 from tests.tiny import snowcoder
 

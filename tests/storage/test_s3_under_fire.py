@@ -15,7 +15,7 @@ from faulty_proxy import Fault, FaultyProxy
 
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import OperationError, SnowcoderError, UserError
-from snowcoder.lineage.digest import digest_bytes
+from snowcoder.storage.digest import digest_bytes
 from snowcoder.storage.s3 import S3Store
 from tests.object_stores import S3Server, free_port, seaweedfs_installed, storage_config
 

@@ -12,8 +12,8 @@ import pytest
 
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
+from snowcoder.storage.objects import Store
 from snowcoder.storage.shards import Batch, Files, list_shards, read_shard
-from snowcoder.storage.store import Store
 from snowcoder.storage.unreadable import CorruptShard
 
 COLUMNS = ColumnsConfig(

@@ -18,7 +18,7 @@ from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.synthesis import report as report_stage
-from snowcoder.synthesis.stage import run
+from snowcoder.synthesis.synthesize import run
 from tests.corpus.raw_shards import library, row, write_raw_shards
 from tests.synthesis.faulty_model import faulty_model
 from tests.synthesis.language_server import LanguageServer, language_server

@@ -71,7 +71,7 @@ def rank_of(rank: int, folder: Path) -> psutil.Process:
         except psutil.Error:
             continue
         # srun, and the process that waits for it, have the same words and number.
-        is_rank = process.name().startswith("python") and words[1:3] == ["-m", "snowcoder.training.worker"]
+        is_rank = process.name().startswith("python") and words[1:3] == ["-m", "snowcoder.training.rank.worker"]
         if is_rank and f"{folder}/resolved.yaml" in words and number == str(rank):
             found.append(process)
     return min(found, key=lambda process: process.create_time())

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import psutil
 
 from benchmarks.result import RESULTS, machine
-from snowcoder.training.completion import complete_steps, step_folder
+from snowcoder.training.checkpoints.completion_record import complete_steps, step_folder
 from snowcoder.training.events import Event, read_events
 from tests.system.jobs import SIZE, events_of, nodes_of, rank_of
 from tests.system.slurm.cluster import Cluster, why_not

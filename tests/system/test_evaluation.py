@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.evaluation.run import RESULTS
+from snowcoder.evaluation.evaluate import RESULTS
 from snowcoder.sandbox.sandbox import Sandbox
 from tests.system.jobs import SIZE, events_of, long_run, wait_for_event
 from tests.system.slurm.cluster import Cluster

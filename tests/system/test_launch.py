@@ -57,7 +57,7 @@ def test_ranks_run_in_a_container_that_the_config_names(
     ended = slurm.wait(slurm.submit(*SIZE, "slurm/phase1.sh", *run), seconds=240)
     assert ended.code == 0, ended.log
     assert len(curve(tmp_path / "run")) == 2
-    words = "".join(f"<{word}>" for word in [*python[1:], "-m", "snowcoder.training.worker"])
+    words = "".join(f"<{word}>" for word in [*python[1:], "-m", "snowcoder.training.rank.worker"])
     calls = sorted(apptainer.read_text().splitlines())
     assert [call.rpartition(" on ")[2] for call in calls] == ["node1", "node2"]
     assert all(call.startswith(words) for call in calls)

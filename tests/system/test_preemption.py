@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.training.completion import all_steps, complete_steps
+from snowcoder.training.checkpoints.completion_record import all_steps, complete_steps
 from tests.system.jobs import SIZE, STEPS, events_of, long_run, wait_for_event, wait_for_step
 from tests.system.slurm.cluster import Cluster
 from tests.tiny import curve

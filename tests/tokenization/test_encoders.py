@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from snowcoder.tokenization import encoders
-from snowcoder.tokenization.encoders import CANDIDATES, Encoded, GigatokenEncoder, fastest_encoder
+from snowcoder.tokenization.encoder import Encoded
+from snowcoder.tokenization.encoders import CANDIDATES, GigatokenEncoder, fastest_encoder
 from snowcoder.tokenization.load import Tokenizer
 
 PLAIN = [

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from snowcoder.config.compose import load_config
-from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import read_manifest
+from snowcoder.storage.digest import digest_file
 from snowcoder.tokenization.load import Tokenizer
 from snowcoder.tokenization.sample import HELD_OUT, Sample
 

@@ -7,13 +7,13 @@ import torch.distributed as dist
 
 from snowcoder.config.schema import Config
 from snowcoder.mixture.samples import Samples
-from snowcoder.training import tasks
-from snowcoder.training.run import Run
+from snowcoder.training import train_on_rank
+from snowcoder.training.state import Run
 
 
 def train_with_nan(config: Config, *steps: str) -> None:
     """Train, but in the backward pass of `steps` (0-based) one gradient of the last rank is not a number."""
-    build_run = tasks.build_run
+    build_run = train_on_rank.build_run
 
     def build_and_plant(config: Config) -> Run:
         run = build_run(config)
@@ -22,13 +22,13 @@ def train_with_nan(config: Config, *steps: str) -> None:
             parameter.register_hook(lambda g: g * torch.nan if str(run.step - 1) in steps else g)
         return run
 
-    tasks.build_run = build_and_plant
-    tasks.train(config)
+    train_on_rank.build_run = build_and_plant
+    train_on_rank.train(config)
 
 
 def train_with_slow_reader(config: Config, seconds: str) -> None:
     """Train, but from the third step on the last rank waits so long for its samples."""
-    build_run = tasks.build_run
+    build_run = train_on_rank.build_run
 
     def build_and_slow_down(config: Config) -> Run:
         run = build_run(config)
@@ -42,5 +42,5 @@ def train_with_slow_reader(config: Config, seconds: str) -> None:
         run.reader.batch = batch  # type: ignore[method-assign]
         return run
 
-    tasks.build_run = build_and_slow_down
-    tasks.train(config)
+    train_on_rank.build_run = build_and_slow_down
+    train_on_rank.train(config)

@@ -14,18 +14,20 @@ from megatron.core.dist_checkpointing.strategies import filesystem_async
 from torch.distributed.checkpoint import FileSystemReader
 
 from snowcoder.config.schema import Config
-from snowcoder.training import checkpoint, save, tasks
-from snowcoder.training.completion import RECORD
+from snowcoder.training import train_on_rank
+from snowcoder.training.checkpoints import save
+from snowcoder.training.checkpoints import write as checkpoint_writer
+from snowcoder.training.checkpoints.completion_record import RECORD
 
 
 def train_killed(config: Config, where: str) -> None:
     {"writing": _writing, "files": _files, "record": _record, "pruning": _pruning, "loading": _loading}[where]()
-    tasks.train(config)
+    train_on_rank.train(config)
 
 
 def train_stalled(config: Config, where: str) -> None:
     """The first save's writer dies, or stops for good; later ones are well. A save has 20 seconds."""
-    checkpoint.Save = lambda target, record, _: save.Save(target, record, 20)  # type: ignore[misc,assignment]
+    checkpoint_writer.Save = lambda target, record, _: save.Save(target, record, 20)  # type: ignore[misc,assignment]
     first = threading.Event()
     write = filesystem_async.FileSystemWriterAsync.write_preloaded_data_multiproc
 
@@ -42,7 +44,7 @@ def train_stalled(config: Config, where: str) -> None:
 
     function_and_arguments = filesystem_async.FileSystemWriterAsync.get_save_function_and_args
     filesystem_async.FileSystemWriterAsync.get_save_function_and_args = choose  # type: ignore[method-assign]
-    tasks.train(config)
+    train_on_rank.train(config)
 
 
 def _kill(rank: int) -> None:

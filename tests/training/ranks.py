@@ -11,7 +11,7 @@ from snowcoder.model.initialize import draw
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.batches import micro_batches
-from snowcoder.training.parallel import tensor_part
+from snowcoder.training.rank.process_groups import tensor_part
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snowcoder.config.compose import load_config
 from snowcoder.training.events import Event, read_events
-from snowcoder.training.launch import launch
+from snowcoder.training.train import launch
 from tests.tiny import LAYOUTS, curve, snowcoder, tiny_overrides
 
 

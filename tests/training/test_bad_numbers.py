@@ -12,12 +12,12 @@ import pytest
 
 from snowcoder.config.compose import load_config
 from snowcoder.index.format import token_dtype
-from snowcoder.lineage.digest import digest_file
 from snowcoder.lineage.manifest import find_manifest
-from snowcoder.mixture.plan import load_plan
+from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.mixture.samples import SampleReader
+from snowcoder.storage.digest import digest_file
 from snowcoder.training.events import read_events
-from snowcoder.training.launch import launch
+from snowcoder.training.train import launch
 from tests.tiny import LAYOUTS, curve, kill_after_step, snowcoder, steps_of, tiny_overrides
 
 # 30 steps of one phase, long enough for a level to spike from.

@@ -20,9 +20,9 @@ import pytest
 import torch
 
 from snowcoder.errors import OperationError
-from snowcoder.lineage.digest import digest_file
 from snowcoder.storage.atomic import write_json
-from snowcoder.training.completion import (
+from snowcoder.storage.digest import digest_file
+from snowcoder.training.checkpoints.completion_record import (
     RECORD,
     all_steps,
     complete_steps,
@@ -32,8 +32,8 @@ from snowcoder.training.completion import (
     sealed,
     step_folder,
 )
+from snowcoder.training.checkpoints.safe_metadata import safe_loading
 from snowcoder.training.events import read_events
-from snowcoder.training.safe_metadata import safe_loading
 from tests.tiny import snowcoder, steps_of
 from tests.training.small_run import SmallRun
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from snowcoder.errors import OperationError
-from snowcoder.lineage.digest import digest_file
-from snowcoder.training.completion import (
+from snowcoder.storage.digest import digest_file
+from snowcoder.training.checkpoints.completion_record import (
     RECORD,
     find_damage,
     newest_valid,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from snowcoder.config.compose import load_config
-from snowcoder.training.launch import launch
+from snowcoder.training.train import launch
 from tests.tiny import LAYOUTS, tiny_overrides
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from snowcoder.mixture.samples import Samples
 from snowcoder.training.batches import micro_batches
-from snowcoder.training.completion import step_folder
+from snowcoder.training.checkpoints.completion_record import step_folder
 from tests.training.small_run import SmallRun
 
 STEPS = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from snowcoder.training.pulse import Beat
-from snowcoder.training.watch import Narrator
+from snowcoder.training.launch.watch import Narrator
+from snowcoder.training.rank.pulse import Beat
 
 
 def test_the_start_is_told_and_steps_are_not(capsys: pytest.CaptureFixture[str]) -> None:

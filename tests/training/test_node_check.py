@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from snowcoder.training.node_check import find_outliers
+from snowcoder.training.rank.node_check import find_outliers
 
 FACTOR = 3
 

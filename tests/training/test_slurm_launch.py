@@ -11,7 +11,7 @@ import pytest
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, Requeued, UserError
-from snowcoder.training.launch import launch
+from snowcoder.training.train import launch
 from tests.tiny import tiny_overrides
 
 # The stand-in knows --label and the options of pyxis, as srun does where pyxis is installed.
@@ -64,7 +64,7 @@ def start(config: Config) -> None:
 
 def test_without_more_ranks_are_tasks_of_this_python(seen: Path, tmp_path: Path) -> None:
     start(config_of(tmp_path))
-    worker = ["-m", "snowcoder.training.worker", "a.module:task", f"{tmp_path}/resolved.yaml"]
+    worker = ["-m", "snowcoder.training.rank.worker", "a.module:task", f"{tmp_path}/resolved.yaml"]
     assert seen.read_text().splitlines() == ["--kill-on-bad-exit=0", "--wait=10", sys.executable, *worker, "n1 20007"]
 
 

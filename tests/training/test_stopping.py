@@ -15,10 +15,10 @@ from test_training import PHASES
 
 from snowcoder.cli import main
 from snowcoder.config.compose import load_config
-from snowcoder.training.completion import complete_steps
+from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.events import read_events
-from snowcoder.training.local import LocalRanks
-from snowcoder.training.watch import Ended
+from snowcoder.training.launch.local import LocalRanks
+from snowcoder.training.launch.watch import Ended
 from tests.system.jobs import wait_for_event
 from tests.tiny import curve, snowcoder, steps_of, tiny_overrides
 from tests.training.test_bad_numbers import overrides_of
@@ -67,7 +67,7 @@ def test_a_second_training_is_refused_and_ctrl_c_twice_ends_the_first_at_once(
 ) -> None:
     process, overrides = start(tmp_path, workspace)
     ranks = [
-        child for child in psutil.Process(process.pid).children() if "snowcoder.training.worker" in child.cmdline()
+        child for child in psutil.Process(process.pid).children() if "snowcoder.training.rank.worker" in child.cmdline()
     ]
     for rank in ranks:
         rank.suspend()  # they cannot save
@@ -98,7 +98,7 @@ def test_of_two_ranks_that_ended_the_killed_one_is_blamed(tmp_path: Path) -> Non
 def test_a_killed_rank_is_named(tmp_path: Path, workspace: Path) -> None:
     process, _ = start(tmp_path, workspace)
     workers = [
-        child for child in psutil.Process(process.pid).children() if "snowcoder.training.worker" in child.cmdline()
+        child for child in psutil.Process(process.pid).children() if "snowcoder.training.rank.worker" in child.cmdline()
     ]
     (rank,) = [worker for worker in workers if worker.environ()["RANK"] == "1"]
     rank.kill()

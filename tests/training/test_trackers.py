@@ -21,13 +21,14 @@ from test_training import PHASES
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.mixture.plan import SourceSize, make_plan
-from snowcoder.training.callbacks import trackers
+from snowcoder.mixture.phase_plan import SourceSize, make_plan
 from snowcoder.training.callbacks.metrics import Metrics
-from snowcoder.training.callbacks.trackers import Sender, close_trackers, missing_packages, open_trackers
 from snowcoder.training.events import Events, read_events
-from snowcoder.training.run import Run
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
+from snowcoder.training.trackers.open import close_trackers, open_trackers
+from snowcoder.training.trackers.packages import check_packages, missing_packages
+from snowcoder.training.trackers.sender import Sender
 from tests.tiny import snowcoder, steps_of, tiny_overrides
 
 needs_wandb = pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")
@@ -266,7 +267,8 @@ faulthandler.dump_traceback_later(200)  # should it hang, then say where
 from pathlib import Path
 import psutil
 from snowcoder.config.compose import load_config
-from snowcoder.training.callbacks.trackers import Sender, close_trackers, open_trackers
+from snowcoder.training.trackers.open import close_trackers, open_trackers
+from snowcoder.training.trackers.sender import Sender
 from snowcoder.training.events import Events
 
 Sender.retry_seconds = 0.2
@@ -382,4 +384,4 @@ def test_a_missing_package_is_named_before_training(tmp_path: Path, monkeypatch:
         "`pip install 'snowcoder[prometheus]'`",
     ]
     with pytest.raises(UserError, match="wandb is not installed"):
-        trackers.check_packages(config)
+        check_packages(config)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.training.completion import RECORD, complete_steps, read_record, step_folder
+from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, read_record, step_folder
 from tests.tiny import LAYOUTS, curve, kill_after_step, snowcoder, steps_of, tiny_overrides
 
 GOLDEN = Path(__file__).with_name("golden_losses.txt")

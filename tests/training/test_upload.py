@@ -14,13 +14,14 @@ import pytest
 from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.errors import OperationError
-from snowcoder.lineage.digest import digest_file
-from snowcoder.mixture.plan import load_plan
-from snowcoder.storage.store import Store, open_store
-from snowcoder.training.completion import RECORD, complete_steps, newest_valid, sealed, step_folder
+from snowcoder.mixture.phase_plan import load_plan
+from snowcoder.storage.digest import digest_file
+from snowcoder.storage.objects import Store
+from snowcoder.storage.store import open_store
+from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, newest_valid, sealed, step_folder
+from snowcoder.training.checkpoints.restore import restore, restore_before
+from snowcoder.training.checkpoints.upload import listed, prune, upload
 from snowcoder.training.events import read_events
-from snowcoder.training.restore import restore, restore_before
-from snowcoder.training.upload import listed, prune, upload
 from tests.object_stores import S3Server, seaweedfs_installed, storage_config
 from tests.storage.faulty_proxy import faulty_proxy
 from tests.tiny import steps_of, tiny_overrides
@@ -207,7 +208,7 @@ def test_an_upload_that_fails_is_a_warning(config: Config) -> None:
     url = config.checkpoint.upload
     nowhere = {"endpoint": "http://127.0.0.1:9", "attempts": 2}
     config = config.model_copy(update={"storage": config.storage.model_copy(update=nowhere)})
-    command = [sys.executable, "-m", "snowcoder.training.upload", "5"]
+    command = [sys.executable, "-m", "snowcoder.training.checkpoints.upload", "5"]
     done = subprocess.run(command, input=to_yaml(config), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     told = f"upload of step-00000005 to {url}: cannot look up {url}/step-00000005/{RECORD}: nothing answers at "

@@ -5,14 +5,14 @@ from pathlib import Path
 from small_run import SmallRun
 
 from snowcoder.config.compose import load_config
-from snowcoder.mixture import stage
+from snowcoder.planning import plan
 from snowcoder.report.records import read_records
 from tests.tiny import steps_of
 
 
 def test_a_slow_reader_of_another_rank_is_seen_as_waiting_for_data(tmp_path: Path, workspace: Path) -> None:
     run = SmallRun(tmp_path / "run", workspace, "dp2", 5)
-    stage.run(load_config(run.overrides))
+    plan.run(load_config(run.overrides))
     run.launch("tests.training.faults:train_with_slow_reader", "1")
     waited = [record["data_seconds"] for record in steps_of(run.folder)]
     assert max(waited[:2]) < 1 <= min(waited[2:])

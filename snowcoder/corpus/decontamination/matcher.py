@@ -18,7 +18,7 @@ from snowcoder.config.corpus_schema import DecontaminationConfig
 from snowcoder.corpus.decontamination.index import Index
 from snowcoder.corpus.decontamination.tasks import Task, read_tasks
 from snowcoder.corpus.decontamination.words import Words, grams
-from snowcoder.lineage.digest import digest_json
+from snowcoder.storage.digest import digest_json
 
 _EXCERPT = 25  # words
 _BATCH = 1 << 17  # characters

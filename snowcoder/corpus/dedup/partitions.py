@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from snowcoder.corpus.shuffle import write_partitioned
+from snowcoder.corpus.shuffled_shard import write_partitioned
 
 
 def assign(pairs: Path, partitions: int, by_partition: Path, by_shard: Path) -> tuple[list[int], list[int]]:

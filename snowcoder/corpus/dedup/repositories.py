@@ -24,8 +24,8 @@ from snowcoder.corpus.dedup.resolve import COPIES, Alike, find_copies
 from snowcoder.corpus.dedup.shingles import bands, is_short, signatures, tokens
 from snowcoder.corpus.dedup.signature import priority_of
 from snowcoder.corpus.document import Document, size_of
-from snowcoder.corpus.shuffle import write_partitioned
-from snowcoder.corpus.steps import Step, Task
+from snowcoder.corpus.shuffled_shard import write_partitioned
+from snowcoder.stages.steps import Step, Task
 
 _LARGEST = np.iinfo(np.uint32).max
 _U64 = (1 << 64) - 1

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.shingles import jaccard, shingles, tokens
-from snowcoder.corpus.shuffle import read_partition, write_partitioned
-from snowcoder.corpus.steps import Step, Task
+from snowcoder.corpus.shuffled_shard import read_partition, write_partitioned
+from snowcoder.stages.steps import Step, Task
 
 _SHINGLES = pa.schema({"id": pa.uint64(), "shingles": pa.large_list(pa.uint64())})
 COPIES = pa.schema(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from snowcoder.corpus.sources.repository import File, Gate
 from snowcoder.corpus.sources.tars import tar_files
 from snowcoder.corpus.sources.zips import zip_files
-from snowcoder.storage.store import ObjectInfo, Store
+from snowcoder.storage.objects import ObjectInfo, Store
 
 _TARS = {
     ".tar": None,

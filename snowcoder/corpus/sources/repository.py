@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from snowcoder.config.corpus_schema import RepositoriesConfig
 from snowcoder.corpus.sources.paths import is_hidden, safe_path
-from snowcoder.lineage.digest import digest_bytes
+from snowcoder.storage.digest import digest_bytes
 
 _RATIO_FROM = 64 << 20  # bytes; a small archive may well hold one file of many spaces
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from snowcoder.lineage.digest import digest_json
+from snowcoder.storage.digest import digest_json
 
 
 class Request(NamedTuple):

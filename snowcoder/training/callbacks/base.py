@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from snowcoder.training.run import Run
-from snowcoder.training.skips import Skip
+from snowcoder.training.recovery.skips import Skip
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch.distributed as dist
 
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.checkpoint import Checkpoints
-from snowcoder.training.decisions import remove_disowned
-from snowcoder.training.run import Run
-from snowcoder.training.skips import Skip
+from snowcoder.training.checkpoints.write import Checkpoints
+from snowcoder.training.recovery.decisions import remove_disowned
+from snowcoder.training.recovery.skips import Skip
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
 
 _STOP_SECONDS = 60.0  # for uploads, when a signal has said to stop: what is saved can be uploaded later

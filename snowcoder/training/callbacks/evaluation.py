@@ -10,14 +10,14 @@ from typing import BinaryIO
 
 import torch.distributed as dist
 
+from snowcoder.config.layout import one_replica
 from snowcoder.config.schema import Config
-from snowcoder.export.layout import one_replica
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.completion import complete_steps
+from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.events import Event, Events, read_events
-from snowcoder.training.launch import RESOLVED
-from snowcoder.training.run import Run
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
+from snowcoder.training.train import RESOLVED
 
 _PATIENCE = 60.0  # seconds
 

@@ -8,9 +8,9 @@ import torch.distributed as dist
 
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.events import Events
-from snowcoder.training.rollback import RollBack
-from snowcoder.training.run import Run
-from snowcoder.training.skips import Skip
+from snowcoder.training.recovery.rollback import RollBack
+from snowcoder.training.recovery.skips import Skip
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
 
 

@@ -11,15 +11,17 @@ from typing import Any, TextIO
 import torch.distributed as dist
 
 from snowcoder import readable
+from snowcoder.model import platform
 from snowcoder.model.throughput import NAME, Flops, flops_of
 from snowcoder.storage.atomic import write_text
-from snowcoder.training import platform
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.callbacks.trackers import Sender, check_packages, close_trackers, open_trackers
 from snowcoder.training.events import Events
-from snowcoder.training.run import Run
-from snowcoder.training.skips import Skip
+from snowcoder.training.recovery.skips import Skip
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
+from snowcoder.training.trackers.open import close_trackers, open_trackers
+from snowcoder.training.trackers.packages import check_packages
+from snowcoder.training.trackers.sender import Sender
 
 _SCALARS = ("loss", "gradient_norm", "learning_rate", "tokens_per_second", "seconds", "data_seconds", *Flops._fields)
 

@@ -8,7 +8,7 @@ import torch.distributed as dist
 from torch.profiler import profile
 
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.run import Run
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
 
 

@@ -7,10 +7,11 @@ import signal
 import torch
 import torch.distributed as dist
 
-from snowcoder.training import platform, signals
+from snowcoder.model import platform
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.run import Run
-from snowcoder.training.skips import Skip
+from snowcoder.training.rank import signals
+from snowcoder.training.recovery.skips import Skip
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
 
 

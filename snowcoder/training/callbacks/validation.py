@@ -6,7 +6,7 @@ from megatron.core import parallel_state
 
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.metrics import Metrics
-from snowcoder.training.run import Run
+from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult, evaluate
 
 

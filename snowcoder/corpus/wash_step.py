@@ -1,0 +1,66 @@
+"""The step after deduplication: what is left of a shard, washed, and sent to the partition of its group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import xxhash
+
+from snowcoder.config.schema import Config
+from snowcoder.corpus.document import documents_of, documents_table, size_of
+from snowcoder.corpus.grouping import group_key
+from snowcoder.corpus.shuffled_shard import read_partition, write_partitioned
+from snowcoder.corpus.wash import Row, Wash
+from snowcoder.stages.steps import Step, Task
+
+
+class Scatter(Step):
+    def __init__(self, folder: Path, config: Config, copies: Path) -> None:
+        super().__init__(folder)
+        self.config, self.copies = config, copies
+
+    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+        wash = Wash(self.config, self._copies(task.data["shard"]))
+        for number, rows in enumerate(self._pieces(wash(_rows(Path(task.data["documents"]))))):
+            ids, documents = zip(*rows, strict=True)
+            keys = ("\0".join(group_key(document, self.config.grouping)).encode() for document in documents)
+            partition = np.array([xxhash.xxh3_64_intdigest(key) % task.data["partitions"] for key in keys])
+            path = folder / f"{task.name}-{number:03d}.parquet"
+            write_partitioned(path, documents_table(list(documents), ids), partition)
+        return {
+            "counts": wash.counts.rows(),
+            "samples": dict(wash.samples.rules),
+            "replaced": dict(wash.replaced),
+            "hits": wash.hits,
+        }
+
+    def _copies(self, shard: int) -> dict[int, float | None]:
+        by_file = self.config.corpus.near.level == "file"
+        return {
+            number: similarity
+            for table in read_partition([self.copies], shard if by_file else 0)
+            for number, similarity in zip(table["id"].to_pylist(), table["similarity"].to_pylist(), strict=True)
+        }
+
+    def _pieces(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
+        """As many rows as may be in memory at once."""
+        piece: list[Row] = []
+        size, limit = 0, self.config.corpus.partition_mib << 20
+        for row in rows:
+            piece.append(row)
+            size += size_of(row[1])
+            if size >= limit:
+                yield piece
+                piece, size = [], 0
+        if piece:
+            yield piece
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    file = pq.ParquetFile(path, memory_map=True)
+    for number in range(file.num_row_groups):
+        yield from documents_of(file.read_row_group(number))

@@ -1,0 +1,128 @@
+"""`snowcoder evaluate`: completions, verdicts, results beside the paper's, for models side by side.
+
+Its folder holds, for each model and suite, `completions.jsonl` (what the model wrote, with all settings) and
+`verdicts.json`; for the machine `calibration/`; then `results.json`, `table.md`, and the manifest, last. What is there
+and still true is not made again.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from snowcoder.config.schema import Config
+from snowcoder.evaluation.bits import Bits, bits_per_byte, held_out_texts
+from snowcoder.evaluation.calibrate import Calibration, calibrate, judged_by
+from snowcoder.evaluation.data import read_suite, suites_of
+from snowcoder.evaluation.generate import Model, generate, models_of
+from snowcoder.evaluation.results import Result, evoeval_means, results_of, steps
+from snowcoder.evaluation.suites import Suite
+from snowcoder.evaluation.table import table
+from snowcoder.evaluation.tasks import Task
+from snowcoder.evaluation.verdicts import judge
+from snowcoder.export.card import add_evaluation
+from snowcoder.lineage.manifest import Manifest, describe, find_manifest
+from snowcoder.sandbox.program import Limits
+from snowcoder.sandbox.sandbox import Sandbox
+from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.storage.atomic import write_json, write_text, writing_to
+from snowcoder.storage.digest import digest_json
+
+RESULTS, TABLE = "results.json", "table.md"
+
+
+def run(config: Config) -> None:
+    """Raises UserError where a model, a suite's data or the sandbox is not there, before anything is generated."""
+    folder = Path(config.evaluation.dir)
+    suites, models = suites_of(config.evaluation.suites), models_of(config)
+    texts = held_out_texts(config)
+    inputs = {
+        "models": {model.name: model.digest for model in models},
+        "suites": {suite.name: suite.digest for suite in suites},
+        "judges": {suite.name: judged_by(sandbox_of(config, suite)) for suite in suites},
+        "held out": digest_json(texts),
+    }
+    decided_by = decisive(config)
+    before = find_manifest(folder)
+    if before and before.made_from(inputs, decided_by) and not before.check_files(folder):
+        print(f"evaluate: {folder} is up to date")
+        return
+    with writing_to(folder), build_lock(folder, ALL):
+        results = [result for suite in suites for result in _evaluate(config, suite, models)]
+        results += evoeval_means(results, config.run.seed)
+        bits = [each for model in models for each in _bits(model, texts)]
+        _write(config, folder, results, bits, inputs, decided_by)
+    for model in models:
+        mine = [result for result in results if result.model == model.name]
+        add_evaluation(Path(model.path), table(mine, [], [each for each in bits if each.model == model.name]))
+    print(f"{(folder / TABLE).read_text()}\nevaluate: {folder / TABLE}, {folder / RESULTS}")
+
+
+def decisive(config: Config) -> dict[str, Any]:
+    """The part of the config that decides the results."""
+    evaluation = config.evaluation.model_dump(mode="json")
+    kept = ("suites", "first", "generation", "pass_at", "pythons", "bits")
+    return {"seed": config.run.seed, **{name: evaluation[name] for name in kept}}
+
+
+def tasks_of(config: Config, suite: Suite) -> list[Task]:
+    tasks = read_suite(suite, Path(config.evaluation.data).expanduser())
+    return tasks[: config.evaluation.first or len(tasks)]
+
+
+def sandbox_of(config: Config, suite: Suite) -> Sandbox:
+    return Sandbox(Limits(), config.evaluation.pythons.get(suite.name, sys.executable))
+
+
+def calibration_of(config: Config, suite: Suite, tasks: list[Task], sandbox: Sandbox) -> Calibration:
+    path = Path(config.evaluation.dir) / "calibration" / f"{suite.name}.json"
+    return calibrate(suite, tasks, sandbox, path, config.evaluation.workers)
+
+
+def _evaluate(config: Config, suite: Suite, models: list[Model]) -> list[Result]:
+    tasks, sandbox = tasks_of(config, suite), sandbox_of(config, suite)
+    calibration = calibration_of(config, suite, tasks, sandbox)
+    results: list[Result] = []
+    for model in models:
+        if suite.name == "infilling" and not model.generator.can_infill:
+            print(f"evaluate: {model.name} is left out of {suite.title}: its tokenizer has no tokens for it")
+            continue
+        folder = Path(config.evaluation.dir) / model.name / suite.name
+        completions = generate(config, model, suite, tasks, folder)
+        verdicts = judge(suite, tasks, completions, calibration, sandbox, folder, config.evaluation.workers)
+        ks, failures = config.evaluation.pass_at, calibration.failures()
+        results += results_of(model.name, suite.name, tasks, verdicts, ks, config.run.seed, failures)
+    return results
+
+
+def _bits(model: Model, texts: dict[str, list[str]]) -> list[Bits]:
+    from snowcoder.evaluation.local_model import LocalModel
+
+    if not texts:
+        return []
+    assert isinstance(model.generator, LocalModel)  # config/rules.py has seen to it
+    return bits_per_byte(model.name, model.generator, texts)
+
+
+def _write(
+    config: Config,
+    folder: Path,
+    results: list[Result],
+    bits: list[Bits],
+    inputs: dict[str, Any],
+    decided_by: dict[str, Any],
+) -> None:
+    found = steps(results, config.run.seed)
+    content = {
+        "results": [asdict(result) for result in results],
+        "steps": [asdict(step) for step in found],
+        "bits_per_byte": [each._asdict() for each in bits],
+    }
+    write_json(folder / RESULTS, content)
+    write_text(folder / TABLE, table(results, found, bits))
+    counts = {"results": len(results), "completions": sum(result.tasks * result.samples for result in results)}
+    kept = sorted(path for pattern in ("*/*/completions.jsonl", "*/*/verdicts.json") for path in folder.glob(pattern))
+    names = [RESULTS, TABLE, *(str(path.relative_to(folder)) for path in kept)]
+    Manifest("evaluate", inputs, decided_by, counts, describe(folder, names)).write(folder)

@@ -1,0 +1,96 @@
+"""Lets megatron-core run on CPUs over gloo. Does nothing where CUDA exists.
+
+megatron-core has no CPU path of its own: it asks torch.cuda for its device, its random state and its tensors
+unconditionally. Without CUDA, `install` redirects exactly those calls; it must run before any megatron module
+is imported. Checked with megatron-core 0.16.1: losses of all layouts agree to 1e-6.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+ON_CPU = not torch.cuda.is_available()
+_FACTORIES = ("tensor", "zeros", "ones", "empty", "empty_like")  # called with device="cuda" literally
+
+
+def device() -> torch.device:
+    return torch.device("cpu") if ON_CPU else torch.device("cuda", torch.cuda.current_device())
+
+
+def backend() -> str:
+    return "gloo" if ON_CPU else "nccl"
+
+
+@functools.cache
+def install() -> None:
+    """Quiet megatron-core's advice on optional libraries and, without CUDA, make it run on the CPU."""
+    warnings.filterwarnings("ignore", module=r"megatron\.|torch\.distributed\.|transformer_engine")
+    warnings.filterwarnings("ignore", message=".*(Apex|Transformer Engine|barrier\\(\\)).*")
+    logging.getLogger("megatron.core.rerun_state_machine").setLevel(logging.ERROR)  # announces that it is off
+    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "1")  # overlap of tensor-parallel communication needs it
+    if ON_CPU:
+        # The fusions are off here (model/llama.py); to set their compiler up takes 2 s of each rank's start.
+        os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+        _redirect_device()
+        _redirect_random_state()
+        _redirect_factories()
+        _use_param_group_adam()
+
+
+def _redirect_device() -> None:
+    cuda: Any = torch.cuda
+    for name in ("current_device", "synchronize", "current_stream"):
+        setattr(cuda, name, getattr(torch.cpu, name))
+    tensor: Any = torch.Tensor
+    tensor.cuda = lambda self, *args, **kwargs: self
+    original = torch.Tensor.type
+
+    def type_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        # Optimizers compare the string with 'torch.cuda.FloatTensor'.
+        result = original(self, *args, **kwargs)
+        return result.replace("torch.", "torch.cuda.", 1) if isinstance(result, str) else result
+
+    tensor.type = type_
+
+
+def _redirect_random_state() -> None:
+    # Without these nothing crashes: every tensor-parallel rank silently draws the same numbers.
+    cuda: Any = torch.cuda
+    cuda.get_rng_state = cuda.random.get_rng_state = lambda device="cuda": torch.get_rng_state()
+    cuda.manual_seed = lambda seed: torch.default_generator.manual_seed(int(seed))
+    import megatron.core.tensor_parallel.random as mrandom
+
+    mrandom._set_cuda_rng_state = lambda state, device=-1, graph_safe=False: torch.set_rng_state(state)
+    logging.getLogger(mrandom.__name__).addFilter(lambda record: "RNG state changed" not in record.getMessage())
+
+
+def _redirect_factories() -> None:
+    def redirect(factory: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(factory)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if str(kwargs.get("device")).startswith("cuda"):
+                kwargs["device"] = "cpu"
+            return factory(*args, **kwargs)
+
+        return wrapper
+
+    for name in _FACTORIES:
+        setattr(torch, name, redirect(getattr(torch, name)))
+
+
+def _use_param_group_adam() -> None:
+    import megatron.core.optimizer as optimizer
+    from megatron.core.optimizer import distrib_optimizer
+
+    from snowcoder.model.cpu_adam import CpuAdam
+
+    optimizer.Adam = distrib_optimizer.Adam = CpuAdam
+    optimizer.USING_PYTORCH_OPTIMIZER = False
+    distrib_optimizer.HAVE_APEX_OR_TE = distrib_optimizer.USING_TE_OPTIMIZER = True

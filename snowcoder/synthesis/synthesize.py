@@ -1,0 +1,182 @@
+"""`snowcoder synthesize`: training data that a language model writes, by the recipe of `synthesis=`.
+
+    seeds       a task a part of the seeds: what each sample starts from
+    answers     a part's requests, by all servers; log/ holds every request and answer
+    checked     a task a part: syntax, tests; what finds copies is computed on the way
+    dedup       tables of ids alone: which samples are copies
+    published   a task a part: copies and benchmarks dropped, personal data replaced; shards or conversations
+
+A killed run goes on with the next task, and asks nothing that was answered.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snowcoder import __version__
+from snowcoder.config.schema import Config
+from snowcoder.corpus.decontamination import Matcher
+from snowcoder.corpus.dedup.find_copies import find_copies
+from snowcoder.corpus.document import DOCUMENTS
+from snowcoder.corpus.output import OutputShards
+from snowcoder.errors import OperationError
+from snowcoder.lineage.manifest import NAME, Manifest, Output, describe
+from snowcoder.stages.engine import start_engine
+from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.steps import Record, Task, run_step
+from snowcoder.storage.atomic import atomic_path, write_json, writing_to
+from snowcoder.storage.digest import digest_json
+from snowcoder.synthesis.check import Check
+from snowcoder.synthesis.generate import generate
+from snowcoder.synthesis.publish import CHAT, Publish, open_outputs, shards_of
+from snowcoder.synthesis.recipe import Recipe
+from snowcoder.synthesis.seeds import Seeds, make_seeds
+from snowcoder.synthesis.summary import REPORT, lost, print_summary, summarize
+
+CHAT_FILE = "chat.jsonl"
+
+
+def run(config: Config) -> bool:
+    """Do what is missing; prints what became of the seeds. False: conversations, which no index is built of.
+
+    Raises OperationError where nothing is kept of the seeds.
+    """
+    begun, folder = time.monotonic(), Path(config.synthesis.dir)
+    with writing_to(folder), build_lock(folder, ALL):
+        outputs = open_outputs(config)
+        start_engine(config.corpus.engine)
+        done = _make(config, outputs)
+        report = summarize(config, done.seeds.records, done.answers, done.checked, done.copies, done.published)
+        write_json(folder / REPORT, report)
+        print_summary(config, report, time.monotonic() - begun)
+        if not report["kept"]:
+            (folder / NAME).unlink(missing_ok=True)
+            raise OperationError(
+                f"nothing was kept of {sum(report['seeds'].values()):,} seeds: {lost(report)}. `snowcoder synthesize "
+                f"report` shows samples of it, {folder}/log has every request and answer. To ask again, "
+                f"where it was the server, remove {folder}/log and {folder}/answers"
+            )
+        _vouch(config, done, _manifest(config, done, report), outputs)
+    return config.synthesis.chat is None
+
+
+class Done(NamedTuple):
+    """Records of all tasks."""
+
+    seeds: Seeds
+    answers: list[Record]
+    checked: list[Record]
+    copies: Record
+    published: list[Record]
+
+
+def _make(config: Config, outputs: dict[str, OutputShards]) -> Done:
+    folder, engine = Path(config.synthesis.dir), config.corpus.engine
+    seeds = make_seeds(config)
+    answers, answered = generate(config, seeds)
+    check = Check(folder / "checked", config, answers)
+    checked = run_step(check, "check", _check_tasks(config, answered), engine)
+    # Samples are compared as files, whatever the corpus does.
+    near = config.corpus.near.model_copy(update={"level": "file"})
+    copies, found = find_copies(
+        config.corpus.model_copy(update={"work": str(folder), "near": near}), check.folder, checked
+    )
+    publish = Publish(folder / "published", config, copies)
+    tasks = _publish_tasks(config, check, checked, found)
+    changes = any(publish.find(task) is None for task in tasks)
+    for output in outputs.values():
+        output.claim([f"{task.name}.parquet" for task in tasks], changes)
+    if changes:
+        (folder / NAME).unlink(missing_ok=True)
+    return Done(seeds, answered, checked, found, run_step(publish, "publish", tasks, engine))
+
+
+def _check_tasks(config: Config, answered: list[Record]) -> list[Task]:
+    synthesis = config.synthesis
+    how = digest_json(
+        [
+            __version__,
+            config.run.seed,
+            synthesis.name,
+            synthesis.syntax,
+            synthesis.execute,
+            synthesis.chat.model_dump() if synthesis.chat else None,
+            config.corpus.near.model_dump(),
+            config.corpus.samples,
+        ]
+    )
+    return [
+        Task(record.name, digest_json([how, n, record.digest]), {"number": n}, sum(o.bytes for o in record.outputs))
+        for n, record in enumerate(answered)
+    ]
+
+
+def _publish_tasks(config: Config, check: Check, checked: list[Record], copies: Record) -> list[Task]:
+    synthesis = config.synthesis
+    how = digest_json(
+        [
+            __version__,
+            config.pii.model_dump(),
+            Matcher.build(config.decontamination).digest,
+            config.index.columns.model_dump(),
+            synthesis.python,
+            synthesis.other,
+            synthesis.chat.model_dump() if synthesis.chat else None,
+            copies.digest,
+        ]
+    )
+    tasks = []
+    for number, record in enumerate(checked):
+        (documents,) = record.paths(check.folder, DOCUMENTS)
+        data = {"number": number, "documents": str(documents)}
+        tasks.append(Task(record.name, digest_json([how, record.digest]), data, documents.stat().st_size))
+    return tasks
+
+
+def _manifest(config: Config, done: Done, report: dict[str, Any]) -> Manifest:
+    """Of the stage's folder: what was asked of whom, and what came of it."""
+    folder, synthesis = Path(config.synthesis.dir), config.synthesis
+    if synthesis.chat:
+        _join(done.published, folder)
+    made = {"seeds": done.seeds.records, "answers": done.answers, "checked": done.checked}
+    parts = [
+        Output(f"{name}/{output.name}", output.bytes, output.digest)
+        for name, records in made.items()
+        for record in records
+        for output in record.outputs
+    ]
+    return Manifest(
+        stage="synthesize",
+        inputs={**done.seeds.inputs, "benchmarks": Matcher.build(config.decontamination).digest},
+        config={
+            "recipe": synthesis.model_dump(mode="json", exclude={"dir", "requests", "python", "other"}),
+            "requests": Recipe(config).digest,  # of prompts and examples, too
+            "near": config.corpus.near.model_dump(),
+            "pii": config.pii.model_dump(),
+            "seed": config.run.seed,
+        },
+        counts={key: report[key] for key in ("seeds", "kept", "dropped", "requests", "usage")},
+        outputs=[*describe(folder, [CHAT_FILE] if synthesis.chat else []), *parts],
+    )
+
+
+def _vouch(config: Config, done: Done, manifest: Manifest, outputs: dict[str, OutputShards]) -> None:
+    """Beside each place's shards a manifest that names the stage's; this one last."""
+    found = [each for record in done.published for each in shards_of(record)]
+    for side, output in outputs.items():
+        shards = [shard for where, shard in found if where == side]
+        how = {"columns": config.index.columns.model_dump()}
+        output.publish(Manifest("synthesize", {"synthesis": manifest.digest}, how, {"shards": len(shards)}, shards))
+    manifest.write(Path(config.synthesis.dir))
+
+
+def _join(published: list[Record], folder: Path) -> None:
+    """The conversations of all parts in one file, as trainers take them."""
+    with atomic_path(folder / CHAT_FILE) as partial, partial.open("wb") as joined:
+        for record in published:
+            for path in record.paths(folder / "published", CHAT):
+                with path.open("rb") as part:
+                    shutil.copyfileobj(part, joined)

@@ -1,0 +1,168 @@
+"""One save by all ranks. It ends complete or failed, alike on every rank, and it always ends.
+
+megatron-core's own end of a save raises on the rank where something is wrong, and the others wait for it for ever.
+Here a rank keeps what went wrong to itself until all come together.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from megatron.core import parallel_state
+from megatron.core.dist_checkpointing.core import CheckpointingConfig, save_config
+from megatron.core.dist_checkpointing.state_dict_utils import save_preprocess
+from megatron.core.dist_checkpointing.strategies import filesystem_async
+from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest, TemporalAsyncCaller
+from megatron.core.dist_checkpointing.strategies.common import COMMON_STATE_FNAME
+from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyParallelSaveStrategyWrapper
+from megatron.core.dist_checkpointing.strategies.torch import TorchDistSaveShardedStrategy
+
+from snowcoder.storage.atomic import write_json
+from snowcoder.storage.digest import digest_file
+from snowcoder.training.checkpoints.completion_record import RECORD, sealed
+from snowcoder.training.rank.process_groups import on_rank_0
+
+_FULL = "No space left on device"
+_NO_ROOM = 1 << 20  # bytes free: a write that failed then did so for want of space
+
+
+class _Part(NamedTuple):
+    """What one rank has to say at the end of a save."""
+
+    problem: str | None
+    results: Any  # torch's WriteResults
+    files: list[dict[str, Any]]
+
+
+class _Strategy(TorchDistSaveShardedStrategy):
+    """megatron-core's, but for its end, which `Save.conclude` is instead."""
+
+    def _get_save_and_finalize_callbacks(self, writer: Any, save_state_dict_ret: Any) -> AsyncRequest:
+        self.writer, self.metadata = writer, save_state_dict_ret[1]
+        write, stage, arguments = writer.get_save_function_and_args()
+        return AsyncRequest(write, arguments, [], preload_fn=stage)
+
+
+class Save:
+    """All ranks call every method together."""
+
+    def __init__(self, target: Path, record: dict[str, Any], seconds: float) -> None:
+        self.target, self.record = target, record
+        self.deadline = time.monotonic() + seconds
+        self._strategy = _Strategy("torch_dist", 1)
+        self._caller = TemporalAsyncCaller()
+        self._process: Any = None
+        self._problem: str | None = None
+
+    def start(self, state: dict[str, Any], metadata: dict[str, Any]) -> str | None:
+        """Stage the tensors and start writing them. Returns why it failed, if it did."""
+        sharded, common = save_preprocess({**state, "content_metadata": dict(metadata)})
+        if failed := on_rank_0(lambda: self._attempt(lambda: self._open(common))):
+            return failed
+        group = parallel_state.get_data_parallel_group(with_context_parallel=True)
+        request = FullyParallelSaveStrategyWrapper(self._strategy, group).async_save(sharded, self.target)
+        self._problem = self._attempt(lambda: self._caller.schedule_async_call(request))
+        self._process = self._caller.process
+        return None
+
+    def is_over(self) -> bool:
+        """Whether all ranks have written their part, or given it up."""
+        if self._process is not None and time.monotonic() > self.deadline and self._process.is_alive():
+            self._process.kill()  # its own children go with it, see worker.py
+            self._process.join(10)
+            self._caller.process = None
+            self._problem = f"{socket.gethostname()}: its writer came to no end in time"
+        return self._caller.is_current_async_call_done()
+
+    def conclude(self) -> str | None:
+        """Make the checkpoint complete, or remove it. Returns why it failed, if it did."""
+        parts: list[Any] | None = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
+        dist.gather_object(self._part(), parts)
+        failed = on_rank_0(lambda: self._complete(parts or []))
+        if failed:
+            # A writer that was killed may have left its results in the queue, for the next save to find.
+            filesystem_async._results_queue = None
+        return failed
+
+    def _open(self, common: dict[str, Any]) -> None:
+        shutil.rmtree(self.target, ignore_errors=True)  # what a killed save left behind
+        self.target.mkdir(parents=True)
+        buffer = io.BytesIO()  # torch's own writer loses the reason of a failure
+        torch.save(common, buffer)
+        (self.target / COMMON_STATE_FNAME).write_bytes(buffer.getbuffer())
+
+    def _part(self) -> _Part:
+        results: Any = []
+        files: list[dict[str, Any]] = []
+
+        def collect() -> None:
+            nonlocal results, files
+            # Asked for even if the save failed, so that nothing stays in the queue.
+            results = self._strategy.writer.retrieve_write_results()
+            if self._process is not None and self._process.exitcode:
+                raise ChildProcessError(f"its writer was killed by signal {-self._process.exitcode}")
+            if isinstance(results, tuple):  # torch's way to return an exception
+                raise results[0]
+            files = _digests(path for path in self.target.iterdir() if path.name.startswith(f"__{dist.get_rank()}_"))
+
+        problem = self._attempt(collect)
+        return _Part(self._problem or problem, results, files)
+
+    def _complete(self, parts: list[_Part]) -> str | None:
+        problems = list(dict.fromkeys(part.problem for part in parts if part.problem))
+
+        def finish() -> None:
+            self._strategy.writer.finish(self._strategy.metadata, [part.results for part in parts])
+            save_config(CheckpointingConfig("torch_dist", 1), str(self.target))
+            shared = _digests(path for path in self.target.iterdir() if not path.name.startswith("__"))
+            files = sorted((file for part in [*parts, _Part(None, [], shared)] for file in part.files), key=_name)
+            write_json(self.target / RECORD, sealed({**self.record, "files": files}))
+
+        if not problems and (problem := self._attempt(finish)):
+            problems = [problem]
+        if problems:
+            shutil.rmtree(self.target, ignore_errors=True)  # its space is needed
+        return "; ".join(problems) or None
+
+    def _attempt(self, action: Callable[[], Any]) -> str | None:
+        """What went wrong, if anything. Whatever it is, the other ranks must hear of it, and not wait."""
+        try:
+            action()
+        except Exception as error:
+            return f"{socket.gethostname()}: {self._explain(error)}"
+        return None
+
+    def _explain(self, error: BaseException) -> str:
+        """On its way from a writer's process an error becomes text, and may lose its reason."""
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        full = _FULL in text or (not isinstance(error, ChildProcessError) and _free(self.target) < _NO_ROOM)
+        return _FULL if full else text[:300]
+
+
+def _digests(paths: Any) -> list[dict[str, Any]]:
+    found = []
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())  # megatron-core syncs only some
+        found.append({"name": path.name, "bytes": path.stat().st_size, "digest": digest_file(path)})
+    return found
+
+
+def _name(file: dict[str, Any]) -> str:
+    return file["name"]
+
+
+def _free(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return shutil.disk_usage(folder.parent).free
