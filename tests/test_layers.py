@@ -47,9 +47,15 @@ def imports_of(source: str, modules: set[str]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def imports() -> dict[str, set[str]]:
     """Module -> modules of snowcoder that it imports."""
-    paths = {".".join(["snowcoder", *path.relative_to(ROOT).with_suffix("").parts]): path for path in ROOT.rglob("*.py")}
+    paths = {
+        ".".join(["snowcoder", *path.relative_to(ROOT).with_suffix("").parts]): path for path in ROOT.rglob("*.py")
+    }
     paths = {name.removesuffix(".__init__"): path for name, path in paths.items() if "judge" not in path.parts}
     return {name: set(imports_of(path.read_text(), set(paths))) & set(paths) - {name} for name, path in paths.items()}
+
+
+def _name(path: Path) -> str:
+    return ".".join(["snowcoder", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
 
 
 def upward(imports: dict[str, set[str]]) -> list[str]:

@@ -27,12 +27,11 @@ from snowcoder.annotation.summary import Summary
 from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
-from snowcoder.lineage.manifest import Manifest, find_manifest
+from snowcoder.lineage.manifest import Manifest
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
 from snowcoder.stages.engine import start_engine
-from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.stage import Stage
 from snowcoder.stages.steps import Record, Step, Task, run_step
-from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.columns import Need
 from snowcoder.storage.digest import digest_json
 from snowcoder.storage.objects import ObjectInfo
@@ -48,23 +47,21 @@ def run(config: Config) -> None:
     """Raises UserError where there is no annotator or no shard."""
     folder = Path(config.annotator.score.dir)
     shards = find_promised_shards(open_store(config.index.sources["raw"].shards, config.storage))
-    inputs, how = _inputs(config, shards), _how(config)
-    done = find_manifest(folder)
-    if done and done.made_from(inputs, how) and not done.check_files(folder):
-        print(f"scores: {folder} is up to date")
+    inputs, how = _inputs(config, shards), _decided_by(config)
+    stage = Stage("annotate score", folder, inputs, how)
+    if stage.is_done("scores"):
         return
     begun = time.monotonic()
-    with writing_to(folder), build_lock(folder, ALL):
-        if how["runtime"] == "openvino":
-            prepare(Path(config.annotator.dir), inputs["annotator"])
-        engine = _engine(config.corpus.engine, how["runtime"])
-        start_engine(engine)
-        step, tasks = Score(folder, config, how["runtime"], len(shards)), _tasks(shards, inputs, how)
-        todo = [ObjectInfo(**task.data["info"]) for task in tasks if step.find(task) is None]
-        check_shards(open_store(config.index.sources["raw"].shards, config.storage), todo, config.index.columns, _NEEDS)
+    if how["runtime"] == "openvino":
+        prepare(Path(config.annotator.dir), inputs["annotator"])
+    engine = _engine(config.corpus.engine, how["runtime"])
+    start_engine(engine)
+    step, tasks = Score(folder, config, how["runtime"], len(shards)), _tasks(shards, inputs, how)
+    todo = [ObjectInfo(**task.data["info"]) for task in tasks if step.find(task) is None]
+    check_shards(open_store(config.index.sources["raw"].shards, config.storage), todo, config.index.columns, _NEEDS)
+    with stage.making():
         records = run_step(step, "score", tasks, engine)
-        manifest = _manifest(config, records, inputs, how)
-        manifest.write(folder)
+        manifest = stage.vouch(_counts(config, records), [each for record in records for each in record.outputs])
     _print_summary(folder, manifest, time.monotonic() - begun)
 
 
@@ -182,7 +179,7 @@ def _inputs(config: Config, shards: list[Shard]) -> dict[str, Any]:
     }
 
 
-def _how(config: Config) -> dict[str, Any]:
+def _decided_by(config: Config) -> dict[str, Any]:
     return {
         "runtime": resolve(config.annotator.score.runtime),
         "columns": config.index.columns.model_dump(),
@@ -196,13 +193,12 @@ def _engine(engine: EngineConfig, runtime: str) -> EngineConfig:
     return engine.model_copy(update={"workers": gpus}) if gpus and not engine.workers else engine
 
 
-def _manifest(config: Config, records: list[Record], inputs: dict[str, Any], how: dict[str, Any]) -> Manifest:
+def _counts(config: Config, records: list[Record]) -> dict[str, Any]:
     summary = Summary(HIGHEST[config.annotator.head])
     for record in records:
         summary.merge(record.counts["languages"])
     languages = summary.table()
-    counts = {"files": sum(row["files"] for row in languages.values()), "languages": languages}
-    return Manifest("annotate score", inputs, how, counts, [each for record in records for each in record.outputs])
+    return {"files": sum(row["files"] for row in languages.values()), "languages": languages}
 
 
 def _print_summary(folder: Path, manifest: Manifest, seconds: float) -> None:

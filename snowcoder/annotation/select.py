@@ -21,11 +21,10 @@ from snowcoder.errors import UserError
 from snowcoder.index.ledger import total
 from snowcoder.index.writer import SPLITS
 from snowcoder.lineage.dependents import refuse_change
-from snowcoder.lineage.manifest import NAME, Manifest, Output, find_manifest, read_manifest
+from snowcoder.lineage.manifest import Manifest, Output, find_manifest, read_manifest
 from snowcoder.stages.engine import start_engine
-from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.stage import Stage, working_in
 from snowcoder.stages.steps import Record, Task, run_step
-from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.digest import digest_json
 
 _TRAIN = SPLITS.index("train")
@@ -46,45 +45,42 @@ def run(config: Config) -> None:
         "scores": read_manifest(Path(config.annotator.score.dir), "snowcoder annotate score").digest,
     }
     decided_by = {key: raw.config[key] for key in ("columns", "held_out", "max_document_mib")}
-    how = {"tokens": int(select.tokens), **decided_by}
-    done = find_manifest(target)
-    if done and done.made_from(inputs, how) and not done.check_files(target):
-        print(f"index of {select.source}: {target} is up to date")
+    decided_by |= {"tokens": int(select.tokens)}
+    stage = Stage("annotate select", target, inputs, decided_by)
+    if stage.is_done(f"index of {select.source}"):
         return
-    if done and not done.made_from(inputs, how):
+    done = find_manifest(target)
+    if done and not done.made_from(inputs, decided_by):
         refuse_change(config.run.dir, target, f"index {select.source}", done.digest)
-    scores = Path(config.annotator.score.dir)
-    with writing_to(target), build_lock(target, ALL), build_lock(scores, ALL):  # all selections weigh there
-        start_engine(config.corpus.engine)
-        (target / NAME).unlink(missing_ok=True)
-        manifest = _select(config, raw, index, target, inputs, how)
-        manifest.write(target)
+    start_engine(config.corpus.engine)
+    with working_in(Path(config.annotator.score.dir)):  # all selections weigh there
+        manifest = _select(config, raw, index, stage)
     _print_summary(manifest, target, _work(config) / select.source)
 
 
-def _select(
-    config: Config, raw: Manifest, index: Path, target: Path, inputs: dict[str, Any], how: dict[str, Any]
-) -> Manifest:
+def _select(config: Config, raw: Manifest, index: Path, stage: Stage) -> Manifest:
     """Weigh all files, find each language's threshold, copy what is above."""
-    engine, scores = config.corpus.engine, Path(config.annotator.score.dir)
+    engine, scores, target = config.corpus.engine, Path(config.annotator.score.dir), stage.folder
     shards, sizes = [shard["name"] for shard in raw.counts["shards"]], _sizes(raw)
     weigh = Weigh(scores / "units", index, scores, raw.config["held_out"])
     weighed = run_step(
-        weigh, "weigh", [Task(shard, digest_json(inputs), bytes=sizes[shard]) for shard in shards], engine
+        weigh, "weigh", [Task(shard, digest_json(stage.inputs), bytes=sizes[shard]) for shard in shards], engine
     )
     paths = [path for record in weighed for path in record.paths(weigh.folder, UNITS)]
     before = total({files.language: int(files.tokens.sum())} for files in _ranked(paths))
-    thresholds = find_thresholds(lambda: _ranked(paths), _budgets(before, how["tokens"], index.name))
+    thresholds = find_thresholds(lambda: _ranked(paths), _budgets(before, stage.decided_by["tokens"], index.name))
     values = {language: list(threshold) for language, threshold in thresholds.items()}
-    made_from = digest_json([inputs, how])
+    made_from = digest_json([stage.inputs, stage.decided_by])
     tasks = [
         Task(shard, made_from, {"number": number, "thresholds": values}, sizes[shard])
         for number, shard in enumerate(shards)
     ]
     copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir))
-    records = run_step(copy, "select", tasks, engine)
-    _remove_strays(target, records)
-    return _manifest(raw, records, thresholds, before, inputs, how)
+    with stage.making():
+        records = run_step(copy, "select", tasks, engine)
+        _remove_strays(target, records)
+        outputs = [Output(**output) for record in records for output in record.counts["outputs"]]
+        return stage.vouch(_counts(raw, records, thresholds, before), outputs)
 
 
 def _sizes(raw: Manifest) -> Counter[str]:
@@ -138,32 +134,21 @@ def _remove_strays(target: Path, records: list[Record]) -> None:
             path.unlink()
 
 
-def _manifest(
-    raw: Manifest,
-    records: list[Record],
-    thresholds: dict[str, Threshold],
-    before: dict[str, int],
-    inputs: dict[str, Any],
-    how: dict[str, Any],
-) -> Manifest:
-    """Counted as any index is, and what was selected of each language."""
+def _counts(
+    raw: Manifest, records: list[Record], thresholds: dict[str, Threshold], before: dict[str, int]
+) -> dict[str, Any]:
+    """As of any index, and what was selected of each language."""
     counts = [record.counts for record in records]
-    return Manifest(
-        stage="annotate select",
-        inputs=inputs,
-        config=how,
-        counts={
-            **{split: total(each["splits"][split] for each in counts) for split in SPLITS},
-            "tokens_by_language": total(each["tokens_by_language"] for each in counts),
-            "dropped": {},
-            "skipped": {},
-            "max_token_id": max(each["max_token_id"] for each in counts),
-            **{key: raw.counts[key] for key in ("vocab_size", "dtype", "encoders")},
-            "shards": [{"name": r.name, **r.counts["splits"]} for r in records],
-            "selection": _selection(counts, thresholds, before),
-        },
-        outputs=[Output(**output) for each in counts for output in each["outputs"]],
-    )
+    return {
+        **{split: total(each["splits"][split] for each in counts) for split in SPLITS},
+        "tokens_by_language": total(each["tokens_by_language"] for each in counts),
+        "dropped": {},
+        "skipped": {},
+        "max_token_id": max(each["max_token_id"] for each in counts),
+        **{key: raw.counts[key] for key in ("vocab_size", "dtype", "encoders")},
+        "shards": [{"name": r.name, **r.counts["splits"]} for r in records],
+        "selection": _selection(counts, thresholds, before),
+    }
 
 
 def _selection(

@@ -20,11 +20,10 @@ from snowcoder.config.annotation_schema import ExamplesConfig
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.errors import UserError
-from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
 from snowcoder.lineage.vouched_shards import find_promised_shards
 from snowcoder.pretrained.load import folder_problems, quiet
-from snowcoder.stages.lock import ALL, build_lock
-from snowcoder.storage.atomic import publish_folder, writing_to
+from snowcoder.stages.stage import Stage
+from snowcoder.storage.atomic import publish_folder
 from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.storage.store import open_store
 
@@ -33,18 +32,16 @@ _TRAINER = "trainer"  # the epochs of a training that has not ended
 
 def run(config: Config) -> None:
     """Raises UserError where shards or the encoder are missing, or the examples too few."""
-    folder, inputs, how = Path(config.annotator.dir), _inputs(config), _how(config)
-    done = find_manifest(folder)
-    if done and done.made_from(inputs, how) and not done.check_files(folder):
-        print(f"annotator: {folder} is up to date")
+    stage = Stage("annotate train", Path(config.annotator.dir), _inputs(config), _decided_by(config))
+    if stage.is_done("annotator"):
         return
-    with writing_to(folder), build_lock(folder, ALL):
-        (folder / NAME).unlink(missing_ok=True)
-        examples = read_or_draw(config, folder / EXAMPLES, digest_json([inputs, how]))
-        settings = _train(config, examples, folder, digest_json([inputs, how]))
+    folder, made_from = stage.folder, digest_json([stage.inputs, stage.decided_by])
+    with stage.making():
+        examples = read_or_draw(config, folder / EXAMPLES, made_from)
+        settings = _train(config, examples, folder, made_from)
         names = [EXAMPLES, SETTINGS, *sorted(f"{MODEL}/{path.name}" for path in (folder / MODEL).iterdir())]
         counts = {"examples": examples.counts, "dropped": examples.dropped, "metrics": settings.metrics}
-        Manifest("annotate train", inputs, how, counts, describe(folder, names)).write(folder)
+        stage.vouch(counts, names)
         shutil.rmtree(folder / _TRAINER, ignore_errors=True)
     _print_summary(config, examples, settings)
 
@@ -105,7 +102,7 @@ def _inputs(config: Config) -> dict[str, Any]:
     return found
 
 
-def _how(config: Config) -> dict[str, Any]:
+def _decided_by(config: Config) -> dict[str, Any]:
     """What of the config decides the weights."""
     annotator = config.annotator
     return {

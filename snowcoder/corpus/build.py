@@ -34,9 +34,9 @@ from snowcoder.index.ledger import total
 from snowcoder.lineage.manifest import Manifest
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
 from snowcoder.stages.engine import start_engine
-from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.stage import working_in
 from snowcoder.stages.steps import Record, Task, run_step
-from snowcoder.storage.atomic import write_json, writing_to
+from snowcoder.storage.atomic import write_json
 from snowcoder.storage.columns import without
 from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.storage.objects import ObjectInfo
@@ -52,7 +52,7 @@ def run(config: Config) -> None:
     begun, work = time.monotonic(), Path(config.corpus.work)
     _read_lists(config)
     shards = find_promised_shards(open_store(config.corpus.input, config.storage))
-    with writing_to(work), build_lock(work, ALL):
+    with working_in(work):
         output = OutputShards(config.corpus.output, "corpus.output", config.storage, work)
         start_engine(config.corpus.engine)
         done = _build(config, shards, output)

@@ -23,11 +23,10 @@ from snowcoder.evaluation.table import table
 from snowcoder.evaluation.tasks import Task
 from snowcoder.evaluation.verdicts import judge
 from snowcoder.export.card import add_evaluation
-from snowcoder.lineage.manifest import Manifest, describe, find_manifest
 from snowcoder.sandbox.program import Limits
 from snowcoder.sandbox.sandbox import Sandbox
-from snowcoder.stages.lock import ALL, build_lock
-from snowcoder.storage.atomic import write_json, write_text, writing_to
+from snowcoder.stages.stage import Stage
+from snowcoder.storage.atomic import write_json, write_text
 from snowcoder.storage.digest import digest_json
 
 RESULTS, TABLE = "results.json", "table.md"
@@ -44,23 +43,21 @@ def run(config: Config) -> None:
         "judges": {suite.name: judged_by(sandbox_of(config, suite)) for suite in suites},
         "held out": digest_json(texts),
     }
-    decided_by = decisive(config)
-    before = find_manifest(folder)
-    if before and before.made_from(inputs, decided_by) and not before.check_files(folder):
-        print(f"evaluate: {folder} is up to date")
+    stage = Stage("evaluate", folder, inputs, decided_by(config))
+    if stage.is_done("evaluate"):
         return
-    with writing_to(folder), build_lock(folder, ALL):
+    with stage.making():
         results = [result for suite in suites for result in _evaluate(config, suite, models)]
         results += evoeval_means(results, config.run.seed)
         bits = [each for model in models for each in _bits(model, texts)]
-        _write(config, folder, results, bits, inputs, decided_by)
+        _write(config, stage, results, bits)
     for model in models:
         mine = [result for result in results if result.model == model.name]
         add_evaluation(Path(model.path), table(mine, [], [each for each in bits if each.model == model.name]))
     print(f"{(folder / TABLE).read_text()}\nevaluate: {folder / TABLE}, {folder / RESULTS}")
 
 
-def decisive(config: Config) -> dict[str, Any]:
+def decided_by(config: Config) -> dict[str, Any]:
     """The part of the config that decides the results."""
     evaluation = config.evaluation.model_dump(mode="json")
     kept = ("suites", "first", "generation", "pass_at", "pythons", "bits")
@@ -106,15 +103,8 @@ def _bits(model: Model, texts: dict[str, list[str]]) -> list[Bits]:
     return bits_per_byte(model.name, model.generator, texts)
 
 
-def _write(
-    config: Config,
-    folder: Path,
-    results: list[Result],
-    bits: list[Bits],
-    inputs: dict[str, Any],
-    decided_by: dict[str, Any],
-) -> None:
-    found = steps(results, config.run.seed)
+def _write(config: Config, stage: Stage, results: list[Result], bits: list[Bits]) -> None:
+    folder, found = stage.folder, steps(results, config.run.seed)
     content = {
         "results": [asdict(result) for result in results],
         "steps": [asdict(step) for step in found],
@@ -125,4 +115,4 @@ def _write(
     counts = {"results": len(results), "completions": sum(result.tasks * result.samples for result in results)}
     kept = sorted(path for pattern in ("*/*/completions.jsonl", "*/*/verdicts.json") for path in folder.glob(pattern))
     names = [RESULTS, TABLE, *(str(path.relative_to(folder)) for path in kept)]
-    Manifest("evaluate", inputs, decided_by, counts, describe(folder, names)).write(folder)
+    stage.vouch(counts, names)

@@ -6,18 +6,16 @@ The folder is made beside its place as `.partial`, and put there once the parity
 from __future__ import annotations
 
 import shutil
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snowcoder.config.layout import as_trained, in_fp32, one_rank, one_replica
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.lineage.manifest import Manifest, describe, find_manifest
 from snowcoder.model.size import parameters
-from snowcoder.storage.atomic import publish_folder, write_json
+from snowcoder.stages.stage import Stage
+from snowcoder.storage.atomic import write_json
 from snowcoder.storage.digest import digest_file
-from snowcoder.storage.lock import Held, locked, name_holder, read_holder
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 from snowcoder.training.checkpoints.completion_record import (
     RECORD,
@@ -55,46 +53,33 @@ def run(config: Config) -> None:
     decided_by = {"model": record["model"], "dtype": record["precision"]["dtype"]}
     if config.export.licence:  # exports of before this key are still up to date
         decided_by["licence"] = config.export.licence
-    before = find_manifest(target)
-    if before and before.made_from(inputs, decided_by) and not before.check_files(target):
-        print(f"export: {target} is up to date")
-        return
-    with _alone(target):
-        _export(config, checkpoint, tokenizer, inputs, decided_by)
+    stage = Stage("export", target, inputs, decided_by)
+    if not stage.is_done("export"):
+        with stage.replacing() as partial:
+            _export(config, checkpoint, tokenizer, stage, partial)
 
 
-def _alone(target: Path) -> AbstractContextManager[Held]:
-    lock = target.with_name(f"{target.name}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    busy = f"{target} is being exported by "
-    return locked(lock, lambda: UserError(f"{busy}{name_holder(read_holder(lock))}: wait for it, or set export.dir"))
-
-
-def _export(
-    config: Config, checkpoint: Path, tokenizer: Tokenizer, inputs: dict[str, Any], decided_by: dict[str, Any]
-) -> None:
+def _export(config: Config, checkpoint: Path, tokenizer: Tokenizer, stage: Stage, partial: Path) -> None:
     # Late, here and below: torch and transformers take 6 s, which a folder that is up to date need not wait for.
     from snowcoder.export.card import write_card
     from snowcoder.export.parity import check_tokenizer
 
-    target, record = Path(config.export.dir), read_record(checkpoint)
+    record = read_record(checkpoint)
     layout = f"tensor {config.parallel.tensor}, pipeline {config.parallel.pipeline}"
     print(f"export: {checkpoint}, trained with {layout} in {config.precision.dtype}", flush=True)
-    partial = _empty(target.with_name(f"{target.name}.partial"))
-    _write_model(config, checkpoint, partial)
+    _write_model(config, checkpoint, _empty(partial))
     check_tokenizer(partial, tokenizer)
     parity = _check_parity(config, checkpoint, partial, tokenizer)
-    write_card(partial, config, record, inputs, parity)
+    write_card(partial, config, record, stage.inputs, parity)
     counts = {
         "parameters": parameters(config.model).total,
         "step": record["step"],
         "parity": {str(prompt.tokens): prompt.largest for prompt in parity.prompts},
         "text_parity": parity.text.largest if parity.text else None,
     }
-    outputs = describe(partial, sorted(path.name for path in partial.iterdir()))
-    Manifest("export", inputs, decided_by, counts, outputs).write(partial)
-    publish_folder(partial, target)
-    print(f"export: {target}, parity with {checkpoint.name} within {parity.largest:.1e}, tokenizer and text the same")
+    stage.put(partial, counts)
+    within = f"{parity.largest:.1e}"
+    print(f"export: {stage.folder}, parity with {checkpoint.name} within {within}, tokenizer and text the same")
 
 
 def find_checkpoint(config: Config) -> Path:

@@ -14,10 +14,8 @@ from typing import Any
 from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.lineage.manifest import NAME, Manifest, describe, find_manifest
 from snowcoder.pretrained.digest import model_digest
-from snowcoder.stages.lock import ALL, build_lock
-from snowcoder.storage.atomic import writing_to
+from snowcoder.stages.stage import Stage
 from snowcoder.storage.digest import digest_file
 
 
@@ -27,16 +25,14 @@ def run(config: Config) -> None:
     rows = read_conversations(finetune.chat)
     inputs = {"model": model_digest(Path(finetune.model)) if Path(finetune.model).is_dir() else finetune.model}
     inputs |= {path: digest_file(Path(path)) for path in finetune.chat}
-    how = {**finetune.model_dump(exclude={"dir", "model", "chat", "micro_batch"}), "seed": config.run.seed}
-    done = find_manifest(folder)
-    if done and done.made_from(inputs, how) and not done.check_files(folder):
-        print(f"fine-tuned model: {folder} is up to date")
+    decided_by = {**finetune.model_dump(exclude={"dir", "model", "chat", "micro_batch"}), "seed": config.run.seed}
+    stage = Stage("finetune", folder, inputs, decided_by)
+    if stage.is_done("fine-tuned model"):
         return
-    with writing_to(folder), build_lock(folder, ALL):
-        trainer = make_trainer(finetune, rows, config.run.seed)
-        (folder / NAME).unlink(missing_ok=True)  # not before: what cannot be loaded costs no finished model
+    trainer = make_trainer(finetune, rows, config.run.seed)  # first: what cannot be loaded costs no finished model
+    with stage.making():
         trainer.train()
-        _save(trainer, folder, inputs, how, len(rows))
+        _save(trainer, stage, len(rows))
 
 
 def read_conversations(paths: list[str]) -> list[dict[str, Any]]:
@@ -115,13 +111,14 @@ def _accumulation(finetune: FinetuneConfig) -> int:
     return finetune.batch // finetune.micro_batch
 
 
-def _save(trainer: Any, folder: Path, inputs: dict[str, Any], how: dict[str, Any], conversations: int) -> None:
+def _save(trainer: Any, stage: Stage, conversations: int) -> None:
     """The model as transformers loads it."""
+    folder = stage.folder
     trainer.save_model(str(folder))
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     counts = {"conversations": conversations, "steps": trainer.state.global_step, "losses": losses}
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    Manifest("finetune", inputs, how, counts, describe(folder, names)).write(folder)
+    stage.vouch(counts, names)
     print(f"fine-tuned model: {folder}, {conversations:,} conversations, {trainer.state.global_step:,} steps")

@@ -20,8 +20,8 @@ from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.dependents import refuse_change
 from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
 from snowcoder.progress import bar
-from snowcoder.stages.lock import ALL, Busy, Held, Part, build_lock, is_lock
-from snowcoder.storage.atomic import writing_to
+from snowcoder.stages.lock import Busy, Held, Part, is_lock
+from snowcoder.stages.stage import working_in
 from snowcoder.storage.columns import without
 from snowcoder.storage.schemas import shard_problems
 from snowcoder.tokenization.encoder import Encoder
@@ -73,8 +73,7 @@ def _recognize(config: Config, tokenizer: Tokenizer, source: Source, part: Part)
     if not touched:
         return
     with (
-        writing_to(source.folder),
-        build_lock(source.folder, part),
+        working_in(source.folder, part),
         bar(f"looking at touched shards of {source.name}", sum(info.bytes for info, _ in touched), "B") as progress,
     ):
         for info, record in touched:
@@ -103,7 +102,7 @@ def _becomes_another(config: Config, tokenizer: Tokenizer, source: Source, part:
 
 def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
     """Index what is missing, then write the manifest."""
-    with writing_to(source.folder), build_lock(source.folder, ALL) as locks:
+    with working_in(source.folder) as locks:
         done = _index(config, tokenizer, source, source.tasks, locks)
         source_manifest(config.index, tokenizer, [done[task.name] for task in source.tasks]).write(source.folder)
     print(f"index of {source.name}: {len(done)} shards in {source.folder}")
@@ -112,7 +111,7 @@ def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
 def _build_part(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
     """Index what is missing of a part; the last part to end, if it can tell, writes the manifest."""
     mine = part.of_all(source.tasks)
-    with writing_to(source.folder), build_lock(source.folder, part) as locks:
+    with working_in(source.folder, part) as locks:
         _index(config, tokenizer, source, mine, locks)
         missing = len(source.tasks) - len(_finished(config, tokenizer, source, source.tasks))
     if missing:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.index.reader import IndexedSource
-from snowcoder.lineage.manifest import NAME as MANIFEST
-from snowcoder.lineage.manifest import Manifest, describe, find_manifest
+from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.documents import Rooms
 from snowcoder.mixture.files import FileTable, files_tables, write_files
 from snowcoder.mixture.phase_plan import NAME, Plan, make_plan
@@ -17,8 +15,8 @@ from snowcoder.mixture.sizes import source_sizes
 from snowcoder.mixture.stream import Epoch, held_out_name, write_starts
 from snowcoder.planning import forecast
 from snowcoder.progress import bar
-from snowcoder.stages.lock import ALL, build_lock
-from snowcoder.storage.atomic import write_json, writing_to
+from snowcoder.stages.stage import Stage
+from snowcoder.storage.atomic import write_json
 from snowcoder.training.inputs import check_plan, no_tokenizer, what_this_python_lacks
 from snowcoder.training.may_start import phases_to_run
 
@@ -57,19 +55,17 @@ def write_plan(config: Config, plan: Plan, absent: list[str]) -> None:
     Later phases may be planned before their sources exist: that changes nothing of the earlier ones. Does nothing if
     all is there already.
     """
-    folder, decided_by = Path(config.plan.dir), {"plan": plan.digest, "absent": absent}
-    before = find_manifest(folder)
-    if before and before.made_from(plan.indexes, decided_by) and not before.check_files(folder):
-        print(f"\nThe plan in {folder} is up to date ({plan.digest}).")
+    stage = Stage("plan", Path(config.plan.dir), plan.indexes, {"plan": plan.digest, "absent": absent})
+    if stage.find_done():
+        print(f"\nThe plan in {stage.folder} is up to date ({plan.digest}).")
         return
-    with writing_to(folder), build_lock(folder, ALL):
-        _replace(config, plan, absent, decided_by)
-    print(f"\nThe plan is written to {folder} ({plan.digest}).")
+    with stage.making():
+        _make(config, plan, absent, stage)
+    print(f"\nThe plan is written to {stage.folder} ({plan.digest}).")
 
 
-def _replace(config: Config, plan: Plan, absent: list[str], decided_by: dict[str, Any]) -> None:
-    folder = Path(config.plan.dir)
-    (folder / MANIFEST).unlink(missing_ok=True)
+def _make(config: Config, plan: Plan, absent: list[str], stage: Stage) -> None:
+    folder = stage.folder
     for table in folder.glob("*.npy"):
         table.unlink()
     sources = [name for name in plan.epochs() if name not in absent] if plan.fim else []
@@ -80,9 +76,8 @@ def _replace(config: Config, plan: Plan, absent: list[str], decided_by: dict[str
         write_starts(folder, epoch, source, plan.seed)
     write_json(folder / NAME, plan.model_dump(exclude_none=True))
     names = [table for name in sources for table in files_tables(name)]
-    outputs = describe(folder, [NAME, *(epoch.file for epoch, _ in tables), *names])
     counts = {"steps": plan.total_steps, "tokens": sum(phase.tokens for phase in plan.phases)}
-    Manifest("plan", plan.indexes, decided_by, counts, outputs).write(folder)
+    stage.vouch(counts, [NAME, *(epoch.file for epoch, _ in tables), *names])
 
 
 def _tables(config: Config, plan: Plan, absent: list[str]) -> Iterator[tuple[Epoch, IndexedSource | Rooms]]:

@@ -25,9 +25,9 @@ from snowcoder.corpus.output import OutputShards
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe
 from snowcoder.stages.engine import start_engine
-from snowcoder.stages.lock import ALL, build_lock
+from snowcoder.stages.stage import working_in
 from snowcoder.stages.steps import Record, Task, run_step
-from snowcoder.storage.atomic import atomic_path, write_json, writing_to
+from snowcoder.storage.atomic import atomic_path, write_json
 from snowcoder.storage.digest import digest_json
 from snowcoder.synthesis.check import Check
 from snowcoder.synthesis.generate import generate
@@ -45,7 +45,7 @@ def run(config: Config) -> bool:
     Raises OperationError where nothing is kept of the seeds.
     """
     begun, folder = time.monotonic(), Path(config.synthesis.dir)
-    with writing_to(folder), build_lock(folder, ALL):
+    with working_in(folder):
         outputs = open_outputs(config)
         start_engine(config.corpus.engine)
         done = _make(config, outputs)

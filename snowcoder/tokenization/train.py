@@ -12,8 +12,8 @@ from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import refuse_change
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe, find_manifest
-from snowcoder.stages.lock import ALL, build_lock
-from snowcoder.storage.atomic import atomic_path, writing_to
+from snowcoder.stages.stage import working_in
+from snowcoder.storage.atomic import atomic_path
 from snowcoder.storage.columns import without
 from snowcoder.storage.digest import digest_file
 from snowcoder.storage.schemas import check_shards
@@ -39,7 +39,7 @@ def run(config: Config) -> None:
         return
     _refuse_change(config, folder)
     check_shards(sample.store, sample.shards, config.index.columns)
-    with writing_to(folder), build_lock(folder, ALL):
+    with working_in(folder):
         _make(config, sample, peer, decided_by)
     print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
 
@@ -101,7 +101,7 @@ def _recognize(folder: Path, sample: Sample, manifest: Manifest) -> bool:
     """Whether the shards, touched or copied since, hold the bytes they held; the manifest then has their new tags."""
     if not sample.holds(manifest.inputs["shards"]):
         return False
-    with writing_to(folder), build_lock(folder, ALL):
+    with working_in(folder):
         replace(manifest, counts={**manifest.counts, "shard_tags": sample.tags()}).write(folder)
     return True
 
