@@ -252,11 +252,13 @@ def test_two_do_not_weigh_the_same_scores_at_once(folder: Path, workspace: Path)
 
 
 def test_mistakes_are_named(folder: Path, workspace: Path, tmp_path: Path) -> None:
+    before = find_manifest(folder / "index" / "selected")
     with pytest.raises(UserError, match=r"has no manifest.json: run `snowcoder annotate score` first"):
         select.run(configure(folder, workspace, f"annotator.score.dir={tmp_path}"))
     with pytest.raises(UserError, match=r"annotator.select.tokens=1,000,000,000: raw has [\d,]+ tokens to train on"):
         select.run(configure(folder, workspace, "annotator.select.tokens=1e9"))
-    other = configure(folder, workspace, f"annotator.score.dir={tmp_path}")
+    assert find_manifest(folder / "index" / "selected") == before  # a mistake costs no finished selection
+    other = configure(folder, workspace, f"annotator.score.dir={tmp_path}", "annotator.select.tokens=1000")
     write_scores(other)
     table = pq.read_table(tmp_path / f"shard-00001{SUFFIX}")
     pq.write_table(table.slice(table["file"].to_pylist().index(0, 1)), tmp_path / f"shard-00001{SUFFIX}")
