@@ -9,6 +9,7 @@ from pathlib import Path
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.storage.atomic import publish_folder
 from snowcoder.training.checkpoints.completion_record import find_damage, step_folder
@@ -21,7 +22,7 @@ def find_start(config: Config) -> Path | None:
     if name is None:
         return None
     phase = next(phase for phase in load_plan(Path(config.plan.dir)).phases if phase.name == name)
-    checkpoint = step_folder(checkpoints_of(config.run.dir), phase.first_step + phase.steps)
+    checkpoint = step_folder(RunFolder.of(config).checkpoints, phase.first_step + phase.steps)
     if problem := find_damage(checkpoint):
         raise UserError(
             f"the variants go on from the end of {name}, but {checkpoint}: {problem}. "
@@ -32,17 +33,13 @@ def find_start(config: Config) -> Path | None:
 
 def begin_with(checkpoint: Path, folder: Path) -> None:
     """Make it the first checkpoint of the run in `folder`. Files are linked: a checkpoint never changes."""
-    target = checkpoints_of(folder) / checkpoint.name
+    target = RunFolder(folder).checkpoints / checkpoint.name
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".starting-", dir=target.parent) as partial:
         copy = shutil.copytree(checkpoint, Path(partial) / checkpoint.name, copy_function=_link)
         publish_folder(Path(copy), target)
-
-
-def checkpoints_of(run: str | Path) -> Path:
-    return Path(run) / "train" / "checkpoints"
 
 
 def _link(source: str, target: str) -> None:

@@ -21,6 +21,7 @@ from snowcoder.demo.language_model import language_model
 from snowcoder.demo.s3_server import s3_server
 from snowcoder.demo.sources import find_sources
 from snowcoder.errors import OperationError, UserError
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.storage.shards import SUFFIXES
@@ -104,7 +105,7 @@ def _train_with_a_kill(config: Config, overrides: list[str]) -> None:
 
 def _last_step(config: Config) -> int:
     try:
-        lines = (Path(config.run.dir) / "metrics.jsonl").read_text().splitlines()
+        lines = RunFolder.of(config).metrics.read_text().splitlines()
         return json.loads(lines[-1])["step"]
     except (FileNotFoundError, IndexError, ValueError):
         return 0

@@ -8,8 +8,8 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, sources_of
 from snowcoder.errors import UserError
-from snowcoder.lineage.dependents import TRAINING
 from snowcoder.lineage.manifest import find_manifest
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.storage.lock import is_held, name_holder, read_holder
 from snowcoder.tokenization.load import load_tokenizer
@@ -36,12 +36,12 @@ def check(config: Config) -> Iterator[Finding]:
 
 def check_checkpoint(config: Config) -> Iterator[Finding]:
     """The newest valid checkpoint, by the digests of its files, and whether the run can go on from it."""
-    folder = Path(config.run.dir) / "train" / "checkpoints"
+    folder = RunFolder.of(config).checkpoints
     found, passed_over = newest_valid(folder)
     for text in passed_over:
         yield Finding("warning", "checkpoint", f"{folder}/{text}; it would be passed over")
     record = read_record(found) if found else None
-    if is_held(lock := Path(config.run.dir) / TRAINING):
+    if is_held(lock := RunFolder.of(config).lock):
         text = f"{config.run.dir} is being trained by {name_holder(read_holder(lock))}: a second training is refused"
         yield Finding("warning", "checkpoint", text)
     if find_manifest(Path(config.plan.dir)) is None:

@@ -14,6 +14,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError
 from snowcoder.evaluation import evaluate
 from snowcoder.export import export
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.packages import explained
 from snowcoder.training.events import Events
 
@@ -45,7 +46,7 @@ def run(config: Config, step: int) -> None:
 
 def _of_step(config: Config, step: int) -> Config:
     """In a folder of its own, by processes of this machine."""
-    folder = Path(config.run.dir) / "evaluated" / f"step-{step:08d}"
+    folder = RunFolder.of(config).evaluated / f"step-{step:08d}"
     model = folder / "hf"
     return config.model_copy(
         update={

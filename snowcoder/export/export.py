@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from snowcoder.config.layout import as_trained, in_fp32, one_rank, one_replica
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.model.size import parameters
 from snowcoder.stages.stage import Stage
 from snowcoder.storage.atomic import write_json
@@ -84,7 +85,7 @@ def _export(config: Config, checkpoint: Path, tokenizer: Tokenizer, stage: Stage
 
 def find_checkpoint(config: Config) -> Path:
     """The checkpoint of `export.step`, or the newest valid one."""
-    folder = Path(config.run.dir) / "train" / "checkpoints"
+    folder = RunFolder.of(config).checkpoints
     if config.export.step is None:
         newest, passed_over = newest_valid(folder)
         for text in passed_over:

@@ -17,6 +17,7 @@ from snowcoder.config.schema import Config, ModelConfig
 from snowcoder.errors import UserError
 from snowcoder.export.fit import dtypes, misfits
 from snowcoder.export.llama_config import differences, quantization, to_model, unsupported
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.model.mapping import EMBEDDING, HEAD
 from snowcoder.pretrained.damage import one_line, read_object, shorten
 from snowcoder.pretrained.load import quiet
@@ -28,7 +29,7 @@ from snowcoder.training.train import launch
 
 def run(config: Config, folder: str) -> None:
     """Write the checkpoint of step 0. Raises `UserError` with all that speaks against it."""
-    checkpoints = Path(config.run.dir) / "train" / "checkpoints"
+    checkpoints = RunFolder.of(config).checkpoints
     _check_empty(checkpoints)
     _check_kind(Path(folder))
     with Tensors(Path(folder)) as tensors:

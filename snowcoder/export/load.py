@@ -7,6 +7,7 @@ from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.export.fit import stored_as
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.pretrained.tensors import Tensors
@@ -26,7 +27,7 @@ def run(config: Config, folder: str) -> None:
             load_hugging_face(
                 chunk, config.model, tensor_part(), lambda name: tensors.get(stored_as(name, tensors, config.model))
             )
-    checkpoints = Checkpoints(Path(config.run.dir) / "train" / "checkpoints", config)
+    checkpoints = Checkpoints(RunFolder.of(config).checkpoints, config)
     checkpoints.save_weights(chunks, _record(config, tensors.files))
 
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from snowcoder.errors import UserError
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.storage.lock import is_held, name_holder, read_holder
 
-TRAINING = "train/.lock"  # held by a training, below its run.dir; it says what the training rests on
 _CHECKPOINTS = "train/checkpoints/step-*/COMPLETE.json"
 
 
@@ -59,7 +59,7 @@ def _reads(run: Path, folder: Path) -> bool:
     if run in folder.parents:
         return True
     try:
-        config = yaml.load((run / "resolved.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        config = yaml.load(RunFolder(run).resolved.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         named = {Path(config[group]["dir"]).resolve() for group in ("tokenizer", "index", "plan")}
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return False
@@ -74,7 +74,7 @@ def _of_run(run: Path) -> Iterator[Dependent]:
             continue
         if isinstance(record, dict):
             yield Dependent(f"the checkpoint {path.parent}", record)
-    lock = run / TRAINING
+    lock = RunFolder(run).lock
     if is_held(lock):
         holder = read_holder(lock)
         yield Dependent(f"the training of {run}, {name_holder(holder)},", holder)

@@ -14,6 +14,7 @@ from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.index.format import token_dtype
 from snowcoder.lineage.manifest import find_manifest
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.model.size import parameters
 
 _IDX = 20  # bytes a document: its length, its offset, its number
@@ -45,7 +46,7 @@ def needs(config: Config, phases: list[str]) -> list[Need]:
     # The newest ones, the ends of phases, and the one that is being written.
     kept, each = config.checkpoint.keep + len(phases) + 1, checkpoint_bytes(config)
     tables = sum(_table_bytes(config, name, source) for name, source in sources.items() if source)
-    checkpoints = Path(config.run.dir) / "train" / "checkpoints"
+    checkpoints = RunFolder.of(config).checkpoints
     exported = parameters(config.model).total * _width(config)
     return [
         *(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import PhasePlan, Plan
-from snowcoder.model.throughput import NAME, read_metrics, recent_speed
+from snowcoder.model.throughput import read_metrics, recent_speed
 
 
 class Pace(NamedTuple):
@@ -42,7 +42,7 @@ class Pace(NamedTuple):
 def find_pace(config: Config, plan: Plan) -> Pace:
     """Raises nothing: what the run's folder holds may be of another version."""
     ranks, assumed = config.parallel.world_size, config.plan.tokens_per_second_per_gpu
-    steps = [record for record in read_metrics(Path(config.run.dir) / NAME) if record["kind"] == "step"]
+    steps = [record for record in read_metrics(RunFolder.of(config).metrics) if record["kind"] == "step"]
     done = min(steps[-1]["step"], plan.total_steps) if steps else 0
     why_not = _other_than(config, plan, steps[-1]) if steps else ""
     speed = recent_speed([step for step in steps if step["phase"] == steps[-1]["phase"]])
@@ -66,7 +66,7 @@ def find_pace(config: Config, plan: Plan) -> Pace:
 def _other_than(config: Config, plan: Plan, step: dict[str, Any]) -> str:
     """In what the run's last steps were other ones than those that `config` would make; empty if in nothing."""
     try:
-        before = read_config(Path(config.run.dir) / "resolved.yaml")
+        before = read_config(RunFolder.of(config).resolved)
     except UserError as error:
         return str(error).splitlines()[0]
     ours, theirs = _shape(config), _shape(before)

@@ -15,13 +15,11 @@ from typing import Any
 from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError, UserError
-from snowcoder.lineage.dependents import TRAINING
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import Plan, load_plan
-from snowcoder.model.throughput import NAME as METRICS
 from snowcoder.model.throughput import Speed, read_metrics, recent_speed
 from snowcoder.storage.lock import is_dead, is_held, name_holder, read_holder
 from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, read_record, step_folder
-from snowcoder.training.events import NAME as EVENTS
 from snowcoder.training.events import Event, read_events
 
 
@@ -77,14 +75,14 @@ class Records:
 def read_records(run: str) -> Records:
     """Read a run's folder. Raises `UserError` where no stage of a run has been."""
     folder = Path(run)
-    if not any((folder / name).exists() for name in ("resolved.yaml", EVENTS, "train", "plan", "index")):
+    if not any((folder / name).exists() for name in ("resolved.yaml", "events.log", "train", "plan", "index")):
         raise UserError(f"{folder} is not a run: it has no resolved.yaml, which `snowcoder train` writes")
     notes: list[str] = []
     config = _read_config(folder, notes)
     plan = _read_plan(folder, config, notes)
-    metrics = read_metrics(folder / METRICS)
-    checkpoint, checkpoint_time = _read_checkpoint(folder / "train" / "checkpoints", notes)
-    _look_for_killed(folder / TRAINING, notes)
+    metrics = read_metrics(RunFolder(folder).metrics)
+    checkpoint, checkpoint_time = _read_checkpoint(RunFolder(folder).checkpoints, notes)
+    _look_for_killed(RunFolder(folder).lock, notes)
     times = [record["time"] for record in metrics if "time" in record]
     return Records(
         folder=folder,
@@ -95,7 +93,7 @@ def read_records(run: str) -> Records:
         validations=[record for record in metrics if record["kind"] == "validation"],
         skipped=[record for record in metrics if record["kind"] == "skipped"],
         events=_read_events(folder, notes),
-        windows=_windows(folder / "train" / "skips.json", checkpoint, notes),
+        windows=_windows(RunFolder(folder).skips, checkpoint, notes),
         checkpoint=checkpoint,
         checkpoint_time=checkpoint_time,
         metrics_time=datetime.fromtimestamp(times[-1], UTC) if times else None,
@@ -112,7 +110,7 @@ def _look_for_killed(lock: Path, notes: list[str]) -> None:
 
 def _read_config(folder: Path, notes: list[str]) -> Config | None:
     try:
-        return read_config(folder / "resolved.yaml")
+        return read_config(RunFolder(folder).resolved)
     except SnowcoderError as error:
         notes.append(_first_line(error))
         return None
@@ -156,7 +154,7 @@ def _read_events(folder: Path, notes: list[str]) -> list[Event]:
     try:
         return read_events(folder)
     except (OSError, ValueError):  # bytes or a time that are none
-        notes.append(f"{folder / EVENTS} cannot be read")
+        notes.append(f"{RunFolder(folder).events} cannot be read")
         return []
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snowcoder.config.schema import Config
+from snowcoder.lineage.run_folder import RunFolder
 
-NAME = "events.log"
 # What may be in the second column, and what it means.
 KINDS = {
     "started": "a training began, from which checkpoint",
@@ -59,7 +59,7 @@ class Events:
     """Appends to a run's events.log, and tells the hook of the config."""
 
     def __init__(self, config: Config) -> None:
-        self.folder = Path(config.run.dir)
+        self.folder, self.path = Path(config.run.dir), RunFolder.of(config).events
         self.notify = config.notify
 
     def add(self, kind: str, text: str, step: int | None = None) -> None:
@@ -73,10 +73,10 @@ class Events:
         event = Event(datetime.now(UTC), kind, step, socket.gethostname(), " ".join(text.split()))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / NAME).open("a") as file:
+            with self.path.open("a") as file:
                 file.write(format_event(event) + "\n")
         except OSError as error:  # a full disk must not stop a run that can go on
-            print(f"cannot write {self.folder / NAME} ({error.strerror}): {event.kind}, {event.text}", file=sys.stderr)
+            print(f"cannot write {self.path} ({error.strerror}): {event.kind}, {event.text}", file=sys.stderr)
 
     def _call_hook(self, command: str, kind: str, text: str, step: int | None) -> None:
         """A hook that fails is a warning: no run stops for want of a message."""
@@ -101,7 +101,7 @@ def format_event(event: Event) -> str:
 def read_events(run: Path) -> list[Event]:
     """All events of a run, oldest first; a line cut short by a full disk or a kill is passed over."""
     try:
-        lines = (run / NAME).read_text(errors="replace").splitlines()
+        lines = RunFolder(run).events.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
     return [_parse(*match.groups()) for line in lines if (match := _LINE.fullmatch(line))]

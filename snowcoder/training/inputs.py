@@ -13,6 +13,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import find_dependents
 from snowcoder.lineage.manifest import Manifest, find_manifest
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.differences import differences
 from snowcoder.mixture.phase_plan import Plan, load_plan, make_plan
 from snowcoder.mixture.sizes import source_sizes
@@ -129,7 +130,7 @@ def _plan(config: Config) -> Iterator[str]:
 
 def _newest(config: Config) -> dict[str, Any] | None:
     """The record of the newest checkpoint that looks whole; ranks look at all of its bytes."""
-    found = newest_whole(Path(config.run.dir) / "train" / "checkpoints")
+    found = newest_whole(RunFolder.of(config).checkpoints)
     return read_record(found) if found else None
 
 

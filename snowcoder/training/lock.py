@@ -16,7 +16,7 @@ from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.lineage.dependents import TRAINING
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.lock import Held, locked, name_holder, read_holder
 
@@ -29,7 +29,7 @@ def run_lock(config: Config, about: dict[str, Any]) -> Iterator[list[Held]]:
 
     `about`: what the training rests on, as `describe_inputs` has it. Empty on a file system without locks.
     """
-    path = Path(config.run.dir) / TRAINING
+    path = RunFolder.of(config).lock
     with ExitStack() as stack:
         with writing_to(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)

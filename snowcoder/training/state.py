@@ -15,6 +15,7 @@ from megatron.core.transformer import TransformerConfig
 from megatron.core.transformer.module import Float16Module
 
 from snowcoder.config.schema import Config
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import PhasePlan, Plan, load_plan
 from snowcoder.mixture.samples import SampleReader
 from snowcoder.model.initialize import draw
@@ -25,7 +26,6 @@ from snowcoder.training.identity import tokenizer_digest
 from snowcoder.training.may_start import phases_to_run
 from snowcoder.training.optimizer import build_optimizer, reset_state
 from snowcoder.training.rank.process_groups import tensor_part
-from snowcoder.training.recovery.skips import NAME as SKIPS
 from snowcoder.training.recovery.skips import Skips
 
 
@@ -66,7 +66,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        return train_folder(self.config)
+        return RunFolder.of(self.config).train
 
     @property
     def phases(self) -> list[PhasePlan]:
@@ -84,12 +84,8 @@ def build_run(config: Config) -> Run:
     plan = load_plan(Path(config.plan.dir))
     tokenizer = load_tokenizer(Path(config.tokenizer.dir)) if plan.fim else None
     reader = SampleReader(plan, Path(config.plan.dir), Path(config.index.dir), tokenizer)
-    skips = Skips(train_folder(config) / SKIPS, plan)
+    skips = Skips(RunFolder.of(config).skips, plan)
     return Run(config, plan, reader, build_model(config), skips, tokenizer=tokenizer_digest(config))
-
-
-def train_folder(config: Config) -> Path:
-    return Path(config.run.dir) / "train"
 
 
 def build_model(config: Config, get: Callable[[str], torch.Tensor] | None = None) -> Model:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from snowcoder.errors import UserError
-from snowcoder.lineage.dependents import TRAINING, refuse_change
+from snowcoder.lineage.dependents import refuse_change
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.storage.lock import locked
 
 INPUTS = {"tokenizer": "aaa", "plan": "ppp", "index raw": "iii"}
@@ -98,7 +99,7 @@ def test_of_a_shared_index_each_source_is_protected(tmp_path: Path) -> None:
 
 def test_a_training_protects_what_it_reads_before_its_first_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
-    lock = tmp_path / TRAINING
+    lock = RunFolder(tmp_path).lock
     with locked(lock, lambda: UserError("busy"), about={"inputs": INPUTS}):
         with pytest.raises(UserError, match=r"that the training of .*, process \d+ on .*, rests on"):
             refuse_change(str(tmp_path), tmp_path / "tokenizer", "tokenizer", "aaa")

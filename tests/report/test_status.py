@@ -15,7 +15,6 @@ from run_folder import RunFolder
 
 from snowcoder import readable
 from snowcoder.errors import UserError
-from snowcoder.lineage.dependents import TRAINING
 from snowcoder.model.size import flops_per_token
 from snowcoder.report.records import read_records
 from snowcoder.report.status import lines, summarize
@@ -346,7 +345,7 @@ def test_mistakes_are_one_message(tmp_path: Path, words: list[str], message: str
 def test_a_killed_training_is_no_running_one(make_run: MakeRun) -> None:
     run = make_run()
     run.events.add("started", "from initial weights")
-    lock = run.folder / TRAINING
+    lock = run.folder / "train" / ".lock"
     lock.parent.mkdir(exist_ok=True)
     with locked(lock, lambda: UserError("busy")):
         assert "was killed" not in text_of(run.folder)

@@ -18,7 +18,7 @@ import pytest
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.lineage.dependents import TRAINING
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.storage import lock as storage_lock
 from snowcoder.storage.lock import read_holder
 from snowcoder.training.lock import run_lock
@@ -65,11 +65,11 @@ def test_the_other_is_named_and_a_killed_one_is_in_nobodys_way(tmp_path: Path, c
             pass
         os.kill(launcher.pid, signal.SIGKILL)
         launcher.wait()
-        assert storage_lock.try_lock(tmp_path / TRAINING, shared=False) is None  # its rank may still write
+        assert storage_lock.try_lock(RunFolder(tmp_path).lock, shared=False) is None  # its rank may still write
         os.kill(rank, signal.SIGKILL)
         with run_lock(config, {"inputs": {"tokenizer": "t"}}):
-            assert read_holder(tmp_path / TRAINING)["inputs"] == {"tokenizer": "t"}
-        assert not (tmp_path / TRAINING).exists()
+            assert read_holder(RunFolder(tmp_path).lock)["inputs"] == {"tokenizer": "t"}
+        assert not (RunFolder(tmp_path).lock).exists()
     os.waitpid(rank, 0) if False else None
 
 
@@ -85,7 +85,7 @@ def test_a_requeued_job_is_not_held_up_by_its_earlier_start(
                 pass
         monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
         with run_lock(config, {}):
-            assert json.loads((tmp_path / TRAINING).read_text())["start"] == 2
+            assert json.loads((RunFolder(tmp_path).lock).read_text())["start"] == 2
 
 
 def test_a_file_system_without_locks_is_a_warning(

@@ -12,12 +12,12 @@ import torch.distributed as dist
 
 from snowcoder.config.layout import one_replica
 from snowcoder.config.schema import Config
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.events import Event, Events, read_events
 from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
-from snowcoder.training.train import RESOLVED
 
 _PATIENCE = 60.0  # seconds
 
@@ -64,7 +64,7 @@ def _begun(events: Iterable[Event]) -> set[int]:
 
 def _start(config: Config, step: int) -> None:
     """A job that fails is a warning in its own output; the training has nothing to do with it."""
-    log = Path(config.run.dir) / "evaluated" / f"step-{step:08d}.log"
+    log = RunFolder.of(config).evaluated / f"step-{step:08d}.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -77,7 +77,7 @@ def _start(config: Config, step: int) -> None:
 
 def _submit(config: Config, step: int, log: BinaryIO) -> None:
     """Raises OSError or SubprocessError. A controller that does not answer must not hold up the training for long."""
-    job = [str(Path(config.run.dir) / RESOLVED), str(step)]
+    job = [str(RunFolder.of(config).resolved), str(step)]
     if config.launch.kind == "slurm":
         gpus = one_replica(config).parallel.world_size
         options = [f"--gpus-per-node={gpus}", f"--output={log.name}", *config.evaluation.sbatch]

@@ -11,8 +11,9 @@ from typing import Any, TextIO
 import torch.distributed as dist
 
 from snowcoder import readable
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.model import platform
-from snowcoder.model.throughput import NAME, Flops, flops_of
+from snowcoder.model.throughput import Flops, flops_of
 from snowcoder.storage.atomic import write_text
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.events import Events
@@ -29,7 +30,7 @@ _SCALARS = ("loss", "gradient_norm", "learning_rate", "tokens_per_second", "seco
 class Metrics(Callback):
     def __init__(self, run: Run) -> None:
         check_packages(run.config)
-        self.path = Path(run.config.run.dir) / NAME
+        self.path = RunFolder.of(run.config).metrics
         self.every = run.config.logging.every_steps
         self.recent: deque[tuple[float, int]] = deque(maxlen=20)
         self.file: TextIO | None = None

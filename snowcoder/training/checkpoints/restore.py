@@ -12,6 +12,7 @@ from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.storage.atomic import atomic_path, publish_folder, writing_to
 from snowcoder.storage.objects import Store
 from snowcoder.storage.store import open_store
@@ -23,7 +24,7 @@ from snowcoder.training.checkpoints.completion_record import (
     step_folder,
     step_of,
 )
-from snowcoder.training.checkpoints.upload import METRICS, checkpoints_of, listed
+from snowcoder.training.checkpoints.upload import METRICS, listed
 from snowcoder.training.events import Events
 
 _PARTIAL = ".restoring-"
@@ -37,7 +38,7 @@ def restore(config: Config) -> None:
     """Download the newest valid checkpoint of the bucket, unless this machine has one as new."""
     if config.checkpoint.upload is None:
         return
-    folder = checkpoints_of(config)
+    folder = RunFolder.of(config).checkpoints
     local, _ = newest_valid(folder)
     try:
         store = open_store(config.checkpoint.upload, config.storage)
@@ -58,7 +59,7 @@ def restore_before(config: Config, step: int) -> None:
     """Download the newest valid checkpoint at or before `step`, unless this machine has one as new."""
     if config.checkpoint.upload is None:
         return
-    folder = checkpoints_of(config)
+    folder = RunFolder.of(config).checkpoints
     store = open_store(config.checkpoint.upload, config.storage)
     for found in sorted((found for found in listed(store) if found <= step), reverse=True):
         if find_damage(step_folder(folder, found)) is None or _bring(config, store, found):
@@ -67,7 +68,7 @@ def restore_before(config: Config, step: int) -> None:
 
 def _bring(config: Config, store: Store, step: int) -> bool:
     """Whether the checkpoint in the bucket is whole, and now here."""
-    target = step_folder(checkpoints_of(config), step)
+    target = step_folder(RunFolder.of(config).checkpoints, step)
     print(f"restoring {target.name} from {store.url}", flush=True)
     with writing_to(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ def _record(data: bytes, name: str) -> dict[str, Any]:
 
 def _fetch_metrics(config: Config, store: Store) -> None:
     """The curve up to here, in place of one that ends earlier."""
-    path = Path(config.run.dir) / METRICS
+    path = RunFolder.of(config).metrics
     info = store.stat(METRICS)
     if info is None:
         return

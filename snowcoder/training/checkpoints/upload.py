@@ -15,6 +15,7 @@ from pathlib import Path
 from snowcoder.config.compose import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, SnowcoderError
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.storage.objects import Store
 from snowcoder.storage.store import open_store
 from snowcoder.training.checkpoints.completion_record import (
@@ -39,7 +40,7 @@ def main() -> None:
     try:
         store = open_store(config.checkpoint.upload or "", config.storage)
         upload(config, store, step)
-        prune(store, complete_steps(checkpoints_of(config))[-1], config.checkpoint.keep)
+        prune(store, complete_steps(RunFolder.of(config).checkpoints)[-1], config.checkpoint.keep)
     except (SnowcoderError, OSError) as error:
         what = f"upload of {name} to {config.checkpoint.upload}"
         _warn(config, f"{what}: {error}. Tried again with the next checkpoint", step)
@@ -48,7 +49,7 @@ def main() -> None:
 
 def upload(config: Config, store: Store, step: int) -> None:
     """Copy a complete checkpoint, unless it is there; then say so in the events."""
-    checkpoint = step_folder(checkpoints_of(config), step)
+    checkpoint = step_folder(RunFolder.of(config).checkpoints, step)
     record, key = (checkpoint / RECORD).read_bytes(), f"{checkpoint.name}/{RECORD}"
     if store.stat(key) is None or store.read(key) != record:
         if damage := find_damage(checkpoint):
@@ -67,7 +68,7 @@ def upload(config: Config, store: Store, step: int) -> None:
 
 def _upload_metrics(config: Config, store: Store) -> None:
     """Beside the checkpoints, as they are now; they grow meanwhile, and are cut to the step that is restored."""
-    path = Path(config.run.dir) / METRICS
+    path = RunFolder.of(config).metrics
     if path.exists():
         store.write(METRICS, path.read_bytes())
 
@@ -92,10 +93,6 @@ def listed(store: Store) -> dict[int, list[str]]:
         if (step := step_of(folder)) is not None and name:
             files[step].append(name)
     return files
-
-
-def checkpoints_of(config: Config) -> Path:
-    return Path(config.run.dir) / "train" / "checkpoints"
 
 
 def _phase_end(store: Store, step: int) -> bool | None:

@@ -14,8 +14,6 @@ from snowcoder.errors import OperationError
 from snowcoder.mixture.phase_plan import Plan
 from snowcoder.storage.atomic import write_json
 
-NAME = "skips.json"
-
 
 class Skip(Section):
     first: int
