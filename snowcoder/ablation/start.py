@@ -22,7 +22,7 @@ def find_start(config: Config) -> Path | None:
     if name is None:
         return None
     phase = next(phase for phase in load_plan(Path(config.plan.dir)).phases if phase.name == name)
-    checkpoint = step_folder(RunFolder.of(config).checkpoints, phase.first_step + phase.steps)
+    checkpoint = step_folder(RunFolder.of(config).checkpoints, phase.last_step)
     if problem := find_damage(checkpoint):
         raise UserError(
             f"the variants go on from the end of {name}, but {checkpoint}: {problem}. "

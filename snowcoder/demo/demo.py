@@ -117,7 +117,7 @@ def _evaluate(config: Config, overrides: list[str]) -> None:
     *earlier, last = load_plan(Path(config.plan.dir)).phases
     for phase in earlier:
         models[phase.name] = f"{config.export.dir}-{phase.name}"
-        end = phase.first_step + phase.steps
+        end = phase.last_step
         _stage("export", *overrides, f"export.step={end}", f"export.dir={models[phase.name]}")
     models[last.name] = config.export.dir
     named = [f"evaluation.models.{name}={folder}" for name, folder in models.items()]

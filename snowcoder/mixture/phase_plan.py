@@ -78,6 +78,11 @@ class PhasePlan(Section):
     digest: str  # of this phase and all before it: no earlier digest depends on a later phase
 
     @property
+    def last_step(self) -> int:
+        """Finished updates where it ends."""
+        return self.first_step + self.steps
+
+    @property
     def tokens(self) -> int:
         return self.steps * self.global_batch * self.sequence_length
 
@@ -97,7 +102,7 @@ class Plan(Section):
 
     @property
     def total_steps(self) -> int:
-        return self.phases[-1].first_step + self.phases[-1].steps
+        return self.phases[-1].last_step
 
     @property
     def indexes(self) -> dict[str, str]:
@@ -168,7 +173,7 @@ def make_plan(config: Config, sizes: dict[str, SourceSize]) -> Plan:
         repeated += _repeated_too_often(planned, phase)
         for source in planned.sources:
             cursors[source.name] += source.draws * phase.sequence_length
-        before, first_step = planned.digest, first_step + planned.steps
+        before, first_step = planned.digest, planned.last_step
         phases.append(planned)
     if repeated:
         raise UserError("the plan repeats sources too often:\n" + "\n".join(repeated))

@@ -29,12 +29,12 @@ class Pace(NamedTuple):
 
     def time_left(self, phase: PhasePlan) -> timedelta:
         """For the steps of a phase that are not done; 0 if it is not known."""
-        steps = min(phase.steps, max(0, phase.first_step + phase.steps - self.step))
+        steps = min(phase.steps, max(0, phase.last_step - self.step))
         tokens = steps * phase.global_batch * phase.sequence_length
         return timedelta(seconds=tokens / (self.rate * self.ranks) if self.rate else 0)
 
     def end(self, phase: PhasePlan, moment: datetime) -> str:
-        if phase.first_step + phase.steps <= self.step:
+        if phase.last_step <= self.step:
             return "done"
         return f"{moment:%Y-%m-%d %H:%M}" if self.rate else "?"
 

@@ -31,6 +31,6 @@ def _step(run: Run, callbacks: list[Callback]) -> None:
     result = train_step(run, phase)
     for callback in callbacks:
         if isinstance(result, StepResult):
-            callback.on_step(run, result)
+            callback.on_step(run, phase, result)
         else:
-            callback.on_skip(run, result)
+            callback.on_skip(run, phase, result)

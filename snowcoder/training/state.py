@@ -75,8 +75,7 @@ class Run:
 
     @property
     def last_step(self) -> int:
-        last = self.phases[-1]
-        return last.first_step + last.steps
+        return self.phases[-1].last_step
 
 
 def build_run(config: Config) -> Run:

@@ -50,8 +50,9 @@ class RunFolder:
             self.metrics.on_start(self.run)
         for _ in range(count):
             self.run.step += 1
-            phase = self.run.plan.phase_at(self.run.step - 1).name
-            self.metrics.on_step(self.run, StepResult(self.run.step, phase, loss, 1.25, 1e-3, 512, 0.5, 0.1))
+            phase = self.run.plan.phase_at(self.run.step - 1)
+            result = StepResult(self.run.step, phase.name, loss, 1.25, 1e-3, 512, 0.5, 0.1)
+            self.metrics.on_step(self.run, phase, result)
 
     def skip(self, first: int, last: int, why: str, back_to: int | None = None) -> None:
         """Pass over the steps from `first` to before `last`."""
@@ -59,7 +60,7 @@ class RunFolder:
         self.run.skips.write_new()
         for step in range(first, last):
             self.run.step = step + 1
-            self.metrics.on_skip(self.run, skip)
+            self.metrics.on_skip(self.run, self.run.plan.phase_at(step), skip)
 
     def checkpoint(self) -> Path:
         folder = step_folder(self.run.folder / "checkpoints", self.run.step)

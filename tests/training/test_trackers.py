@@ -144,7 +144,7 @@ def run_of(config: Config) -> Run:
 def do_steps(metrics: Metrics, run: Run, count: int, loss: float) -> None:
     for _ in range(count):
         run.step += 1
-        metrics.on_step(run, StepResult(run.step, "phase1", loss, 1.0, 1e-3, 512, 0.1, 0.02))
+        metrics.on_step(run, run.plan.phases[0], StepResult(run.step, "phase1", loss, 1.0, 1e-3, 512, 0.1, 0.02))
 
 
 @pytest.mark.usefixtures("one_rank")

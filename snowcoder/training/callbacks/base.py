@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.training.recovery.skips import Skip
 from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
@@ -11,11 +12,11 @@ class Callback:
     def on_start(self, run: Run) -> None:
         """Before the first update, with the checkpoint loaded."""
 
-    def on_step(self, run: Run, result: StepResult) -> None:
-        """After each update; `run.step` counts it already."""
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
+        """After each update, which was one of `phase`; `run.step` counts it already."""
 
-    def on_skip(self, run: Run, skip: Skip) -> None:
-        """After a step that was passed over; `run.step` counts it already."""
+    def on_skip(self, run: Run, phase: PhasePlan, skip: Skip) -> None:
+        """After a step of `phase` that was passed over; `run.step` counts it already."""
 
     def on_rollback(self, run: Run) -> None:
         """After the run went back to `run.step`."""

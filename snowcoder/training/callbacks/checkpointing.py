@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch.distributed as dist
 
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.checkpoints.write import Checkpoints
 from snowcoder.training.recovery.decisions import remove_disowned
@@ -18,11 +19,11 @@ class Checkpointing(Callback):
     def __init__(self, checkpoints: Checkpoints) -> None:
         self.checkpoints = checkpoints
 
-    def on_step(self, run: Run, result: StepResult) -> None:
-        self._save_if_due(run)
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
+        self._save_if_due(run, phase)
 
-    def on_skip(self, run: Run, skip: Skip) -> None:
-        self._save_if_due(run)
+    def on_skip(self, run: Run, phase: PhasePlan, skip: Skip) -> None:
+        self._save_if_due(run, phase)
 
     def on_rollback(self, run: Run) -> None:
         self.checkpoints.wait()  # a save in flight may be of the window that is now skipped
@@ -36,8 +37,7 @@ class Checkpointing(Callback):
         self.checkpoints.finish_uploads(_STOP_SECONDS if run.stop else float("inf"))
         self.checkpoints.require()
 
-    def _save_if_due(self, run: Run) -> None:
+    def _save_if_due(self, run: Run, phase: PhasePlan) -> None:
         self.checkpoints.poll()
-        phase = run.plan.phase_at(run.step - 1)
-        if run.step % run.config.checkpoint.every_steps == 0 or run.step == phase.first_step + phase.steps:
+        if run.step % run.config.checkpoint.every_steps == 0 or run.step == phase.last_step:
             self.checkpoints.save(run)

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from snowcoder.config.layout import one_replica
 from snowcoder.config.schema import Config
 from snowcoder.lineage.run_folder import RunFolder
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.events import Event, Events, read_events
@@ -32,7 +33,7 @@ class Evaluation(Callback):
     def on_rollback(self, run: Run) -> None:
         self.begun = {step for step in self.begun if step <= run.step}
 
-    def on_step(self, run: Run, result: StepResult) -> None:
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
         self._start_due(run)
 
     def on_end(self, run: Run) -> None:

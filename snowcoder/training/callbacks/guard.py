@@ -6,6 +6,7 @@ import statistics
 
 import torch.distributed as dist
 
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.events import Events
 from snowcoder.training.recovery.rollback import RollBack
@@ -24,8 +25,7 @@ class Guard(Callback):
     def __init__(self, run: Run) -> None:
         self.rule = run.config.guard
 
-    def on_step(self, run: Run, result: StepResult) -> None:
-        phase = run.plan.phase_at(run.step - 1)
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
         if run.step - 1 == phase.first_step:
             run.losses = []  # another mixture, another level
         if len(run.losses) == self.rule.window and result.loss > (limit := self._limit(run.losses)):
@@ -34,8 +34,8 @@ class Guard(Callback):
             raise RollBack(first, run.step, why)
         run.losses = [*run.losses, result.loss][-self.rule.window :]
 
-    def on_skip(self, run: Run, skip: Skip) -> None:
-        if run.step - 1 == run.plan.phase_at(run.step - 1).first_step:
+    def on_skip(self, run: Run, phase: PhasePlan, skip: Skip) -> None:
+        if run.step - 1 == phase.first_step:
             run.losses = []
         if skip.back_to is not None:
             return  # decided before

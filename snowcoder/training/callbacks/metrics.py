@@ -12,6 +12,7 @@ import torch.distributed as dist
 
 from snowcoder import readable
 from snowcoder.lineage.run_folder import RunFolder
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.model import platform
 from snowcoder.model.throughput import Flops, flops_of
 from snowcoder.storage.atomic import write_text
@@ -42,19 +43,18 @@ class Metrics(Callback):
             self.file = self.path.open("a", buffering=1)
             self.trackers = open_trackers(run.config, run.folder, run.step, Events(run.config))
 
-    def on_step(self, run: Run, result: StepResult) -> None:
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
         self.recent.append((result.seconds, result.tokens))
         if self.file is None:
             return
         rate = result.tokens / result.seconds
-        speed = {"tokens_per_second": round(rate, 1), **_flops(run, rate)._asdict()}
+        speed = {"tokens_per_second": round(rate, 1), **_flops(run, phase, rate)._asdict()}
         self.write({"kind": "step", **result._asdict(), **speed, "time": time.time()})
         if run.step % self.every == 0 or run.step == run.last_step:
-            print(self._line(run, result), flush=True)
+            print(self._line(run, phase, result), flush=True)
 
-    def on_skip(self, run: Run, skip: Skip) -> None:
-        phase = run.plan.phase_at(run.step - 1).name
-        self.write({"kind": "skipped", "step": run.step, "phase": phase, "why": skip.why, "time": time.time()})
+    def on_skip(self, run: Run, phase: PhasePlan, skip: Skip) -> None:
+        self.write({"kind": "skipped", "step": run.step, "phase": phase.name, "why": skip.why, "time": time.time()})
 
     def on_rollback(self, run: Run) -> None:
         self.rewind(run.step)
@@ -89,10 +89,9 @@ class Metrics(Callback):
             for tracker in self.trackers:
                 tracker.log(scalars, record["step"])
 
-    def _line(self, run: Run, result: StepResult) -> str:
+    def _line(self, run: Run, phase: PhasePlan, result: StepResult) -> str:
         seconds, tokens = sum(s for s, _ in self.recent), sum(t for _, t in self.recent)
-        phase = run.plan.phase_at(run.step - 1)
-        in_phase = tokens_left(run, phase.first_step + phase.steps)
+        in_phase = tokens_left(run, phase.last_step)
         in_run = tokens_left(run, run.last_step)
         return (
             f"{result.phase} step {run.step}/{run.last_step}  loss {result.loss:.4f}  norm {result.gradient_norm:.2f}  "
@@ -105,8 +104,7 @@ class Metrics(Callback):
 def tokens_left(run: Run, until: int) -> int:
     """Tokens between the run's step and step `until`."""
     spans = [
-        (max(0, min(until, phase.first_step + phase.steps) - max(run.step, phase.first_step)), phase)
-        for phase in run.plan.phases
+        (max(0, min(until, phase.last_step) - max(run.step, phase.first_step)), phase) for phase in run.plan.phases
     ]
     return sum(steps * phase.global_batch * phase.sequence_length for steps, phase in spans)
 
@@ -127,11 +125,10 @@ def _step_of(line: str) -> float:
         return float("inf")  # cut short by a kill
 
 
-def _flops(run: Run, rate: float) -> Flops:
+def _flops(run: Run, phase: PhasePlan, rate: float) -> Flops:
     """Of a rank, at `rate` tokens/s of all."""
     peak = None if platform.ON_CPU else run.config.precision.peak_tflops
-    length = run.plan.phase_at(run.step - 1).sequence_length
-    return flops_of(run.config.model, length, rate / run.config.parallel.world_size, peak)
+    return flops_of(run.config.model, phase.sequence_length, rate / run.config.parallel.world_size, peak)
 
 
 def _scalars(record: dict[str, Any]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch.distributed as dist
 from torch.profiler import profile
 
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult
@@ -20,7 +21,7 @@ class Profiler(Callback):
     def on_start(self, run: Run) -> None:
         self._begin(run)
 
-    def on_step(self, run: Run, result: StepResult) -> None:
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
         if self.profile is not None and run.step >= self.last:
             self._write(run)
         else:

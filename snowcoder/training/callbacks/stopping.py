@@ -7,6 +7,7 @@ import signal
 import torch
 import torch.distributed as dist
 
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.model import platform
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.rank import signals
@@ -18,10 +19,10 @@ from snowcoder.training.step import StepResult
 class Stopping(Callback):
     """Signals reach ranks at different times: they agree by an all-reduce a step, tiny beside the step's own."""
 
-    def on_step(self, run: Run, result: StepResult) -> None:
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
         self._look(run)
 
-    def on_skip(self, run: Run, skip: Skip) -> None:
+    def on_skip(self, run: Run, phase: PhasePlan, skip: Skip) -> None:
         self._look(run)
 
     def _look(self, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from megatron.core import parallel_state
 
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.state import Run
@@ -14,16 +15,15 @@ class Validation(Callback):
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
 
-    def on_step(self, run: Run, result: StepResult) -> None:
-        phase = run.plan.phase_at(run.step - 1)
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
         every = run.config.logging.validate_every
-        if every and (run.step % every == 0 or run.step == phase.first_step + phase.steps):
-            losses = {name: loss for name in _names(run) if (loss := self._loss(run, name)) is not None}
+        if every and (run.step % every == 0 or run.step == phase.last_step):
+            found = {source.name: self._loss(run, source.name, phase.sequence_length) for source in phase.sources}
+            losses = {name: loss for name, loss in found.items() if loss is not None}
             self.metrics.write({"kind": "validation", "step": run.step, "phase": phase.name, "losses": losses})
 
-    def _loss(self, run: Run, source: str) -> float | None:
+    def _loss(self, run: Run, source: str, length: int) -> float | None:
         """Over the first `validate_samples` windows, cut to a multiple that all ranks share; None if too few."""
-        length = run.plan.phase_at(run.step - 1).sequence_length
         unit = run.config.parallel.micro_batch * parallel_state.get_data_parallel_world_size()
         if run.config.parallel.virtual_stages > 1:
             unit *= run.config.parallel.pipeline
@@ -33,7 +33,3 @@ class Validation(Callback):
             return None
         first = share * parallel_state.get_data_parallel_rank()
         return evaluate(run, run.reader.held_out(source, first, share, length))
-
-
-def _names(run: Run) -> list[str]:
-    return [source.name for source in run.plan.phase_at(run.step - 1).sources]

@@ -194,7 +194,7 @@ def describe(run: Run) -> dict[str, Any]:
     return {
         "step": step,
         "phase": begun[-1].name if begun else plan.phases[0].name,
-        "phase_end": any(step == phase.first_step + phase.steps for phase in plan.phases),
+        "phase_end": any(step == phase.last_step for phase in plan.phases),
         **describe_inputs(plan, step, run.tokenizer, run.imported),
         "ledger": plan.consumed(step),
         "cursors": plan.cursors(step),
