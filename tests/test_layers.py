@@ -20,7 +20,7 @@ LAYERS = [
     ["config"],
     ["storage"],
     ["lineage"],
-    ["stages", "pretrained"],
+    ["stages", "pretrained", "pages"],
     ["tokenization", "model"],
     ["index"],
     ["mixture", "corpus"],

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,8 +17,7 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.index.shard import Task
 from snowcoder.index.sources import find_sources
-from snowcoder.lineage.manifest import code_version
-from snowcoder.storage.atomic import write_text
+from snowcoder.pages.index import publish
 from snowcoder.storage.objects import Store
 from snowcoder.storage.shards import read_shard
 from snowcoder.storage.store import open_store
@@ -66,7 +64,10 @@ def run(config: Config) -> None:
     read_scores(folder, open_store(config.index.sources["raw"].shards, config.storage))
     languages = find_extremes(sorted(folder.glob(f"*{SUFFIX}")), config.annotator.inspect, highest_score(config))
     texts = read_files(config, [place for each in languages for place in (*each.best, *each.worst)])
-    write_text(folder / PAGE, render(config, languages, texts))
+    values = {"annotator": config.annotator, "languages": languages, "texts": texts, "excerpt": _EXCERPT}
+    template = Path(__file__).with_name("inspect.html.jinja")
+    command = "snowcoder annotate inspect"
+    publish(folder / PAGE, config.run.dir, template, command, highest=highest_score(config), **values)
     print(f"inspect: {folder / PAGE}")
 
 
@@ -131,17 +132,3 @@ def _files(config: Config, store: Store, task: Task) -> Iterator[CodeFile]:
         for batch in read_shard(local.path, task.info.key, config.index.columns, limit):
             for row in rows_of(batch):
                 yield from row.files
-
-
-def render(config: Config, languages: list[Language], texts: dict[Place, CodeFile]) -> str:
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        Path(__file__).with_name("inspect.html.jinja").read_text()
-    )
-    return template.render(
-        annotator=config.annotator,
-        languages=languages,
-        texts=texts,
-        excerpt=_EXCERPT,
-        highest=highest_score(config),
-        code=code_version(),
-    )

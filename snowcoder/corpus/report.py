@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
-
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.build import REPORT, read_report
 from snowcoder.corpus.labelled.scores import held_out_scores
 from snowcoder.errors import UserError
-from snowcoder.lineage.manifest import code_version
-from snowcoder.storage.atomic import write_text
+from snowcoder.pages.index import publish
 
 _LANGUAGES = 24  # columns; the others are summed up
 _HITS = 1000  # rows; the file has them all
@@ -32,25 +29,22 @@ def run(config: Config) -> None:
     if report is None:
         raise UserError(f"{config.corpus.work} has no {REPORT}: run `snowcoder corpus build` first")
     path = Path(config.corpus.work) / "report.html"
-    write_text(path, render(config, report))
+    template = Path(__file__).with_name("report.html.jinja")
+    publish(path, config.run.dir, template, "snowcoder corpus report", **_values(config, report))
     print(f"report: {path}")
 
 
-def render(config: Config, report: dict[str, Any]) -> str:
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        Path(__file__).with_name("report.html.jinja").read_text()
-    )
+def _values(config: Config, report: dict[str, Any]) -> dict[str, Any]:
     languages = _languages(report)
-    return template.render(
-        report=report,
-        languages=languages,
-        rows=_rows(report, languages),
-        size=readable.size,
-        hits=report["hits"][:_HITS],
-        scores=held_out_scores(),
-        work=config.corpus.work,
-        code=code_version(),
-    )
+    return {
+        "report": report,
+        "languages": languages,
+        "rows": _rows(report, languages),
+        "size": readable.size,
+        "hits": report["hits"][:_HITS],
+        "scores": held_out_scores(),
+        "work": config.corpus.work,
+    }
 
 
 def _languages(report: dict[str, Any]) -> list[str]:

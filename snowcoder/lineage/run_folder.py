@@ -31,6 +31,11 @@ class RunFolder:
         return self.path / "events.log"
 
     @property
+    def index(self) -> Path:
+        """The first of the run's pages."""
+        return self.path / "index.html"
+
+    @property
     def evaluated(self) -> Path:
         """Evaluations of checkpoints while the training went on, a folder a step."""
         return self.path / "evaluated"

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import matplotlib
+from markupsafe import Markup
 
-from snowcoder.lineage.manifest import code_version
+from snowcoder.pages.index import publish
 from snowcoder.report.records import Records, read_records
 from snowcoder.report.state import restarts
 from snowcoder.report.status import brief
-from snowcoder.storage.atomic import write_text
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # after the backend is chosen
+
+_POINTS = 2000  # of a curve: a page of 500,000 steps is no larger
 
 
 def run(folder: str) -> None:
     records = read_records(folder)
     path = Path(folder) / "report.html"
-    write_text(path, render(records))
+    template = Path(__file__).with_name("report.html.jinja")
+    publish(path, folder, template, f"snowcoder report {folder}", **values_of(records))
     print(f"report: {path}")
 
 
-def render(records: Records) -> str:
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        (Path(__file__).parent / "report.html.jinja").read_text()
-    )
+def values_of(records: Records) -> dict[str, Any]:
+    """What the page's template is filled with."""
     marks = _marks(records)
-    return template.render(
-        records=records,
-        status=brief(records),
-        ledger=ledger_rows(records),
-        plots=[
+    return {
+        "records": records,
+        "status": brief(records),
+        "ledger": ledger_rows(records),
+        "plots": [
             ("Loss", _plot(records, marks, "loss", "nats a token", held_out=True)),
             ("Learning rate", _plot(records, marks, "learning_rate", "")),
             ("Throughput", _plot(records, marks, "tokens_per_second", "tokens/s")),
@@ -44,8 +43,7 @@ def render(records: Records) -> str:
             ("Waiting for data", _plot(records, marks, "data_seconds", "s a step, of the slowest rank")),
             ("Gradient norm", _plot(records, marks, "gradient_norm", "before clipping")),
         ],
-        code=code_version(),
-    )
+    }
 
 
 def ledger_rows(records: Records) -> list[dict[str, Any]]:
@@ -89,10 +87,10 @@ def _marks(records: Records) -> _Marks:
     )
 
 
-def _plot(records: Records, marks: _Marks, key: str, unit: str, held_out: bool = False) -> str:
-    """A curve over steps with the phases shaded, as a PNG in base64."""
-    figure, axes = pyplot.subplots(figsize=(9, 2.8), dpi=110)
-    points = [(r["step"], r[key]) for r in records.steps if key in r]
+def _plot(records: Records, marks: _Marks, key: str, unit: str, held_out: bool = False) -> Markup:
+    """A curve over steps with the phases shaded, as SVG."""
+    figure, axes = pyplot.subplots(figsize=(9, 2.8))
+    points = thinned([(r["step"], r[key]) for r in records.steps if r.get(key) is not None])
     # A single step is a point: a line would not show.
     style = {"marker": "o", "markersize": 4} if len(points) == 1 else {"linewidth": 1}
     axes.plot([x for x, _ in points], [y for _, y in points], label="training", **style)
@@ -106,10 +104,24 @@ def _plot(records: Records, marks: _Marks, key: str, unit: str, held_out: bool =
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": key}):  # ids of one figure are not those of another
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     pyplot.close(figure)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return Markup(buffer.getvalue()[buffer.getvalue().index("<svg") :])
+
+
+def thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """At most `_POINTS`: of each stretch of steps the lowest and the highest, so that no spike is lost."""
+    width = -(-len(points) // (_POINTS // 2))
+    if width <= 2:
+        return points
+    stretches = (points[first : first + width] for first in range(0, len(points), width))
+    return [point for each in stretches for point in sorted({min(each, key=_value), max(each, key=_value)})]
+
+
+def _value(point: tuple[int, float]) -> float:
+    return point[1]
 
 
 def _shade_phases(axes: Any, records: Records) -> None:

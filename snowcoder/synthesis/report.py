@@ -6,14 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
-
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT
 from snowcoder.errors import UserError
-from snowcoder.lineage.manifest import code_version
-from snowcoder.storage.atomic import write_text
+from snowcoder.pages.index import publish
 from snowcoder.synthesis.similarity import Similarity, similarities
 from snowcoder.synthesis.summary import REPORT
 
@@ -35,25 +32,22 @@ def run(config: Config) -> None:
     except FileNotFoundError:
         raise UserError(f"{folder} has no {REPORT}: run `snowcoder synthesize` first") from None
     path = folder / "report.html"
-    write_text(path, render(config, report, similarities(config)))
+    template, values = Path(__file__).with_name("report.html.jinja"), _values(config, report, similarities(config))
+    publish(path, config.run.dir, template, "snowcoder synthesize report", **values)
     print(f"report: {path}")
 
 
-def render(config: Config, report: dict[str, Any], similar: list[Similarity]) -> str:
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        Path(__file__).with_name("report.html.jinja").read_text()
-    )
+def _values(config: Config, report: dict[str, Any], similar: list[Similarity]) -> dict[str, Any]:
     languages = _languages(report)
-    return template.render(
-        report=report,
-        languages=languages,
-        rows=_rows(config, report, languages),
-        kept=sum(report["kept"].values()),
-        kept_size=readable.size(report["kept_bytes"]),
-        similar=similar,
-        folder=config.synthesis.dir,
-        code=code_version(),
-    )
+    return {
+        "report": report,
+        "languages": languages,
+        "rows": _rows(config, report, languages),
+        "kept": sum(report["kept"].values()),
+        "kept_size": readable.size(report["kept_bytes"]),
+        "similar": similar,
+        "folder": config.synthesis.dir,
+    }
 
 
 def _languages(report: dict[str, Any]) -> list[str]:

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from matplotlib import pyplot
 from run_folder import RunFolder
 
+from snowcoder.lineage.manifest import find_manifest
 from snowcoder.report import report
-from snowcoder.report.records import read_records
-from snowcoder.report.report import render
 from tests.tiny import snowcoder
 
 MakeRun = Callable[..., RunFolder]
 
 
-def images(page: str) -> list[bytes]:
-    return [base64.b64decode(data) for data in re.findall(r'data:image/png;base64,([^"]+)"', page)]
+def figures(page: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
 
 
 def check(folder: Path) -> str:
     """The page, which has its six plots and fetches nothing."""
-    page = render(read_records(str(folder)))
-    pictures = [pyplot.imread(io.BytesIO(data)) for data in images(page)]
-    assert len(pictures) == 6
-    assert all(picture.std() > 0 for picture in pictures)
-    assert "http" not in page
+    report.run(str(folder))
+    page = (folder / "report.html").read_text()
+    drawn = figures(page)
+    assert len(drawn) == 6
+    assert all(each.find(".//*[@id='axes_1']") is not None for each in drawn)
+    assert [*re.finditer(r"""(?:src|href)=["'](?!#|index\.html)|url\((?!#)|@import""", page)] == []
     return page
 
 
@@ -104,11 +103,34 @@ def test_a_real_run_with_and_without_its_plan(real_run: Path, tmp_path: Path) ->
     shutil.copytree(real_run, folder)
     snowcoder("report", str(folder))
     page = (folder / "report.html").read_text()
-    assert len(images(page)) == 6
-    assert "plan " in page
+    assert len(figures(page)) == 6
+    assert "Plan " in page
     assert "Held-out loss" in page
     (folder / "resolved.yaml").write_text((folder / "resolved.yaml").read_text().replace(str(real_run), "/nowhere"))
     shutil.rmtree(folder / "plan")
     page = check(folder)
     assert "no plan: /nowhere/plan has no manifest.json" in page
     assert "7,168" in page
+
+
+def test_a_curve_of_many_steps_keeps_its_spikes_and_little_else() -> None:
+    curve = [(step, 9.0 if step == 77_777 else 2.0 + step % 2) for step in range(500_000)]
+    kept = report.thinned(curve)
+    assert len(kept) <= 2000
+    assert (77_777, 9.0) in kept
+    assert kept == sorted(kept)
+    assert report.thinned(curve[:50]) == curve[:50]
+
+
+def test_the_first_page_names_what_there_is_and_what_it_was_made_from(real_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(real_run, folder)
+    snowcoder("report", str(folder))
+    page = (folder / "index.html").read_text()
+    assert re.search(r'<a href="report.html">training: .*</a>', page)
+    plan = find_manifest(folder / "plan")
+    assert plan is not None
+    assert f'<td id="{plan.digest}">' in page
+    assert "phase" in page
+    assert "loss" in page
+    assert 'href="index.html"' in (folder / "report.html").read_text()
