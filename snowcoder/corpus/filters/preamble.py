@@ -53,11 +53,13 @@ _SYNTAX = {language: syntax for languages, syntax in _FAMILIES for language in l
 # What may stand before such a comment: it names the file's surroundings, and does nothing yet.
 _NO_CODE = re.compile(
     r"""\#!|\#\s*(?:if|ifdef|ifndef|define|undef|endif|else|error|line|pragma|include|import|nullable)\b|\#!?\[
-    |(?:package|module|namespace|import|use|using|extern|require(?:_once)?|include(?:_once)?|library|syntax|option|declare|set|goog|cabal-version)\b
+    |(?:package|module|namespace|import|use|using|extern|require(?:_once)?|include(?:_once)?(?!!)|library|syntax|option|declare|set|goog|cabal-version)\b
     |class\s.*:$|from\s+\S+\s+import\b|["']use\s\w+["'];?$|<\?|<(?:!doctype|html|head|meta|title|link)\b|---|%YAML|[{(\[]$
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_SPACE = re.compile(r"[\s\ufeff]*")
+_QUOTED = re.compile(r"\s*[*/#!;-]+\s+(?://|#|/\*)\s*[@\w]")  # a comment in a comment: an example of one
 _DECORATION = ".\\ \t\r*/#;!%-=|+~<>{(\"'"
 _DECORATION_BEHIND = " \t\r*/#|+=-\"'"
 
@@ -69,17 +71,15 @@ class Preamble(NamedTuple):
 
 def preamble(head: str, language: str) -> Preamble:
     """Of a file that begins with `head`. Languages that are not known here may have any of the usual comments."""
-    syntax, lines, at = _SYNTAX.get(language, _ANY), [], 0
+    syntax, lines, at = _SYNTAX.get(language, _ANY), list[str](), 0
     while at < len(head):
-        if head[at].isspace() or head[at] == "\ufeff":
-            lines += [""] * (head[at] == "\n")
-            at += 1
-            continue
-        end = _comment_end(head, at, syntax)
-        if end:
-            lines += _stripped(head[at:end])
-        elif _NO_CODE.match(line := head[at : _line_end(head, at)]):
-            end = at + len(line)
+        start = _SPACE.match(head, at).end()  # type: ignore[union-attr]
+        lines += [""] * (head.count("\n", at, start) - 1)
+        if end := _comment_end(head, start, syntax):
+            lines += _stripped(head[start:end])
+        elif _NO_CODE.match(line := head[start : _line_end(head, start)]):
+            lines.append("")
+            end = start + len(line)
         else:
             break
         at = end
@@ -101,4 +101,5 @@ def _line_end(head: str, at: int) -> int:
 
 
 def _stripped(comment: str) -> list[str]:
-    return [line.lstrip(_DECORATION).rstrip(_DECORATION_BEHIND) for line in comment.split("\n")]
+    lines = ("" if _QUOTED.match(line) else line for line in comment.split("\n"))
+    return [line.lstrip(_DECORATION).rstrip(_DECORATION_BEHIND) for line in lines]
