@@ -59,7 +59,7 @@ _NO_CODE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _SPACE = re.compile(r"[\s\ufeff]*")
-_QUOTED = re.compile(r"\s*[*/#!;-]+\s+(?://|#|/\*)\s*[@\w]")  # a comment in a comment: an example of one
+_QUOTED = re.compile(r"\s*[*/#!;-]+\s+[\"'`]?(?://|#|/\*)\s*[@\w]")  # a comment in a comment: an example of one
 _DECORATION = ".\\ \t\r*/#;!%-=|+~<>{(\"'"
 _DECORATION_BEHIND = " \t\r*/#|+=-\"'"
 
