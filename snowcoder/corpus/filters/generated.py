@@ -96,7 +96,7 @@ def find_marker(content: str, language: str) -> str | None:
     """The words at the head of a file by which it says that a program wrote it, or None."""
     head = "\n".join(content[:_CHARACTERS].split("\n", _LINES)[:_LINES])
     lower = head.lower()
-    found = _in_comments(preamble(head, language).text) if any(word in lower for word in _WORDS) else None
+    found = _in_comments(preamble(head, language)) if any(word in lower for word in _WORDS) else None
     if found or not ("Generated" in head or "webpackBootstrap" in head):
         return found
     in_code = _IN_CODE.search(head)

@@ -53,24 +53,24 @@ _SYNTAX = {language: syntax for languages, syntax in _FAMILIES for language in l
 # What may stand before such a comment: it names the file's surroundings, and does nothing yet.
 _NO_CODE = re.compile(
     r"""\#!|\#\s*(?:if|ifdef|ifndef|define|undef|endif|else|error|line|pragma|include|import|nullable)\b|\#!?\[
-    |(?:package|module|namespace|import|use|using|extern|require(?:_once)?|include(?:_once)?(?!!)|library|syntax|option|declare|set|goog|cabal-version)\b
-    |class\s.*:$|from\s+\S+\s+import\b|["']use\s\w+["'];?$|<\?|<(?:!doctype|html|head|meta|title|link)\b|---|%YAML|[{(\[]$
+    |(?:package|module|namespace|import|use|using|extern|require(?:_once)?|include(?:_once)?(?!!)|library|syntax)\b
+    |(?:option|declare|set|goog|cabal-version)\b
+    |class\s.*:$|from\s+\S+\s+import\b|["']use\s\w+["'];?$|<\?|<(?:!doctype|html|head|meta|title|link)\b
+    |---|%YAML|[{(\[]$
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _SPACE = re.compile(r"[\s\ufeff]*")
 _QUOTED = re.compile(r"\s*[*/#!;-]+\s+[\"'`]?(?://|#|/\*)\s*[@\w]")  # a comment in a comment: an example of one
-_DECORATION = ".\\ \t\r*/#;!%-=|+~<>{(\"'"
+_DECORATION = ".:\\ \t\r*/#;!%-=|+~<>{(\"'"
 _DECORATION_BEHIND = " \t\r*/#|+=-\"'"
 
 
-class Preamble(NamedTuple):
-    text: str  # of the comments, a line for a line, without what marks them; other lines are empty
-    code: int  # where the first line of code begins
+def preamble(head: str, language: str) -> str:
+    """The comments, a line for a line, without what marks them; other lines are empty.
 
-
-def preamble(head: str, language: str) -> Preamble:
-    """Of a file that begins with `head`. Languages that are not known here may have any of the usual comments."""
+    A language that is not known here may have any of the usual comments.
+    """
     syntax, lines, at = _SYNTAX.get(language, _ANY), list[str](), 0
     while at < len(head):
         start = _SPACE.match(head, at).end()  # type: ignore[union-attr]
@@ -83,7 +83,7 @@ def preamble(head: str, language: str) -> Preamble:
         else:
             break
         at = end
-    return Preamble("\n".join(lines), at)
+    return "\n".join(lines)
 
 
 def _comment_end(head: str, at: int, syntax: _Syntax) -> int:
