@@ -10,7 +10,7 @@ from snowcoder.corpus.document import Document
 from snowcoder.corpus.filters.preamble import preamble
 
 # A licence or imports may stand before the marker. Of 4,224 files with one, 4,219 have it in their first 40 lines.
-_LINES, _CHARACTERS = 60, 16_000
+_LINES, _CHARACTERS = 60, 8_000
 # In lower case. A head that has none of them does not say so, and is spared the rest.
 _WORDS = ("generated", "not edit", "not modify", "n't edit", "be lost", "be overwritten", "gnu bison", "produced by")
 
@@ -105,15 +105,13 @@ def find_marker(content: str, language: str) -> str | None:
 
 def _in_comments(comments: str) -> str | None:
     whole = _plain(comments)
-    if _EDITED.search(whole):
-        return None
     names_program, forbids = _PROGRAM.search(whole), re.search(_FORBIDS, whole)
     patterns = [_SAYS_SO, _FIRST] + [_DO_NOT_EDIT] * bool(names_program)
     for sentence in filter(str.strip, _END.split(comments)):
         title = [_TITLE] * bool(_FIRST in patterns or forbids or not sentence.lstrip()[0].islower())
         plain = _plain(sentence)
         if any(pattern.match(plain) for pattern in [*patterns, *title]) and not _TEMPLATE.search(plain):
-            return " ".join(sentence.split())[:60]
+            return None if _EDITED.search(whole) else " ".join(sentence.split())[:60]
         patterns = [pattern for pattern in patterns if pattern is not _FIRST]
     return None
 
