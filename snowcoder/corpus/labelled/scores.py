@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from snowcoder.corpus import pii
+from snowcoder.corpus import languages, pii
 from snowcoder.corpus.labelled import HELD_OUT, Score
 
-_RULES = {"personal data": pii.evaluate}
+_RULES = {"languages": languages.evaluate, "personal data": pii.evaluate}
 
 
 def held_out_scores() -> dict[str, dict[str, Score]]:

@@ -1,7 +1,7 @@
 """Whether a header is in C, C++ or Objective-C, of which its name says nothing.
 
-Linguist asks whether a line anywhere begins as C++ does: a comment's words make it C++, and so does what a header for
-both languages has between `#ifdef __cplusplus` and `#endif`; a struct with methods is C. Here comments, strings and those
+Linguist asks whether any line begins as C++ does: a comment's words make it C++, and so does what a header for both
+languages has between `#ifdef __cplusplus` and `#endif`; a struct with methods is C. Here comments, strings and those
 parts do not count, and what C cannot hold does.
 """
 

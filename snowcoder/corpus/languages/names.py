@@ -74,8 +74,8 @@ def languages_of_name(path: str) -> tuple[str, ...] | None:
     if tells and _TEMPLATE.fullmatch(extension):
         return languages_of_name(stem)
     special = _SPECIAL.match(name)
-    if special and (found := languages_of_name(special[1])):
-        return found
+    if special and (of_special := languages_of_name(special[1])):
+        return of_special
     return () if tells else None
 
 
