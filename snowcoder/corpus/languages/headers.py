@@ -49,6 +49,7 @@ _CPP = _signs(
     ("~", r"(?:^|[;{}:])[ \t]*~\w+\s*\(\s*(?:void)?\s*\)"),
     ("enum", r"\benum\s+(?:class|struct)\b"),
     ("constexpr", r"\bconstexpr\b"),
+    ("nullptr", r"=\s*nullptr\b"),
     ("noexcept", r"\bnoexcept\b"),
     ("decltype", r"\bdecltype\b"),
     ("this", r"\bthis\s*->"),
