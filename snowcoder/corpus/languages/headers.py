@@ -33,6 +33,8 @@ def _signs(*rows: tuple[str, str]) -> Signs:
 _OBJECTIVE_C = _signs(
     ("@", r"^[ \t]*@(?:class|end|implementation|import|interface|optional|property|protocol|required)\b"),
     ("import", r"^[ \t]*#[ \t]*import\b"),
+)
+_COCOA = _signs(  # C++ has these too
     ("NS", r"\bNS(?:_ENUM|_OPTIONS|_ASSUME_NONNULL_BEGIN|Array|Data|Dictionary|Error|U?Integer|Object|String)\b"),
 )
 _CPP = _signs(
@@ -75,7 +77,9 @@ def language_of_header(content: str) -> str:
     code = code_for_c(content)
     if has_sign(_OBJECTIVE_C, code):
         return "Objective-C"
-    return "C++" if has_sign(_CPP, code) else "C"
+    if has_sign(_CPP, code):
+        return "C++"
+    return "Objective-C" if has_sign(_COCOA, code) else "C"
 
 
 def looks_like_cpp(content: str) -> bool:
