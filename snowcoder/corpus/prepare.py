@@ -16,7 +16,7 @@ from snowcoder.corpus.dedup.repositories import RepositorySignatures
 from snowcoder.corpus.dedup.signature import SIGNATURES, FileSignatures
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, Document, documents_table, size_of
 from snowcoder.corpus.filters import first_fault, make_filters
-from snowcoder.corpus.languages import detect
+from snowcoder.corpus.languages import detect, language_named
 from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.corpus.samples import Samples
@@ -79,7 +79,7 @@ class Sieve:
             self.counts.add(reason, "", 0, files)
         self.without.update(batch.without())
         for content, repository, path, given, licences in zip(*batch[:5], strict=True):
-            language = given or detect(path or "", content) or ""
+            language = (given and language_named(given)) or detect(path or "", content) or given or ""
             own = tuple(filter(None, (licences or "").split(",")))
             document = Document(content, repository or "", path or "", language, own)
             rule, detail = self._fault(document)

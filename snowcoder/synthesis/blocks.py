@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from snowcoder.answers.fences import fenced_blocks
-from snowcoder.corpus.languages import language_of_alias
+from snowcoder.corpus.languages import language_named
 
 
 class Block(NamedTuple):
@@ -36,4 +36,4 @@ def closed(text: str, stops: list[str]) -> str:
 
 def _language(info: str) -> str | None:
     alias = re.split(r"[\s:{,]", info, maxsplit=1)[0].lower()
-    return language_of_alias(alias) if alias else None
+    return language_named(alias) if alias else None

@@ -22,6 +22,7 @@ from snowcoder.corpus.document import Document
 from snowcoder.corpus.filters import encoded
 from snowcoder.corpus.filters.generated import generated
 from snowcoder.corpus.filters.text import count_digits, count_letters, visible_text
+from snowcoder.corpus.languages import language_named
 
 
 class Filter(NamedTuple):
@@ -41,7 +42,7 @@ class Fault(NamedTuple):
 def make_filters(config: FiltersConfig) -> list[Filter]:
     """The rules that are on, in the order in which they are asked."""
     on: list[tuple[str, Callable[..., str | None], Any]] = [
-        ("language", _language, set(config.languages or ())),
+        ("language", _language, {language_named(name) or name for name in config.languages or ()}),
         ("vendored", _vendored, config.vendored),
         ("generated", generated, config.generated),
         ("xml", _xml, config.xml),

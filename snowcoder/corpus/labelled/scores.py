@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from snowcoder.corpus import pii
+from snowcoder.corpus import languages, pii
 from snowcoder.corpus.filters.evaluate import evaluate as evaluate_generated
 from snowcoder.corpus.labelled import HELD_OUT, Score
 
-_RULES = {"personal data": pii.evaluate, "generated files": evaluate_generated}
+_RULES = {"languages": languages.evaluate, "generated files": evaluate_generated, "personal data": pii.evaluate}
 
 
 def held_out_scores() -> dict[str, dict[str, Score]]:
