@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snowcoder.errors import OperationError
 from snowcoder.tokenization.load import Tokenizer
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class ExactEncoder:
 
     def encode_batch(self, texts: list[str]) -> Encoded:
         ids, lengths = self._fast.encode_batch(texts)
+        if len(lengths) != len(texts) or lengths.sum() != len(ids):
+            raise OperationError(
+                f"{self.name} made {len(lengths):,} texts of {len(texts):,}, with {len(ids):,} tokens, and "
+                f"{lengths.sum():,} by their lengths: report it as a fault of snowcoder"
+            )
         new = with_new_characters(texts)
         if not new:
             return ids, lengths
