@@ -38,8 +38,8 @@ class ExactEncoder:
         ids, lengths = self._fast.encode_batch(texts)
         if len(lengths) != len(texts) or lengths.sum() != len(ids):
             raise OperationError(
-                f"{self.name} made {len(lengths):,} texts of {len(texts):,}, with {len(ids):,} tokens, and "
-                f"{lengths.sum():,} by their lengths: report it as a fault of snowcoder"
+                f"{self.name} encoded {len(lengths):,} documents of {len(texts):,}, {lengths.sum():,} tokens by their "
+                f"lengths, in {len(ids):,}: report it as a fault of snowcoder"
             )
         new = with_new_characters(texts)
         if not new:
