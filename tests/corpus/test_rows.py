@@ -18,6 +18,7 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.corpus import build, gather, steps
 from snowcoder.corpus.dedup.run import find_copies
+from snowcoder.corpus.dedup.signature import FileSignatures
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.engine import run_tasks
 from snowcoder.corpus.prepare import Sieve
@@ -118,6 +119,16 @@ def test_a_reader_that_loses_rows_is_told_by_the_shard(built: Path, monkeypatch:
     """As a reader does that stops at a row without text."""
     monkeypatch.setattr(ParquetRows, "__iter__", without_the_first(ParquetRows.__iter__))
     build_fails(built, "shard part-0.parquet is corrupt at its end: it has 9 rows, and 0 were read", "filtered")
+
+
+@pytest.mark.usefixtures("mended")
+def test_documents_without_a_signature_are_missed(built: Path, monkeypatch: Patch) -> None:
+    write = FileSignatures.write
+    monkeypatch.setattr(FileSignatures, "write", lambda self, file, found, ids: write(self, file, found[1:], ids[1:]))
+    build_fails(
+        built, "signatures of shard-00000: 7 rows were read, where the step before wrote 8", "filtered", "dedup"
+    )
+    shutil.rmtree(built / "corpus" / "filtered")  # as it says
 
 
 @pytest.mark.usefixtures("mended")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from snowcoder.corpus.dedup import candidates
+from snowcoder.config.corpus_schema import NearConfig
+from snowcoder.corpus.dedup import candidates, repositories
 from snowcoder.corpus.dedup.candidates import EDGES, write_candidates
 from snowcoder.corpus.dedup.ids import NO_IDS, Ids, ids_of, read_ids
+from snowcoder.corpus.dedup.repositories import PART_SCHEMA, RepositoryCopies
+from snowcoder.corpus.steps import Task
 from snowcoder.corpus.tables import Table, read_tables, write_table
 from snowcoder.errors import OperationError
 
@@ -140,6 +144,31 @@ def test_ids_that_the_engine_loses_are_missed(
     monkeypatch.setattr(candidates, function, lambda *arguments: lossy(good(*arguments)))
     with pytest.raises(OperationError, match=message):
         found(write(tmp_path / "tables"), tmp_path / "out")
+
+
+def test_a_part_of_a_repository_that_the_engine_loses_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that lies in two shards; another has a shard of its own."""
+    near = NearConfig(
+        enabled=True, level="repository", threshold=0.7, ngram=5, permutations=8, bands=2, rows=4, min_tokens=10
+    )
+    tables = []
+    for shard, number in enumerate((7, 7, 8)):
+        columns = [[number], [100], [number], [False], [bytes(32)]]
+        arrays = [pa.array(values, kind.type) for values, kind in zip(columns, PART_SCHEMA, strict=True)]
+        pq.write_table(pa.table(arrays, PART_SCHEMA), tmp_path / f"{shard}.parquet")
+        tables.append(Table(tmp_path / f"{shard}.parquet", 1))
+    step, task = RepositoryCopies(tmp_path / "repositories", tables, near), asdict(Task("copies", ""))
+    with monkeypatch.context() as patch:
+        patch.setattr(repositories, "read_tables", lambda tables, schema: read_tables(tables[1:], schema))
+        with pytest.raises(OperationError, match="repositories: 2 rows were read, where the step before wrote 3"):
+            step(task)
+    step(task)
+    assert pq.read_table(tmp_path / "repositories" / "repositories.parquet").sort_by("id")["parts"].to_pylist() == [
+        2,
+        1,
+    ]
 
 
 def test_other_ids_of_the_same_number_are_told_apart() -> None:
