@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from snowcoder.annotation.copy_selected import SELECTED, Copy, ranked
 from snowcoder.annotation.threshold import Ranked, Threshold, find_thresholds
-from snowcoder.annotation.units import UNITS, Weigh
+from snowcoder.annotation.units import SCHEMA, UNITS, Weigh
 from snowcoder.config.schema import Config
 from snowcoder.corpus.engine import start_engine
 from snowcoder.corpus.steps import Record, Task, run_step
+from snowcoder.corpus.tables import Table
 from snowcoder.errors import UserError
 from snowcoder.index.ledger import total
 from snowcoder.index.lock import ALL, build_lock
@@ -72,17 +71,17 @@ def _select(
     weighed = run_step(
         weigh, "weigh", [Task(shard, digest_json(inputs), bytes=sizes[shard]) for shard in shards], engine
     )
-    paths = [path for record in weighed for path in record.paths(weigh.folder, UNITS)]
-    before = total({files.language: int(files.tokens.sum())} for files in _ranked(paths))
-    thresholds = find_thresholds(lambda: _ranked(paths), _budgets(before, how["tokens"], index.name))
+    tables = [table for record in weighed for table in record.tables_in(weigh.folder, UNITS)]
+    before = total({files.language: int(files.tokens.sum())} for files in _ranked(tables))
+    thresholds = find_thresholds(lambda: _ranked(tables), _budgets(before, how["tokens"], index.name))
     values = {language: list(threshold) for language, threshold in thresholds.items()}
     made_from = digest_json([inputs, how])
     tasks = [
-        Task(shard, made_from, {"number": number, "thresholds": values}, sizes[shard])
+        Task(shard, made_from, {"number": number, "thresholds": values, "rows": tables[number].rows}, sizes[shard])
         for number, shard in enumerate(shards)
     ]
     copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir))
-    records = run_step(copy, "select", tasks, engine)
+    records = run_step(copy, "select", tasks, engine, sum(table.rows for table in tables))
     _remove_strays(target, records)
     return _manifest(raw, records, thresholds, before, inputs, how)
 
@@ -111,10 +110,10 @@ def _work(config: Config) -> Path:
     return Path(config.annotator.score.dir) / "selected"
 
 
-def _ranked(paths: list[Path]) -> Iterator[Ranked]:
+def _ranked(tables: list[Table]) -> Iterator[Ranked]:
     """Files to train on, by shard and language. Held-out ones decide nothing."""
-    for number, path in enumerate(paths):
-        units = pq.read_table(path, columns=["split", "language", "score", "tokens"])
+    for number, table in enumerate(tables):
+        units = table.read(SCHEMA, ["split", "language", "score", "tokens"])
         for files in ranked(units, number):
             train = units["split"].to_numpy()[files.rows] == _TRAIN
             yield Ranked(number, files.language, *(column[train] for column in files[2:]))

@@ -21,7 +21,9 @@ from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.corpus.samples import Samples
 from snowcoder.corpus.steps import Step, Task
+from snowcoder.corpus.tables import rows_of
 from snowcoder.errors import OperationError
+from snowcoder.lineage.rows import Rows
 from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import ObjectInfo, open_store
 
@@ -33,9 +35,10 @@ class Prepare(Step):
         super().__init__(folder)
         self.config = config
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         store, info = open_store(self.config.corpus.input, self.config.storage), ObjectInfo(**task.data["info"])
         sieve, near, first = Sieve(self.config), self.config.corpus.near, task.data["number"] << 32
+        read = 0
         with store.local(info) as local, ExitStack() as stack:
             if task.data["digest"] not in (None, local.digest):
                 raise OperationError(
@@ -47,13 +50,15 @@ class Prepare(Step):
                 for suffix, schema in ((DOCUMENTS, DOCUMENT_SCHEMA), (SIGNATURES, signatures.schema))
             )
             for batch in self._batches(local.path, info.key):
+                read += batch.rows
                 kept = list(sieve(batch))
                 ids = range(first, first + len(kept))
                 documents.write_table(documents_table(kept, ids))
                 signatures.write(found, kept, ids)
                 first += len(kept)
             signatures.close(found)
-        return {
+        rows = Rows(read, rows_of(folder / f"{task.name}{DOCUMENTS}"), sieve.counts.dropped)
+        return rows, {
             "digest": local.digest,
             "counts": sieve.counts.rows(),
             "without": dict(sieve.without),
