@@ -19,7 +19,7 @@ _TYPED = (
     r"|\s?\{ ?get;[^{}=]{0,30}\}\s?(?==))"  # C#
 )
 _SIGN = (
-    r"(?:=>|:=|\|\|=|\?\?=|={1,3}|:|,(?:\s{0,4}default\s?=)?|(?:\.equals)?\(|\{|value=)"
+    r"(?:=>|:=|\|\|=|\?\?=|={1,3}|:|,(?:\s{0,4}default\s?=)?(?![ \t]{0,4}[\r\n])|(?:\.equals)?\(|\{|value=)"
     r"|\)?\s?(?:\|\||\?\?|\?:|\bor\b)|\)?\.(?:unwrap_or|or_?[eE]lse|getOrElse)\("  # where the environment has none
     r"|\bto\b"
 )
