@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from snowcoder.corpus import pii
+from snowcoder.corpus.licences.evaluate import evaluate as evaluate_licences
 from snowcoder.corpus.labelled import HELD_OUT, Score
 
-_RULES = {"personal data": pii.evaluate}
+_RULES = {"licences": evaluate_licences, "personal data": pii.evaluate}
 
 
 def held_out_scores() -> dict[str, dict[str, Score]]:

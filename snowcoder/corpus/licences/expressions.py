@@ -33,6 +33,8 @@ def holds(expression: str, allowed: frozenset[str]) -> bool:
     if expression.lower() in allowed:
         return True
     parsed = _parse(expression)
+    if parsed is None and len(expression) <= _LONGEST and (named := names.expression(expression)):
+        parsed = _parse(named)  # "MIT License", as GitHub shows it
     return parsed is not None and _evaluate(parsed, allowed)
 
 

@@ -122,9 +122,10 @@ _RULES = [
     (
         UNKNOWN,
         _GRANT,
-        r"\bsell\b|\bany (?:purpose|use|way|manner)\b|\bwithout restriction|\bas an exception\b|\bcreative commons\b|\bpublic licen[cs]es\b|\blicen[cs]e document\b",
+        r"\b(?:sell|commercial|names?|(?:trade)?marks?|logos?)\b|\bany (?:purpose|use|way|manner)\b|\bwithout restriction|\bas an exception\b|\bcreative commons\b|\bpublic licen[cs]es\b|\blicen[cs]e document\b",
     ),
 ]
+KINDS = frozenset(name for name, *_ in _RULES) - {UNKNOWN}
 _COMPILED = [(name, re.compile(says), re.compile(unless)) for name, says, unless in _RULES]
 def grants(text: str) -> bool:
     """Whether a text is, or has in it, a licence in its own words."""

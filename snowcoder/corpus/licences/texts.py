@@ -27,20 +27,14 @@ def detect_licences(text: str) -> tuple[str, ...]:
     None where there is no known one. A text that quotes no licence may name one, or have its tag.
     """
     text = text[:_LONGEST]
-    found, text = _quoted(text)
-    known = {match.id for match in found}
-    if not known and (named := tagged_licence(text) or names.statement(_CREDITS.sub("", text))):
-        known = {named}
-    return tuple(sorted(known.union(restrictions(_outside(text, found))))) if known else ()
-
-
-def _quoted(text: str) -> tuple[list[LicenseIdentificationResult], str]:
-    """Whole licences in a text that is mostly these, but for credits, and the text that they were found in."""
-    found = identify_license(text, coverage_threshold=_COVERAGE)
-    without = "" if found else _CREDITS.sub("", text)
-    if found or len(without) == len(text):
-        return found, text
-    return identify_license(without, coverage_threshold=_COVERAGE), without
+    found = identify_license(text, _COVERAGE)
+    credits = "" if found else "\n".join(line[0] for line in _CREDITS.finditer(text))
+    if credits:
+        without = _CREDITS.sub("", text)
+        found = identify_license(without, _COVERAGE)
+        text = without if found else text
+    known = {match.id for match in found} or {tagged_licence(text) or names.statement(text)} - {None}
+    return tuple(sorted(known.union(restrictions(f"{credits}\n\n{_outside(text, found)}")))) if known else ()
 
 
 def _outside(text: str, found: list[LicenseIdentificationResult]) -> str:

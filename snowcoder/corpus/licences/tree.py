@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from snowcoder.corpus.licences.declared import metadata_licence
 from snowcoder.corpus.licences.expressions import UNKNOWN, parts
+from snowcoder.corpus.licences.restrictions import KINDS
 from snowcoder.corpus.licences.texts import detect_licences
 
 _POINTER = 500  # characters; a text as short names a licence that lies beside it
@@ -53,7 +54,8 @@ class LicenceTree:
 
     def _at(self, folder: str) -> tuple[str, ...]:
         texts, declared = self._texts.get(folder, set()), self._declared.get(folder, set())
-        known = texts - {""}  # a pointer counts only where what it points to is not there
+        forbidden = KINDS & _named(declared)  # "MIT with Commons Clause", beside the text of MIT alone
+        known = (texts - {""}) | (forbidden if texts else set())  # a pointer counts only where what it points to is not there
         # A choice, "MIT OR Apache-2.0", is in the description alone: the texts of both lie side by side.
         if declared and _named(known) <= _named(declared):
             known = declared
