@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from snowcoder.corpus import pii
-from snowcoder.corpus.licences.evaluate import evaluate as evaluate_licences
 from snowcoder.corpus.labelled import HELD_OUT, Score
+from snowcoder.corpus.licences.evaluate import evaluate as evaluate_licences
 
 _RULES = {"licences": evaluate_licences, "personal data": pii.evaluate}
 

@@ -40,7 +40,7 @@ def holds(expression: str, allowed: frozenset[str]) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def parts(expression: str) -> frozenset[str]:
-    """The licences that an expression names, without what their texts cannot tell: whether later versions are allowed."""
+    """The licences that an expression names, without what a text cannot tell: whether later versions are allowed."""
     parsed = _parse(expression)
     return frozenset({expression} if parsed is None else map(_base, _licensing().license_keys(parsed)))
 
@@ -69,7 +69,7 @@ def _is_exception(symbol: LicenseSymbol) -> bool:
 
 
 def _is_reference(key: str) -> bool:
-    return key.startswith("LicenseRef-") or key.startswith("DocumentRef-") and ":LicenseRef-" in key
+    return key.startswith("LicenseRef-") or (key.startswith("DocumentRef-") and ":LicenseRef-" in key)
 
 
 def _base(licence: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from snowcoder.corpus.licences.restrictions import grants, plain
@@ -18,9 +19,11 @@ _LICENCE = "licen[cs]e"
 _NAMES = {
     "MIT-0": r"mit-0|mit no attribution",
     "MIT": r"mit(?:[/ -]x11|[/ -]expat)?|expat(?:/mit)?|x11/mit",
-    "Apache-2.0": rf"(?:apache(?: software)?|asl)(?: {_LICENCE})?(?:{_VERSION}2(?:\.0)?)?(?![ ,(v.-]*(?:version )?\d)",
+    "Apache-2.0": rf"(?:apache(?: software)?"
+    rf"|asl)(?: {_LICENCE})?(?:{_VERSION}2(?:\.0)?)?(?![ ,(v.-]*(?:version )?\d)",
     "0BSD": r"0-?bsd|(?:0|zero)[ -]clause bsd|bsd zero[ -]clause",
-    "BSD-2-Clause": rf"(?:(?:2|two)[ -]clause|simplified|free)[ -]?bsd|bsd(?: {_LICENCE})?[ (-]*(?:2|two)(?:[ -]clause)?\b",
+    "BSD-2-Clause": rf"(?:(?:2|two)[ -]clause|simplified|free)[ -]?bsd|bsd(?: {_LICENCE})?[ (-]*(?:2"
+    rf"|two)(?:[ -]clause)?\b",
     "BSD-3-Clause": r"(?:(?:3|three)[ -]clause|new|modified|revised)[ -]bsd"
     rf"|bsd(?: {_LICENCE})?(?:[ (-]*(?:3|three)(?:[ -]clause)?)?(?! ?{_LICENCE}? ?[(-]?\d)",
     "ISC": r"isc",
@@ -36,34 +39,42 @@ _NAMES = {
 }
 _IDS = list(_NAMES)
 _GNU = (
-    rf"(?:gnu )?(?P<kind>affero |lesser |library )?general public {_LICENCE}(?: \([al]?gpl\))?(?:{_VERSION}(?P<number>\d(?:\.\d)?))?"
-    rf"|(?:gnu )?(?P<letter>[al])?gpl(?:{_VERSION}(?P<digits>\d(?:\.\d)?))?"
+    rf"(?:gnu )?(?P<kind>affero |lesser |library )?general public {_LICENCE}(?: \([al]?gpl\))?"
+    rf"(?:{_VERSION}(?P<number>\d(?:\.\d)?))?|(?:gnu )?(?P<letter>[al])?gpl(?:{_VERSION}(?P<digits>\d(?:\.\d)?))?"
 )
-_SHORT = r"(?:the )?(?:mit|expat|x11|iscl?|zlib|un{0}|(?:new |modified )?bsd|psfl?|bsl|apache|asl?|mpl|epl|[al]?gpl)[ -]?v?[\d.]*\+?".format(_LICENCE)
+_SHORT = (
+    rf"(?:mit|expat|x11|iscl?|zlib|un{_LICENCE}|(?:new |modified )?bsd|psfl?|bsl|apache|asl?|mpl|epl|[al]?gpl)"
+    r"[ -]?v?[\d.]*\+?"
+)
+_KNOWN = "|".join(f"(?P<n{number}>{name})" for number, name in enumerate(_NAMES.values()))
 _MENTION = re.compile(
-    r"(?<![\w-])(?:" + "|".join(f"(?P<n{number}>{name})" for number, name in enumerate(_NAMES.values())) + rf"|{_GNU})"
-    r"(?P<later>\+|,? or (?:\(at your option\) )?(?:any )?later(?: version)?s?)?"
+    rf"(?<![\w-])(?:{_KNOWN}|{_GNU})(?P<later>\+|,? or (?:\(at your option\) )?(?:any )?later(?: version)?s?)?"
     rf"(?P<word>[ -](?:open[ -]source |software |public |public domain )?{_LICENCE}[ds]?)?(?: \((?:{_SHORT})\))?(?!\w)"
 )
 _BEFORE = re.compile(
-    rf"(?:^|under|by|with|{_LICENCE}[ds]?:?|is|as|or|and|either|of|in|to|[/(,:])"
+    rf"(?:^|under|by|with|{_LICENCE}[ds]?:?|is|as|or|and|either|[/(,:])"
     r" ?(?:the |an? )?(?:terms (?:and conditions )?of |conditions of )?(?:the |an? |either )*$"
 )
 _CHOICE = re.compile(r"\W*\bor\b(?: the)?(?: under the)?(?: terms of the)?\W*| ?/ ?")
 _BOTH = re.compile(r"\W*(?:\band\b)?(?: the)?\W*")
 _OFFERED = re.compile(r"\beither\b|\bdual(?:ly)?\b|\bat your (?:own )?(?:option|choice)\b|\byour choice\b")
-_RIDER = re.compile(rf",? ?(?:and|or|with|plus|\+|/|except|but|unless|modified|amended|excluding)\b(?! (?:is|may|can|copyright|see)\b)")
+_RIDER = re.compile(
+    r",? ?(?:and|or|with|plus|\+|/|except|but|unless|modified|amended"
+    r"|excluding)\b(?! (?:is|may|can|copyright|see)\b)"
+)
 # Other licences by other words than "licence", and ones that are no more, or not quite.
 _DOUBT = re.compile(
-    r"\bnot (?:\w+ )?(?:licen|under|available|released|distributed)|\bno longer\b|\b(?:formerly|previously|used to be)\b"
-    r"|\bmodified (?:version of (?:the )?)?(?:mit|apache|isc|zlib|boost|mpl|gpl)|\bcc[- ]by\b|\bcreative commons (?!cc0)|\bproprietary\b|\bcommercial\b|\beula\b|\bagreement\b"
+    r"\bnot (?:\w+ )?(?:licen|under|available|released|distributed|in the public)|\bno longer\b|\bformerly\b"
+    r"|\bpreviously\b|\bused to be\b|\bmodified (?:version of (?:the )?)?(?:mit|apache|isc|zlib|boost|mpl|gpl)"
+    r"|\bcc[- ]by\b|\bcreative commons (?!cc0)|\bproprietary\b|\bcommercial\b|\beula\b|\bagreement\b"
 )
-# A word before "licence" that names none: all others name one that is not known here.
-_UNNAMED = re.compile(
-    rf"(?<![\w.-])(?!(?:the|an?|this|that|these|two|both|same|full|see|your|our|its|source|software|free|permissive|following|of|to"
-    r"|under|dual|and|or|for|in|is|by|above|file|files|project|code|package|with|copyright|same|each|their|which|on|be|are|respective"
-    rf"|any|all|no|end|begin|more|and/or|approved|included|accompanying|top-level|main|use|as)\b)([\w.+-]+) {_LICENCE}s?\b"
+# The words before "licence" that name none: any other names one that is not known here.
+_UNNAMED = (
+    "a above accompanying all an and and/or any approved are as be begin by code copyright dual each end file files"
+    " following for free full in included is its main more no of on or our package permissive project respective same"
+    " see software source that the their these this to top-level two under use which with your both"
 )
+_NAMED = re.compile(rf"(?<![\w.-])(?!(?:{_UNNAMED.replace(' ', '|')})\b)([\w.+-]+) {_LICENCE}s?\b")
 
 
 class _Name(NamedTuple):
@@ -94,16 +105,23 @@ def statement(text: str) -> str | None:
         return None
     if _RIDER.match(text, names[-1].end):
         return None
-    gaps = [text[one.end : other.start] for one, other in zip(names, names[1:], strict=False)]
+    gaps = [text[one.end : other.start] for one, other in pairwise(names)]
     offered = _OFFERED.search(text) or all(map(_CHOICE.fullmatch, gaps))
     return _join(names, " OR " if offered else " AND ")
 
 
 def _names(text: str) -> Iterator[_Name]:
     for found in _MENTION.finditer(text):
-        group = next((name for name in found.groupdict() if name[0] == "n" and name[1:].isdigit() and found[name]), None)
+        group = next(
+            (name for name in found.groupdict() if name[0] == "n" and name[1:].isdigit() and found[name]), None
+        )
         known = _IDS[int(group[1:])] if group else _gnu(found)
-        sure = found["word"] is not None or any(letter.isdigit() for letter in found[0]) or "licen" in found[0]
+        sure = (
+            found["word"] is not None
+            or known == PUBLIC_DOMAIN
+            or any(letter.isdigit() for letter in found[0])
+            or "licen" in found[0]
+        )
         yield _Name(found.start(), found.end(), known, sure)
 
 
@@ -117,7 +135,9 @@ def _gnu(found: re.Match[str]) -> str:
 
 def _has_others(text: str, names: list[_Name]) -> bool:
     spans = [(each.start, each.end) for each in names]
-    return any(not any(start < found.end() and found.start() < end for start, end in spans) for found in _UNNAMED.finditer(text))
+    return any(
+        not any(start < found.end() and found.start() < end for start, end in spans) for found in _NAMED.finditer(text)
+    )
 
 
 def _join(names: list[_Name], word: str) -> str:

@@ -21,21 +21,22 @@ _SPACE = re.compile(r"\s+")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<![:,])\n(?:[ \t*#>|/;=~-]*\n)+")
 
 _NOT = (
-    r"(?:\b(?:(?<!may or )may|must|shall|should|can|could)(?: not\b|n't\b| never\b| only\b| in no )|\bcannot\b|\bnever\b"
-    r"|\bnot (?:be )?(?:permitted|allowed|licen[cs]ed|authori[sz]ed|granted|include|extend|to be|for|give)\b"
-    r"|\bas long as you (?:do not|don't)\b|\bdo(?: not|n't) (?:redistribute|sell|train)\b|\bnot have (?:the |any )?(?:right|permission)|\bbut not (?:to|as|for|sell|distribut\w+|in)\b"
+    r"(?:\b(?:(?<!may or )may|must|shall|should|can|could)(?: not\b|n't\b| never\b| only\b| in no )|\bcannot\b"
+    r"|\bnever\b|\bnot (?:be )?(?:permitted|allowed|licen[cs]ed|authori[sz]ed|granted|include|extend|to be|for"
+    r"|give)\b|\bas long as you (?:do not|don't)\b|\bdo(?: not|n't) (?:redistribute|sell|train)\b"
+    r"|\bnot have (?:the |any )?(?:right|permission)|\bbut not (?:to|as|for|sell|distribut\w+|in)\b"
     r"|\b(?:prohibit|forbid|disallow|exclud)\w*|\bno (?:right|permission|licen[cs]e|part|portion)s?\b)"
 )
 _USE = (
-    r"\b(?:us(?:e[ds]?|ing|age)|s[eo]l(?:l|ls|d|ling)|resell\w*|resale|(?:re)?distribut\w+|cop(?:y|ied|ying)|modif\w+"
-    r"|train\w*|deploy\w*|host\w*|sublicen[cs]\w+|commerciali[sz]\w+|exploit\w*|fork\w*|publish\w*|run|execut\w+"
-    r"|offer\w*|incorporat\w+|reproduc\w+|translat\w+|decompil\w*|reverse engineer\w*|disclos\w+|rent|leas(?:e|ed|ing)"
-    r"|lend|transfer\w*|creat\w+ derivative)\b"
+    r"\b(?:us(?:e[ds]?|ing|age)|s[eo]l(?:l|ls|d|ling)|resell\w*|resale|(?:re)?distribut\w+|cop(?:y|ied|ying)"
+    r"|modif\w+|train\w*|deploy\w*|host\w*|sublicen[cs]\w+|commerciali[sz]\w+|exploit\w*|fork\w*|publish\w*|run"
+    r"|execut\w+|offer\w*|incorporat\w+|reproduc\w+|translat\w+|decompil\w*|reverse engineer\w*|disclos\w+|rent"
+    r"|leas(?:e|ed|ing)|lend|transfer\w*|creat\w+ derivative)\b"
 )
 _NARROW = r"\b(?:only|solely|exclusively|(?:restricted|limited|confined) to|for the sole purpose)\b"
 _PURPOSE = (
-    r"\b(?:academic|(?:scientific|university) research|research(?:ers)?|educat\w+|teaching|personal|private|internal"
-    r"|evaluation|hobby\w*|students?|non-?profit|not[ -]for[ -]profit)\b"
+    r"\b(?:academic|(?:scientific|university) research|research(?:ers)?|educat\w+|teaching|personal|private"
+    r"|internal|evaluation|hobby\w*|students?|non-?profit|not[ -]for[ -]profit)\b"
 )
 _MONEY = r"\b(?:fees?|pay\w*|paid|purchas\w+|contact|obtain\w*|requires?|separate(?:ly)?|buy|acquir\w+)\b"
 _LEARNING = (
@@ -45,15 +46,16 @@ _LEARNING = (
 _PERMISSION = r"(?:permission|consent|approval|authori[sz]ation)\b"
 _OF_HOSTS = r"(?:\bhosted\b|\bmanaged service|\bcloud\b|\bsaas\b|software[ -]as[ -]a[ -]service|\bcompet(?!ent)\w+)"
 _HARM = (
-    r"\b(?:human rights|weapons?|military|surveillance|harm (?:to )?(?:others|people|humans)|law enforcement|police"
-    r"|fossil fuels?|discriminat\w+|disinformation|gambling)\b"
+    r"\b(?:human rights|weapons?|military|surveillance|harm (?:to )?(?:others|people|humans)|law enforcement"
+    r"|police|fossil fuels?|discriminat\w+|disinformation|gambling)\b"
 )
 
 # The words of a licence itself, which are none of a credit's or a notice's.
 _GRANT = (
-    r"\bhereby (?!plac|dedicat|releas)|\bredistributions? (?:and use|of source|in binary)|\bgrants? (?:you|to you|permission|any)\b"
-    r"|\bpermission (?:is|to (?:use|copy|modify|redistribute))\b|\blicen[cs]e agreement\b|\bnon-?(?:exclusive|transferable)\b"
-    r"|\blicen[cs](?:ees?|ors?)\b|\byou (?:must |will |shall )?agree\b|\bterms of use\b|\bsubject to the (?:following|terms below)"
+    r"\bhereby (?!plac|dedicat|releas)|\bredistributions? (?:and use|of source|in binary)"
+    r"|\bgrants? (?:you|to you|permission|any)\b|\bpermission (?:is|to (?:use|copy|modify|redistribute))\b"
+    r"|\blicen[cs]e agreement\b|\bnon-?(?:exclusive|transferable)\b|\blicen[cs](?:ees?|ors?)\b"
+    r"|\byou (?:must |will |shall )?agree\b|\bterms of use\b|\bsubject to the (?:following|terms below)"
     r"|\byou (?:may|can|are free to) (?:freely )?(?:use|copy|modify|distribute|redistribute)\b"
 )
 
@@ -66,67 +68,79 @@ _RULES = [
     ),
     (
         "LicenseRef-no-training",
-        rf"(?:{_NOT}|\bno |\bwithout\b|\bopt(?:s|ed)?[ -]out\b|\breserv\w+\b).{{0,200}}{_LEARNING}"
-        rf"|{_LEARNING}.{{0,200}}(?:{_NOT}|\bwithout\b)",
-        r"\bnot? (?:required|responsible|liable)|\bwithout (?:any )?(?:restriction|limitation)",
+        rf"(?:{_NOT}|\bno |\bopt(?:s|ed)?[ -]out\b|\breserv\w+\b).{{0,200}}{_LEARNING}|{_LEARNING}.{{0,200}}{_NOT}",
+        r"\bnot? (?:required|responsible|liable)|\b(?:is|are) (?:not )?included",
     ),
     (
         "LicenseRef-non-commercial",
         r"\bnon-?commercial(?:ly)?\b",
-        r"\bcommercial(?:ly)?(?:,? (?:or|and|and/or|as well as) (?:for )?|/)non-?commercial|\bnon-?commercially developed"
-        r"|\bnon-?commercial(?:ly)?(?:,? (?:or|and|and/or|as well as) (?:for )?|/)commercial|\bboth\b.{0,40}commercial",
+        r"\bcommercial(?:ly)?(?:,? (?:or|and|and/or|as well as) (?:for )?|/)non-?commercial"
+        r"|\bnon-?commercially developed|\bnon-?commercial(?:ly)?(?:,? (?:or|and|and/or|as well as) (?:for )?"
+        r"|/)commercial|\bboth\b.{0,40}commercial",
     ),
     (
         "LicenseRef-non-commercial",
-        rf"\bcommercial(?:ly)?\b.{{0,200}}(?:{_NOT}|{_MONEY})|(?:{_NOT}|{_MONEY}|\bno |\bwithout\b).{{0,120}}\bcommercial"
-        rf"|\bcommercial licen[cs]e\b|{_NOT}.{{0,80}}\b(?:sell|sold|selling|resell|resold|resale|for profit|charge|monetary)\b",
-        r"\b(?:any|every|all) (?:purpose|use)|\bincluding (?:without limitation )?commercial|\bno (?:restriction|limitation)s?\b"
-        r"|\bwithout (?:any |a )?(?:restriction|limitation|fee|charge|royalt)|\bfree of charge\b|\bno (?:fee|charge|royalt)"
-        r"|\bcommercial(?:ly)? (?:use )?(?:is|are) (?:also |explicitly |expressly )?(?:permitted|allowed|welcome|fine|ok)"
-        r"|\bno commercial licen[cs]e\b|\bcommercial products, process|\bwith or without\b|\bcommercial(?:ly)? (?:and|or) non",
+        rf"\bcommercial(?:ly)?\b.{{0,200}}(?:{_NOT}|{_MONEY})"
+        rf"|(?:{_NOT}|{_MONEY}|\bno |\bwithout\b).{{0,120}}\bcommercial|\bcommercial licen[cs]e\b"
+        rf"|{_NOT}.{{0,80}}\b(?:sell|sold|selling|resell|resold|resale|for profit|charge|monetary)\b",
+        r"\b(?:any|every|all) (?:purpose|use)|\bincluding (?:without limitation )?commercial"
+        r"|\bno (?:restriction|limitation)s?\b|\bwithout (?:any |a )?(?:restriction|limitation|fee|charge|royalt)"
+        r"|\bfree of charge\b|\bno (?:fee|charge|royalt)"
+        r"|\bcommercial(?:ly)? (?:use )?(?:is|are) (?:also |explicitly |expressly )?(?:permitted|allowed|welcome"
+        r"|fine|ok)|\bno commercial licen[cs]e\b|\bcommercial products, process|\bwith or without\b"
+        r"|\bcommercial(?:ly)? (?:and|or) non",
     ),
     (
         "LicenseRef-limited-purpose",
-        rf"{_NARROW}.{{0,80}}{_PURPOSE}|{_PURPOSE}.{{0,80}}{_NARROW}|\b(?:personal|academic|non-?profit) (?:use|basis)\b"
-        r"|\bonly (?:on|in|with|for)\b.{{0,60}}\b(?:devices?|hardware|chips?|asics?)\b",
+        rf"{_NARROW}.{{0,80}}{_PURPOSE}|{_PURPOSE}.{{0,80}}{_NARROW}"
+        rf"|\b(?:personal|academic|non-?profit) (?:use|basis)\b"
+        r"|\bonly (?:on|in|with|for)\b.{0,60}\b(?:devices?|hardware|chips?|asics?)\b",
         r"\bany (?:purpose|use)|\bnot (?:limited|restricted) to\b|\bincluding\b|\bwritten for\b",
     ),
     ("LicenseRef-no-hosting", rf"{_NOT}.{{0,200}}{_OF_HOSTS}|{_OF_HOSTS}.{{0,120}}{_NOT}", r"\bunfair competition\b"),
     (
         "LicenseRef-source-available",
-        r"\b(?:business source licen[cs]e|bu?sl[ -]?1\.1|server side public licen[cs]e|sspl|elastic licen[cs]e|functional source"
-        r" licen[cs]e|fsl-1|polyform|fair source|fair core|sustainable use|additional use grant|confluent community)\b"
-        r"|\bproduction use\b",
+        r"\b(?:business source licen[cs]e|bu?sl[ -]?1\.1|server side public licen[cs]e|sspl|elastic licen[cs]e"
+        r"|functional source licen[cs]e|fsl-1|polyform|fair source|fair core|sustainable use|additional use grant"
+        r"|confluent community)\b|\bproduction use\b",
         r"(?!)",
     ),
     (
         "LicenseRef-use-restrictions",
-        r"\bfor good,? (?:and )?not (?:for )?evil\b|\bhippocratic\b|\bethical (?:source|licen[cs]e|use)|\banti-?(?:996|capitalist)\b"
-        r"|\buse-based restriction|\b(?:open ?)?rail(?:-[dams])?\b.{0,40}\blicen[cs]e|\bresponsible ai\b|\bacceptable use polic"
+        r"\bfor good,? (?:and )?not (?:for )?evil\b|\bhippocratic\b|\bethical (?:source|licen[cs]e|use)"
+        r"|\banti-?(?:996|capitalist)\b|\buse-based restriction"
+        r"|\b(?:open ?)?rail(?:-[dams])?\b.{0,40}\blicen[cs]e|\bresponsible ai\b|\bacceptable use polic"
         rf"|{_NOT}.{{0,200}}{_HARM}",
         r"(?!)",
     ),
     (
         RESTRICTED,
-        rf"{_NOT}.{{0,80}}{_USE}|{_USE}.{{0,120}}\b(?:prohibited|forbidden|not (?:be )?(?:permitted|allowed|authori[sz]ed))\b"
-        rf"|\b(?:only with|unless) .{{0,60}}\b{_PERMISSION}|\btrade secrets?\b|\bfor use only\b"
+        rf"{_NOT}.{{0,80}}{_USE}|{_USE}.{{0,120}}\b(?:prohibited|forbidden"
+        rf"|not (?:be )?(?:permitted|allowed|authori[sz]ed))\b|\b(?:only with|unless) .{{0,60}}\b{_PERMISSION}"
+        rf"|\btrade secrets?\b|\bfor use only\b"
         r"|\bproprietary\b.{0,80}\bconfidential\b|\bconfidential\b.{0,80}\bproprietary\b"
         r"|\b(?:everyone|everybody|anyone|anybody)\b.{0,80}\b(?:except|but not|other than)\b"
         r"|\bexcept (?:for |by )?(?:the following|those|employees|entities|companies|persons|any)\b"
-        r"|(?:licen[cs]e|rights?|permission)\b.{0,80}\b(?:not|never) (?:be )?(?:granted|extended|given|available|apply) to\b",
-        r"\b(?:names?|trademarks?|logos?|brand\w*|endors\w+|promot\w+|misrepresent\w*|liab\w+|warrant\w*|damages|responsib\w+"
-        r"|notices?|except (?:in compliance|as|in|according|under|with|where|that)|according to|without a (?:software )?licen[cs]e|advertising|publicity|attribut\w+"
+        r"|(?:licen[cs]e|rights?|permission)\b.{0,80}\b(?:not|never) (?:be )?(?:granted|extended|given|available"
+        r"|apply) to\b",
+        r"\b(?:names?|trademarks?|logos?|brand\w*|endors\w+|promot\w+|misrepresent\w*|liab\w+|warrant\w*|damages"
+        r"|responsib\w+|notices?|except (?:in compliance|as|in|according|under|with|where|that)|according to"
+        r"|without a (?:software )?licen[cs]e|advertising|publicity|attribut\w+"
         r"|not (?:required|restrict|limit|limited|affect|prevent)|licen[cs]e document|patents?|removed or altered"
         r"|no restrictions?|need|copyright line|credits?|restrictions? cannot)\b",
     ),
     (
         UNKNOWN,
         _GRANT,
-        r"\b(?:sell|commercial|names?|(?:trade)?marks?|logos?)\b|\bany (?:purpose|use|way|manner)\b|\bwithout restriction|\bas an exception\b|\bcreative commons\b|\bpublic licen[cs]es\b|\blicen[cs]e document\b",
+        r"\b(?:sell|commercial|names?|(?:trade)?marks?|logos?)\b|\bany (?:purpose|use|way|manner)\b"
+        r"|\bunder (?:either|any|one) of\b|\bwithout restriction|\bas an exception\b|\bcreative commons\b"
+        r"|\bpublic licen[cs]es\b|\blicen[cs]e document\b",
     ),
 ]
 KINDS = frozenset(name for name, *_ in _RULES) - {UNKNOWN}
 _COMPILED = [(name, re.compile(says), re.compile(unless)) for name, says, unless in _RULES]
+
+
 def grants(text: str) -> bool:
     """Whether a text is, or has in it, a licence in its own words."""
     return re.search(_GRANT, plain(text)) is not None

@@ -33,7 +33,8 @@ def detect_licences(text: str) -> tuple[str, ...]:
         without = _CREDITS.sub("", text)
         found = identify_license(without, _COVERAGE)
         text = without if found else text
-    known = {match.id for match in found} or {tagged_licence(text) or names.statement(text)} - {None}
+    named = None if found else tagged_licence(text) or names.statement(text)
+    known = {named} if named else {match.id for match in found}
     return tuple(sorted(known.union(restrictions(f"{credits}\n\n{_outside(text, found)}")))) if known else ()
 
 

@@ -55,7 +55,9 @@ class LicenceTree:
     def _at(self, folder: str) -> tuple[str, ...]:
         texts, declared = self._texts.get(folder, set()), self._declared.get(folder, set())
         forbidden = KINDS & _named(declared)  # "MIT with Commons Clause", beside the text of MIT alone
-        known = (texts - {""}) | (forbidden if texts else set())  # a pointer counts only where what it points to is not there
+        known = (texts - {""}) | (
+            forbidden if texts else set()
+        )  # a pointer counts only where what it points to is not there
         # A choice, "MIT OR Apache-2.0", is in the description alone: the texts of both lie side by side.
         if declared and _named(known) <= _named(declared):
             known = declared
