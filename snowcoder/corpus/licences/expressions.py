@@ -46,9 +46,9 @@ def parts(expression: str) -> frozenset[str]:
 
 
 def _evaluate(node: Any, allowed: Collection[str]) -> bool:
-    parts = [_evaluate(part, allowed) for part in getattr(node, "args", ())]
-    if parts:
-        return any(parts) if type(node).__name__ == "OR" else all(parts)
+    branches = [_evaluate(branch, allowed) for branch in getattr(node, "args", ())]
+    if branches:
+        return any(branches) if type(node).__name__ == "OR" else all(branches)
     exception = getattr(node, "exception_symbol", None)
     if exception is not None and not _is_exception(exception):
         return False  # SPDX's exceptions give permissions; what others write after WITH may take them
