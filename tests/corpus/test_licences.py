@@ -111,6 +111,7 @@ def test_credits_do_not_hide_a_text(credit: str) -> None:
         ("Licensed under the MIT License, except for ee.\n", ()),
         ("Licensed under the MIT License and the Acme License.\n", ()),
         ("Not licensed under the MIT License.\n", ()),
+        ("Parts are under the Acme License. The others are under the MIT License.\n", ()),
         ("A copy of MIT's report on Apache.\n", ()),
         ("The MIT License\n\nPermission to use it is hereby given to friends.\n", ()),
         ("See the MIT license.\n" + "Then something else.\n" * 99, ()),
