@@ -79,7 +79,13 @@ def write(path: Path, *rows: dict[str, Any]) -> Path:
 
 
 def matcher(*paths: Path, share: float = 0.1) -> Matcher:
-    settings: dict[str, Any] = {"benchmarks": [str(path) for path in paths], "ngram": 10, "share": share, "shortest": 3}
+    settings: dict[str, Any] = {
+        "benchmarks": [str(path) for path in paths],
+        "ngram": 10,
+        "share": share,
+        "renamed": 0.6,
+        "shortest": 3,
+    }
     return Matcher.build(DecontaminationConfig(**settings))
 
 
