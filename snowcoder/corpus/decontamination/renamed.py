@@ -19,6 +19,7 @@ _BACK = 15  # words; what stood last longer ago is as if it were new
 _KNOWN = 7  # at least so many words of an n-gram are Python's, numbers, or stood a little before
 _NEW, _AGAIN = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _HASHES = np.sort(Words(" ".join(PYTHONS)).hashes)
+_IMPORTS = Words("import from as").hashes  # known words, but lists of imports are alike everywhere
 
 
 def is_pythons(hashes: np.ndarray) -> np.ndarray:
@@ -30,9 +31,11 @@ def shapes(words: Words) -> np.ndarray:
     """Hashes of the n-grams of one text after another, in their order; 0 for those of mostly new names."""
     ago = _ago(words)
     stays = is_pythons(words.hashes) | words.are_numbers()
-    known = np.convolve(stays | (ago > 0), np.ones(SIZE, np.uint8), "valid") if len(ago) >= SIZE else ago[:0]
     found = grams(np.where(stays, words.hashes, _NEW + ago * _AGAIN), SIZE)
-    return np.where(known >= _KNOWN, found, np.uint64(0))
+    if not len(found):
+        return found
+    known = (stays | (ago > 0)) & ~np.isin(words.hashes, _IMPORTS)
+    return np.where(np.convolve(known, np.ones(SIZE, np.uint8), "valid") >= _KNOWN, found, np.uint64(0))
 
 
 def _ago(words: Words) -> np.ndarray:
