@@ -16,7 +16,10 @@ CONFIG = DecontaminationConfig(benchmarks=[], ngram=10, share=0.1, renamed=0.6, 
 
 
 def evaluate(*halves: str) -> dict[str, Score]:
-    """By how the task is in the text, on the halves named, or both. A text's hits are right if they are its task's."""
+    """By how the task is in the text, on the halves named, or both; `all` has the texts without a task, too.
+
+    What is found in a text is right if it is its task, and no other.
+    """
     tally = Tally()
     for half in halves or (TUNED, HELD_OUT):
         rows = read("decontamination", half)
@@ -29,5 +32,6 @@ def evaluate(*halves: str) -> dict[str, Score]:
 
 def _add(tally: Tally, row: dict[str, Any], found: set[str]) -> None:
     task = row["task"]
-    tally.add_found(row["kind"], right=found == {task}, count=int(bool(found)))
-    tally.add_labelled(row["kind"], recalled=task in found, count=int(task is not None))
+    for kind in ("all", row["kind"]) if task else ("all",):
+        tally.add_found(kind, right=found == {task}, count=int(bool(found)))
+        tally.add_labelled(kind, recalled=task in found, count=int(task is not None))

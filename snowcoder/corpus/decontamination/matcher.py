@@ -29,6 +29,7 @@ _NAMES = 2  # that are not Python's, in what is there of a text
 _RENAMED = "renamed"
 _SHAPES = 4  # at least so many n-grams without names make a solution known
 _BATCH = 1 << 17  # characters
+_DEF = Words("def").hashes[0]  # without it there is no function in Python
 
 
 class Hit(NamedTuple):
@@ -75,7 +76,7 @@ class Matcher:
             streams = _streams(Words(*some))
             there = [(words, index.has(grams(words.hashes, size))) for words in streams for index, size in indexes]
             if self._config.renamed is not None:
-                functions = streams[-1].of_texts_with(b"def ")
+                functions = streams[-1].of_texts_with(_DEF)
                 there.append((functions, self._shapes.has(renamed.shapes(functions))))
             for words, is_there in there:
                 places = np.flatnonzero(is_there)

@@ -18,24 +18,30 @@ SIZE = 12  # words of an n-gram
 _BACK = 15  # words; what stood last longer ago is as if it were new
 _KNOWN = 7  # at least so many words of an n-gram are Python's, numbers, or stood a little before
 _NEW, _AGAIN = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
-_HASHES = np.sort(Words(" ".join(PYTHONS)).hashes)
-_IMPORTS = Words("import from as").hashes  # known words, but lists of imports are alike everywhere
+_OURS = Words(" ".join(PYTHONS)).hashes
+_SHIFT = np.uint64(64 - 18)
+_TABLE = np.zeros(1 << 18, np.uint64)  # Python's words by the first bits of their hashes
+_TABLE[_OURS >> _SHIFT] = _OURS
+_IMPORTS = tuple(Words("import from as").hashes)  # known words, but lists of imports are alike everywhere
 
 
 def is_pythons(hashes: np.ndarray) -> np.ndarray:
     """Which words are keywords or names of built-ins."""
-    return _HASHES[np.searchsorted(_HASHES[:-1], hashes)] == hashes
+    return _TABLE.take((hashes >> _SHIFT).view(np.int64)) == hashes
 
 
 def shapes(words: Words) -> np.ndarray:
     """Hashes of the n-grams of one text after another, in their order; 0 for those of mostly new names."""
+    if len(words.hashes) < SIZE:
+        return words.hashes[:0]
     ago = _ago(words)
     stays = is_pythons(words.hashes) | words.are_numbers()
     found = grams(np.where(stays, words.hashes, _NEW + ago * _AGAIN), SIZE)
-    if not len(found):
-        return found
-    known = (stays | (ago > 0)) & ~np.isin(words.hashes, _IMPORTS)
-    return np.where(np.convolve(known, np.ones(SIZE, np.uint8), "valid") >= _KNOWN, found, np.uint64(0))
+    known = stays | (ago > 0)
+    for word in _IMPORTS:
+        known &= words.hashes != word
+    counts = np.cumsum(np.append(np.int32(0), known), dtype=np.int32)
+    return np.where(counts[SIZE:] - counts[:-SIZE] >= _KNOWN, found, np.uint64(0))
 
 
 def _ago(words: Words) -> np.ndarray:
@@ -43,5 +49,6 @@ def _ago(words: Words) -> np.ndarray:
     hashes = words.hashes
     ago = np.zeros(len(hashes), np.uint64)
     for back in range(min(_BACK, len(hashes) - 1), 0, -1):
-        ago[back:][hashes[back:] == hashes[:-back]] = back
-    return np.where(ago <= words.places(), ago, np.uint64(0))
+        np.putmask(ago[back:], hashes[back:] == hashes[:-back], back)
+    np.putmask(ago, ago > words.places(), 0)
+    return ago

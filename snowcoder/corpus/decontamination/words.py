@@ -50,10 +50,14 @@ class Words:
         outside = np.cumsum(begin - end) == 0
         return self._some(outside)
 
-    def of_texts_with(self, part: bytes) -> Words:
-        """The words of the texts that have this in them."""
-        has = np.array([part in text for text in self._texts], bool)
-        return self._some(np.repeat(has, self._counts()))
+    def of_texts_with(self, word: np.uint64) -> Words:
+        """The words of the texts that have the word of this hash."""
+        places = np.flatnonzero(self.hashes == word)
+        if not len(places):
+            return self._some(slice(0))
+        has = np.zeros(len(self._texts), bool)
+        has[self.texts_of(places)] = True
+        return self if has.all() else self._some(np.repeat(has, self._counts()))
 
     def texts_of(self, words: np.ndarray) -> np.ndarray:
         """Numbers of the texts that these words are in."""
@@ -84,7 +88,7 @@ class Words:
         """Words of each text."""
         return np.diff(np.searchsorted(self._starts, self._offsets))
 
-    def _some(self, which: np.ndarray) -> Words:
+    def _some(self, which: np.ndarray | slice) -> Words:
         kept = copy.copy(self)
         kept._starts, kept._ends, kept.hashes = self._starts[which], self._ends[which], self.hashes[which]
         return kept

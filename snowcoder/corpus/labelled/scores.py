@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from snowcoder.corpus import pii
+from snowcoder.corpus.decontamination import evaluate as decontamination
 from snowcoder.corpus.labelled import HELD_OUT, Score
 
-_RULES = {"personal data": pii.evaluate}
+_RULES = {"personal data": pii.evaluate, "decontamination": decontamination.evaluate}
 
 
 def held_out_scores() -> dict[str, dict[str, Score]]:
