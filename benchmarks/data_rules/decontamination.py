@@ -15,8 +15,9 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,8 +32,8 @@ _DOCSTRING = (ast.FunctionDef, ast.ClassDef, ast.Module)
 
 
 def main(benchmarks: str, shards: str) -> None:
-    settings = {"benchmarks": [benchmarks], "ngram": 10, "share": 0.1, "renamed": 0.6, "shortest": 3}
-    known = {key: value for key, value in settings.items() if key in DecontaminationConfig.model_fields}
+    settings: dict[str, Any] = {"benchmarks": [benchmarks], "ngram": 10, "share": 0.1, "renamed": 0.6, "shortest": 3}
+    known = {key: value for key, value in settings.items() if key in DecontaminationConfig.model_fields}  # older: fewer
     matcher = Matcher.build(DecontaminationConfig(**known))
     clean = _count_hits(matcher, Path(shards))
     _count_plants(matcher, _some_of(read_tasks([benchmarks])), clean)
@@ -163,5 +164,4 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    run: Callable[[str, str], None] = main
-    run(*sys.argv[1:])
+    main(*sys.argv[1:])
