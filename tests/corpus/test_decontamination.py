@@ -197,14 +197,22 @@ def test_names_that_are_mixed_up_are_other_code(tmp_path: Path) -> None:
 
 
 def test_imports_are_no_solution(tmp_path: Path) -> None:
-    imports = "import os\nimport csv\nimport shutil\nfrom datetime import datetime\nfrom random import choice\n"
-    code = f"{imports}def dump(table):\n    with open(table) as file:\n        return list(csv.reader(file))\n"
+    modules = ["copy", "datetime", "time", "glob", "random", "pprint"]
+    others = ["bisect", "decimal", "select", "array", "string", "queue"]
+    body = "def dump(table): return os\n"
+    code, other = ("".join(f"from {name} import {name}\n" for name in names) + body for names in (modules, others))
     find = matcher(write(tmp_path / "bcb.jsonl", {"task_id": 8, "text": PROBLEM, "code": code})).find
-    other = (
-        "import re\nimport sys\nimport pathlib\nfrom decimal import Decimal\nfrom math import floor\ndef less(a): 0\n"
-    )
-    assert find(other) == []
+    assert find(other.replace("dump(table)", "less(wood)")) == []
     assert find(code)[0].share == 1
+
+
+def test_what_stands_before_a_text_changes_nothing_in_it(tmp_path: Path) -> None:
+    code = "def keep(rows, cols):\n    for row in rows:\n        if row in cols:\n            yield row, rows\n"
+    file = write(tmp_path / "mbpp.jsonl", {"task_id": 9, "text": PROBLEM, "code": code})
+    other = code.replace("keep", "hold").replace("row", "line").replace("cols", "cells")
+    none, hits = matcher(file).find_all(["def hold lines cells", other])
+    assert none == []
+    assert [hit.rule for hit in hits] == ["renamed"]
 
 
 def test_a_notebook_with_line_ends_of_windows_is_read_as_its_code(find: Any) -> None:
