@@ -110,5 +110,7 @@ class _Count(ast.NodeTransformer):
 def syntax_fault(draft: Draft) -> str | None:
     if not draft.code:
         return "no code"
-    bad = next((block for block in draft.code if parses(block.code, block.language or "") is False), None)
+    bad = next(
+        (block for block in draft.code if parses(block.code, block.language or "", block.dialect) is False), None
+    )
     return f"not {bad.language}" if bad else None
