@@ -178,7 +178,8 @@ def test_names_of_one_language() -> None:
         "C#": "c-sharp csharp C#",
         "SQL": "SQL mysql PL/SQL t-sql SQLPL",
         "Shell": "bash zsh Shell",
-        "C++": "cpp c++",
+        "C++": "cpp c++ c++17",
+        "Python": "python3.11 py3",
     }
     assert {name: {language_named(other) for other in others.split()} for name, others in names.items()} == {
         name: {name} for name in names

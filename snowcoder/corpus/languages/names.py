@@ -59,7 +59,10 @@ def language_named(name: str) -> str | None:
     if found := _OTHER_NAMES.get(key) or _of_alias(key) or _of_alias(re.sub(r"[\s-]", "_", key)):
         return found
     candidates = _of_extension(f".{key}")
-    return candidates[0] if len(candidates) == 1 else None
+    if len(candidates) == 1:
+        return candidates[0]
+    without_version = key.rstrip("0123456789.")  # python3.11, c++17
+    return language_named(without_version) if without_version not in ("", key) else None
 
 
 def languages_of_name(path: str) -> tuple[str, ...] | None:
