@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema, signature_table
 from snowcoder.corpus.document import DOCUMENTS, documents_of
+from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.tables import rows_of
 
 
 class Sign(Step):
@@ -18,11 +20,11 @@ class Sign(Step):
         super().__init__(folder)
         self.near = near
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         path = Path(task.data["path"])
         (folder / f"{task.name}{DOCUMENTS}").hardlink_to(path)
         with pq.ParquetWriter(folder / f"{task.name}{SIGNATURES}", signature_schema(self.near)) as writer:
             for batch in pq.ParquetFile(path).iter_batches(250):
                 ids, found = zip(*documents_of(batch), strict=True)
                 writer.write_table(signature_table(list(found), ids, self.near))
-        return {}
+        return Rows(rows_of(path), rows_of(folder / f"{task.name}{SIGNATURES}")), {}

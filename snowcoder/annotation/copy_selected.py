@@ -12,14 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
+from snowcoder.annotation.selectable_files import SCHEMA as UNIT_SCHEMA
 from snowcoder.annotation.selectable_files import UNITS
 from snowcoder.annotation.threshold import Ranked, Threshold
 from snowcoder.index.format import open_bin, open_idx
 from snowcoder.index.layout import content_of
 from snowcoder.index.shard import Counts
+from snowcoder.index.sidecar import read_sidecar
 from snowcoder.index.writer import SIDECAR, SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import Output, describe
+from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.stages.tables import Table
 from snowcoder.storage.atomic import writing_to
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
 
@@ -34,10 +38,10 @@ class Copy(Step):
         super().__init__(folder)
         self.weighed, self.raw, self.target, self.tokenizer = weighed, raw, target, tokenizer
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         thresholds = {language: Threshold(*values) for language, values in task.data["thresholds"].items()}
-        units = pq.read_table(self.weighed / f"{task.name}{UNITS}")
-        units = units.filter(pa.array(taken(units, task.data["number"], thresholds)))
+        weighed = Table(self.weighed / f"{task.name}{UNITS}", task.data["rows"]).read(UNIT_SCHEMA)
+        units = weighed.filter(pa.array(taken(weighed, task.data["number"], thresholds)))
         pq.write_table(units, folder / f"{task.name}{SELECTED}", compression="zstd")
         tokenizer, counts = load_tokenizer(self.tokenizer), Counts()
         names = []
@@ -49,7 +53,8 @@ class Copy(Step):
                     names += [f"{split}/{task.name}{suffix}" for suffix in SUFFIXES]
         outputs = [asdict(output) for output in describe(self.target, names)]
         languages = _by_language(units)
-        return {
+        written = sum(counter["files"] for counter in counts.splits.values())
+        return Rows(len(weighed), written, len(weighed) - len(units)), {
             "splits": {split: dict(counter) for split, counter in counts.splits.items()},
             "tokens_by_language": dict(counts.tokens_by_language),
             "max_token_id": counts.max_token_id,
@@ -72,7 +77,7 @@ class Copy(Step):
         source = Source(
             open_bin(prefix.with_suffix(".bin"), idx.dtype),
             idx.pointers // idx.dtype.itemsize,
-            pq.read_table(prefix.with_suffix(".docs.parquet")),
+            read_sidecar(prefix),
         )
         documents, first = np.unique(units["document"].to_numpy(), return_index=True)
         files = np.split(units["file"].to_numpy(), first[1:])

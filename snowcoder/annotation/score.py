@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,10 +29,12 @@ from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import Manifest
+from snowcoder.lineage.rows import Rows
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
 from snowcoder.stages.engine import start_engine
 from snowcoder.stages.stage import Stage
 from snowcoder.stages.steps import Record, Step, Task, run_step
+from snowcoder.stages.tables import rows_of as rows_in
 from snowcoder.storage.columns import Need
 from snowcoder.storage.digest import digest_json
 from snowcoder.storage.objects import ObjectInfo
@@ -40,6 +43,7 @@ from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import open_store
 
 _NEEDS = [Need(("language",), "annotate select takes the best files of each language")]
+_FILE = "file"
 _FILES = 2048  # scored together, so that sections of one length meet
 
 
@@ -83,7 +87,7 @@ class Score(Step):
         self.cores = max(1, len(os.sched_getaffinity(0)) // min(shards, config.corpus.engine.workers or shards))
         self._scorer: _Scorer | None = None
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         self._scorer = self._scorer or _Scorer(self.config, self.runtime, self.cores)
         info, config = ObjectInfo(**task.data["info"]), self.config
         summary = Summary(HIGHEST[self._scorer.settings.head])
@@ -92,13 +96,16 @@ class Score(Step):
             if task.data["digest"] not in (None, local.digest):
                 raise OperationError(f"{store.url}/{info.key}: its bytes are not those its manifest.json vouches for")
             limit = int(config.index.max_document_mib * 2**20)
-            some = _some_files(read_shard(local.path, info.key, config.index.columns, limit, _NEEDS))
+            tally = Counter[str]()
+            some = _some_files(read_shard(local.path, info.key, config.index.columns, limit, _NEEDS), tally)
             for files, encoded in _ahead((files, self._scorer.encode(files)) for files in some):
                 scores = self._scorer.score(encoded)
                 writer.write_table(_table(files, scores))
                 for language in {file.language for _, _, file in files}:
                     summary.add(language, scores[[file.language == language for _, _, file in files]])
-        return {"languages": summary.rows()}
+        dropped = tally.total() - tally[_FILE]
+        rows = Rows(tally.total(), rows_in(folder / f"{task.name}{SUFFIX}"), dropped)
+        return rows, {"languages": summary.rows()}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_scorer": None}  # each process makes its own
@@ -132,11 +139,13 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
             yield item
 
 
-def _some_files(batches: Iterator[Batch]) -> Iterator[list[Numbered]]:
-    """In the shard's order, many at a time."""
+def _some_files(batches: Iterator[Batch], tally: Counter[str]) -> Iterator[list[Numbered]]:
+    """In the shard's order, many at a time. Counts them, and rows that are none by what is wrong with them."""
     found: list[Numbered] = []
     for batch in batches:
+        tally.update(batch.dropped)
         for row in rows_of(batch):
+            tally[_FILE] += len(row.files)
             digest = xxhash.xxh3_128_digest(row.content.encode())
             found += [(digest, number, file) for number, file in enumerate(row.files)]
         while len(found) >= _FILES:

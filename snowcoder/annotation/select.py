@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from snowcoder.annotation.copy_selected import SELECTED, Copy, ranked
-from snowcoder.annotation.selectable_files import UNITS, Weigh
+from snowcoder.annotation.selectable_files import SCHEMA, UNITS, Weigh
 from snowcoder.annotation.threshold import Ranked, Threshold, find_thresholds
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
@@ -25,6 +23,7 @@ from snowcoder.lineage.manifest import Manifest, Output, find_manifest, read_man
 from snowcoder.stages.engine import start_engine
 from snowcoder.stages.stage import Stage, working_in
 from snowcoder.stages.steps import Record, Task, run_step
+from snowcoder.stages.tables import Table
 from snowcoder.storage.digest import digest_json
 
 _TRAIN = SPLITS.index("train")
@@ -66,18 +65,18 @@ def _select(config: Config, raw: Manifest, index: Path, stage: Stage) -> Manifes
     weighed = run_step(
         weigh, "weigh", [Task(shard, digest_json(stage.inputs), bytes=sizes[shard]) for shard in shards], engine
     )
-    paths = [path for record in weighed for path in record.paths(weigh.folder, UNITS)]
-    before = total({files.language: int(files.tokens.sum())} for files in _ranked(paths))
-    thresholds = find_thresholds(lambda: _ranked(paths), _budgets(before, stage.decided_by["tokens"], index.name))
+    tables = [table for record in weighed for table in record.tables_in(weigh.folder, UNITS)]
+    before = total({files.language: int(files.tokens.sum())} for files in _ranked(tables))
+    thresholds = find_thresholds(lambda: _ranked(tables), _budgets(before, stage.decided_by["tokens"], index.name))
     values = {language: list(threshold) for language, threshold in thresholds.items()}
     made_from = digest_json([stage.inputs, stage.decided_by])
     tasks = [
-        Task(shard, made_from, {"number": number, "thresholds": values}, sizes[shard])
+        Task(shard, made_from, {"number": number, "thresholds": values, "rows": tables[number].rows}, sizes[shard])
         for number, shard in enumerate(shards)
     ]
     copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir))
     with stage.making():
-        records = run_step(copy, "select", tasks, engine)
+        records = run_step(copy, "select", tasks, engine, sum(table.rows for table in tables))
         _remove_strays(target, records)
         outputs = [Output(**output) for record in records for output in record.counts["outputs"]]
         return stage.vouch(_counts(raw, records, thresholds, before), outputs)
@@ -107,10 +106,10 @@ def _work(config: Config) -> Path:
     return Path(config.annotator.score.dir) / "selected"
 
 
-def _ranked(paths: list[Path]) -> Iterator[Ranked]:
+def _ranked(tables: list[Table]) -> Iterator[Ranked]:
     """Files to train on, by shard and language. Held-out ones decide nothing."""
-    for number, path in enumerate(paths):
-        units = pq.read_table(path, columns=["split", "language", "score", "tokens"])
+    for number, table in enumerate(tables):
+        units = table.read(SCHEMA, ["split", "language", "score", "tokens"])
         for files in ranked(units, number):
             train = units["split"].to_numpy()[files.rows] == _TRAIN
             yield Ranked(number, files.language, *(column[train] for column in files[2:]))

@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from snowcoder.annotation.scores import SUFFIX
+from snowcoder.annotation.scores import SCORES, SUFFIX
 from snowcoder.errors import UserError
 from snowcoder.index.documents import is_held_out
 from snowcoder.index.layout import files_of_documents
+from snowcoder.index.sidecar import read_sidecar
 from snowcoder.index.writer import SIDECAR, SPLITS
+from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.tables import Table, rows_of
 
 UNITS = ".units.parquet"
 # A row for each file of the documents in the index; one for a document whose files were joined without separators.
@@ -40,14 +43,15 @@ class Weigh(Step):
         super().__init__(folder)
         self.index, self.scores, self.held_out = index, scores, held_out
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         """Raises UserError where the scores are of other documents than the index's."""
-        scores = pq.read_table(self.scores / f"{task.name}{SUFFIX}")
+        path = self.scores / f"{task.name}{SUFFIX}"
+        scores = Table(path, rows_of(path)).read(SCORES)
         first = np.flatnonzero(scores["file"].to_numpy() == 0)
         hashes = scores["content_hash"].take(first).to_pylist()
         chosen = is_held_out(hashes, self.held_out) if hashes else np.zeros(0, bool)
         counts = np.diff(np.append(first, len(scores)))
-        parts = []
+        parts, joined = [], 0
         for number, mask in enumerate((~chosen, chosen)):
             sidecar = self._sidecar(SPLITS[number], task.name)
             if sidecar["content_hash"].to_pylist() != [hashes[row] for row in np.flatnonzero(mask)]:
@@ -55,15 +59,16 @@ class Weigh(Step):
                     f"{self.scores} and {self.index} are of different documents ({task.name}): build the index again "
                     "with `snowcoder index build`, then `snowcoder annotate score`"
                 )
+            joined += int((counts[mask] - 1)[sidecar["files"].is_null().to_numpy()].sum())
             parts.append(_units(number, sidecar, scores.filter(pa.array(np.repeat(mask, counts))), counts[mask]))
-        pq.write_table(pa.concat_tables(parts), folder / f"{task.name}{UNITS}", compression="zstd")
-        return {}
+        path = folder / f"{task.name}{UNITS}"
+        pq.write_table(pa.concat_tables(parts), path, compression="zstd")
+        return Rows(len(scores), rows_of(path), joined), {"joined": joined}
 
     def _sidecar(self, split: str, name: str) -> pa.Table:
-        path = self.index / split / f"{name}.docs.parquet"
-        columns = ["content_hash", "tokens", "files"]
-        if path.is_file():
-            return pq.read_table(path, columns=columns)
+        prefix, columns = self.index / split / name, ["content_hash", "tokens", "files"]
+        if prefix.with_suffix(".docs.parquet").is_file():
+            return read_sidecar(prefix, columns)
         return pa.schema([SIDECAR.field(name) for name in columns]).empty_table()
 
 

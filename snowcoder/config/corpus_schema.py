@@ -114,6 +114,7 @@ class DecontaminationConfig(Section):
     benchmarks: list[str]  # files of tasks, or folders of them: .jsonl, .jsonl.gz, .jsonl.zst, .json, .parquet
     ngram: Count  # words; shorter texts must be there whole
     share: Share  # of a text's n-grams that a file must have; 0: any one, as DeepSeek-Coder has it
+    renamed: Share | None  # of a solution's n-grams without its names; null: they are not looked for
     shortest: Count  # words; texts shorter still say nothing
 
 

@@ -29,7 +29,7 @@ from snowcoder.corpus.group_step import Gather, shard_of
 from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.corpus.output import OutputShards
-from snowcoder.corpus.wash_step import Scatter
+from snowcoder.corpus.wash_step import Scatter, check_copies
 from snowcoder.index.ledger import total
 from snowcoder.lineage.manifest import Manifest
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
@@ -87,11 +87,17 @@ def _build(config: Config, shards: list[Shard], output: OutputShards) -> Done:
     copies, found = find_copies(config.corpus, prepare.folder, filtered)
     scatter = Scatter(work / "washed", config, copies)
     partitions = _partitions(config, filtered)
-    washed = run_step(scatter, "wash", _scatter_tasks(config, prepare, filtered, found, partitions), engine)
-    gather = Gather(work / "grouped", config, [path for record in washed for path in record.paths(scatter.folder)])
+    tasks = _scatter_tasks(config, prepare, filtered, found, partitions)
+    washed = run_step(scatter, "wash", tasks, engine, _written(filtered))
+    check_copies(config.corpus.near, copies, washed, scatter.folder)
+    gather = Gather(work / "grouped", config, [t for record in washed for t in record.tables_in(scatter.folder)])
     groups = _gather_tasks(config, washed, partitions)
     output.claim([f"{task.name}.parquet" for task in groups], changes=any(gather.find(task) is None for task in groups))
-    return Done(filtered, found, washed, run_step(gather, "group", groups, engine))
+    return Done(filtered, found, washed, run_step(gather, "group", groups, engine, _written(washed)))
+
+
+def _written(records: list[Record]) -> int:
+    return sum(record.rows.written for record in records)
 
 
 def _prepare_tasks(config: Config, shards: list[Shard]) -> list[Task]:
@@ -129,8 +135,9 @@ def _scatter_tasks(
     )
     tasks = []
     for number, record in enumerate(filtered):
-        (documents,) = record.paths(prepare.folder, DOCUMENTS)
-        data = {"shard": number, "documents": str(documents), "partitions": partitions}
+        (documents,) = record.tables_in(prepare.folder, DOCUMENTS)
+        where = {"documents": str(documents.path), "rows": documents.rows}
+        data = {"shard": number, **where, "partitions": partitions}
         tasks.append(Task(record.name, digest_json([how, record.digest]), data, record.bytes))
     return tasks
 

@@ -42,6 +42,11 @@ class Counts:
         """Files that became `what`, the most frequent language first."""
         return dict(Counter({language: n for (key, language), n in self.files.items() if key == what}).most_common())
 
+    @property
+    def dropped(self) -> int:
+        """Files that did not become `kept`."""
+        return self.files.total() - self.total(KEPT)[0]
+
     def total(self, what: str) -> tuple[int, int]:
         """Files and bytes."""
         keys = [key for key in self.files if key[0] == what]

@@ -12,7 +12,7 @@ class Document(NamedTuple):
     content: str
     repository: str  # "": the shard does not say
     path: str  # in the repository; "": the shard does not say
-    language: str  # as `languages.py` spells it
+    language: str  # as `languages` spells it
     licences: tuple[str, ...]  # SPDX identifiers
 
 

@@ -17,11 +17,13 @@ from snowcoder.corpus.dedup.signature import SIGNATURES, FileSignatures
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, Document, documents_table, size_of
 from snowcoder.corpus.dropped_examples import Samples
 from snowcoder.corpus.filters import first_fault, make_filters
-from snowcoder.corpus.languages import detect
+from snowcoder.corpus.languages import detect, language_named
 from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.errors import OperationError
+from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.tables import rows_of
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import open_store
@@ -34,9 +36,10 @@ class Prepare(Step):
         super().__init__(folder)
         self.config = config
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         store, info = open_store(self.config.corpus.input, self.config.storage), ObjectInfo(**task.data["info"])
         sieve, near, first = Sieve(self.config), self.config.corpus.near, task.data["number"] << 32
+        read = 0
         with store.local(info) as local, ExitStack() as stack:
             if task.data["digest"] not in (None, local.digest):
                 raise OperationError(
@@ -48,13 +51,15 @@ class Prepare(Step):
                 for suffix, schema in ((DOCUMENTS, DOCUMENT_SCHEMA), (SIGNATURES, signatures.schema))
             )
             for batch in self._batches(local.path, info.key):
+                read += batch.rows
                 kept = list(sieve(batch))
                 ids = range(first, first + len(kept))
                 documents.write_table(documents_table(kept, ids))
                 signatures.write(found, kept, ids)
                 first += len(kept)
             signatures.close(found)
-        return {
+        rows = Rows(read, rows_of(folder / f"{task.name}{DOCUMENTS}"), sieve.counts.dropped)
+        return rows, {
             "digest": local.digest,
             "counts": sieve.counts.rows(),
             "without": dict(sieve.without),
@@ -80,7 +85,7 @@ class Sieve:
             self.counts.add(reason, "", 0, files)
         self.without.update(batch.without())
         for content, repository, path, given, licences in zip(*batch[:5], strict=True):
-            language = given or detect(path or "", content) or ""
+            language = (given and language_named(given)) or detect(path or "", content) or given or ""
             own = tuple(filter(None, (licences or "").split(",")))
             document = Document(content, repository or "", path or "", language, own)
             rule, detail = self._fault(document)

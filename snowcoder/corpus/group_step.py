@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 
 from snowcoder.config.schema import ColumnsConfig, Config
 from snowcoder.corpus.counts import KEPT, Counts
-from snowcoder.corpus.document import documents_of, size_of
+from snowcoder.corpus.document import DOCUMENT_SCHEMA, documents_of, size_of
 from snowcoder.corpus.grouping import Group, make_documents
 from snowcoder.corpus.shuffled_shard import read_partition
 from snowcoder.lineage.manifest import Output
+from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.stages.tables import Table, rows_of
 from snowcoder.storage.digest import digest_file
 from snowcoder.storage.store import open_store
 
@@ -25,24 +27,25 @@ _ROW_GROUP = 16 << 20  # bytes of text
 class Gather(Step):
     """Its shards go to where the config says, not into the step's folder, which keeps the records."""
 
-    def __init__(self, folder: Path, config: Config, scattered: list[Path]) -> None:
+    def __init__(self, folder: Path, config: Config, scattered: list[Table]) -> None:
         super().__init__(folder)
         self.config, self.scattered = config, scattered
         self.store = open_store(config.corpus.output, config.storage)
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        tables = read_partition(self.scattered, task.data["partition"])
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        tables = read_partition(self.scattered, DOCUMENT_SCHEMA, task.data["partition"])
         rows = [row for table in tables for row in documents_of(table)]
         groups, counts = make_documents(rows, self.config.grouping, self.config.run.seed), Counts()
         path, key = folder / "shard", f"{task.name}.parquet"
         documents = write_shard(path, groups, self.config.index.columns, counts)
+        found = Rows(len(rows), counts.total(KEPT)[0])
         if not documents:
             path.unlink()
-            return {"counts": [], "documents": 0, "shard": None}
+            return found, {"counts": [], "documents": 0, "shard": None}
         shard = {"name": key, "bytes": path.stat().st_size, "digest": digest_file(path)}
         self.store.write_file(key, path)
         path.unlink()
-        return {"counts": counts.rows(), "documents": documents, "shard": shard}
+        return found, {"counts": counts.rows(), "documents": documents, "shard": shard}
 
     def find(self, task: Task) -> Record | None:
         record = super().find(task)
@@ -62,13 +65,11 @@ def shard_of(record: Record) -> Output | None:
 def write_shard(path: Path, groups: Iterable[Group], columns: ColumnsConfig, counts: Counts) -> int:
     """Write one row for each group, in the schema of the input and with where its files end; returns how many."""
     schema = _schema(columns)
-    written = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for rows in _row_groups(groups, counts):
             arrays = [pa.array([row[number] for row in rows], kind.type) for number, kind in enumerate(schema)]
             writer.write_table(pa.table(arrays, schema=schema))
-            written += len(rows)
-    return written
+    return rows_of(path)
 
 
 def _schema(columns: ColumnsConfig) -> pa.Schema:

@@ -15,11 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snowcoder.stages.tables import Table
+
 _KEY = b"row_group_of_partition"
 
 
 def write_partitioned(path: Path, table: pa.Table, partition: np.ndarray) -> None:
     """Write `table`, whose row i goes to `partition[i]`; rows of one partition keep their order."""
+    assert len(partition) == len(table), f"{len(table)} rows and partitions of {len(partition)}"
     order = np.argsort(partition, kind="stable")
     present, starts = np.unique(partition[order], return_index=True)
     groups = {str(number): group for group, number in enumerate(present.tolist())}
@@ -29,10 +32,10 @@ def write_partitioned(path: Path, table: pa.Table, partition: np.ndarray) -> Non
             writer.write_table(table.take(order[start:end]).cast(schema), row_group_size=max(1, end - start))
 
 
-def read_partition(paths: list[Path], partition: int) -> Iterator[pa.Table]:
-    """The partition's rows, a table for every file that has some, in the order of `paths`."""
-    for path in paths:
-        file = pq.ParquetFile(path, memory_map=True)
+def read_partition(tables: list[Table], schema: pa.Schema, partition: int) -> Iterator[pa.Table]:
+    """The partition's rows, a table for every file that has some, in the order of `tables`."""
+    for table in tables:
+        file = table.open(schema)
         groups = json.loads(file.schema_arrow.metadata[_KEY])
         if str(partition) in groups:
             yield file.read_row_group(groups[str(partition)]).replace_schema_metadata(None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
-from snowcoder.corpus.decontamination import Matcher
+from snowcoder.corpus.decontamination import Hit, Matcher
 from snowcoder.corpus.dedup.repositories import repository_id
 from snowcoder.corpus.document import Document, size_of
 from snowcoder.corpus.dropped_examples import Samples
@@ -16,6 +16,7 @@ from snowcoder.corpus.pii import Redactor
 
 Row = tuple[int, Document]
 EXACT, NEAR, CONTAMINATED = "exact copy", "near copy", "benchmark"
+_TOGETHER = 4 << 20  # characters
 
 
 class Wash:
@@ -28,26 +29,45 @@ class Wash:
         self.hits: list[dict[str, Any]] = []
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for number, document in rows:
-            rule, detail = self._fault(number, document)
-            self.counts.add(rule, document.language, size_of(document))
-            if rule == KEPT:
-                yield number, self._redacted(document)
-            else:
-                self.samples.add(rule, document, detail)
+        for some in _together(rows):
+            copies = [self._copy(number, document) for number, document in some]
+            rest = [document.content for (_, document), copy in zip(some, copies, strict=True) if not copy]
+            hits = iter(self.matcher.find_all(rest))
+            for (number, document), copy in zip(some, copies, strict=True):
+                rule, detail = copy or self._contaminated(document, next(hits)) or (KEPT, "")
+                self.counts.add(rule, document.language, size_of(document))
+                if rule == KEPT:
+                    yield number, self._redacted(document)
+                else:
+                    self.samples.add(rule, document, detail)
 
-    def _fault(self, number: int, document: Document) -> tuple[str, str]:
+    def _copy(self, number: int, document: Document) -> tuple[str, str] | None:
+        """Rule and detail, if it is a copy."""
         unit = number if self.by_file else repository_id(document)
-        if unit in self.copies:
-            similarity = self.copies[unit]
-            return (EXACT, "") if similarity is None else (NEAR, f"similarity {similarity:.2f}")
-        hits = self.matcher.find(document.content)
+        if unit not in self.copies:
+            return None
+        similarity = self.copies[unit]
+        return (EXACT, "") if similarity is None else (NEAR, f"similarity {similarity:.2f}")
+
+    def _contaminated(self, document: Document, hits: list[Hit]) -> tuple[str, str] | None:
         self.hits += [{"repository": document.repository, "path": document.path, **hit._asdict()} for hit in hits]
-        if hits:
-            return CONTAMINATED, f"{hits[0].benchmark} {hits[0].task}"
-        return KEPT, ""
+        return (CONTAMINATED, f"{hits[0].benchmark} {hits[0].task}") if hits else None
 
     def _redacted(self, document: Document) -> Document:
         content, found = self.redactor.redact(document)
         self.replaced.update(finding.kind for finding in found)
         return document._replace(content=content)
+
+
+def _together(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Many at a time: the matcher takes a third less time for each."""
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row[1].content)
+        if size >= _TOGETHER:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some

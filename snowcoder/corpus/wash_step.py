@@ -7,31 +7,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import xxhash
 
+from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.config.schema import Config
-from snowcoder.corpus.document import documents_of, documents_table, size_of
+from snowcoder.corpus.counts import Counts
+from snowcoder.corpus.dedup.resolve import COPIES
+from snowcoder.corpus.document import DOCUMENT_SCHEMA, documents_of, documents_table, size_of
 from snowcoder.corpus.grouping import group_key
 from snowcoder.corpus.shuffled_shard import read_partition, write_partitioned
-from snowcoder.corpus.wash import Row, Wash
-from snowcoder.stages.steps import Step, Task
+from snowcoder.corpus.wash import EXACT, NEAR, Row, Wash
+from snowcoder.lineage.rows import Rows, check_given
+from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.stages.tables import Table, rows_of
 
 
 class Scatter(Step):
-    def __init__(self, folder: Path, config: Config, copies: Path) -> None:
+    def __init__(self, folder: Path, config: Config, copies: Table) -> None:
         super().__init__(folder)
         self.config, self.copies = config, copies
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         wash = Wash(self.config, self._copies(task.data["shard"]))
-        for number, rows in enumerate(self._pieces(wash(_rows(Path(task.data["documents"]))))):
+        given = Table(Path(task.data["documents"]), task.data["rows"])
+        for number, rows in enumerate(self._pieces(wash(_rows(given)))):
             ids, documents = zip(*rows, strict=True)
             keys = ("\0".join(group_key(document, self.config.grouping)).encode() for document in documents)
             partition = np.array([xxhash.xxh3_64_intdigest(key) % task.data["partitions"] for key in keys])
             path = folder / f"{task.name}-{number:03d}.parquet"
             write_partitioned(path, documents_table(list(documents), ids), partition)
-        return {
+        found = Rows(given.rows, rows_of(*folder.iterdir()), wash.counts.dropped)
+        return found, {
             "counts": wash.counts.rows(),
             "samples": dict(wash.samples.rules),
             "replaced": dict(wash.replaced),
@@ -42,7 +48,7 @@ class Scatter(Step):
         by_file = self.config.corpus.near.level == "file"
         return {
             number: similarity
-            for table in read_partition([self.copies], shard if by_file else 0)
+            for table in read_partition([self.copies], COPIES, shard if by_file else 0)
             for number, similarity in zip(table["id"].to_pylist(), table["similarity"].to_pylist(), strict=True)
         }
 
@@ -60,7 +66,17 @@ class Scatter(Step):
             yield piece
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    file = pq.ParquetFile(path, memory_map=True)
+def check_copies(near: NearConfig, copies: Table, washed: list[Record], folder: Path) -> None:
+    """Raises OperationError where another number of files was dropped as copies than there are."""
+    if near.level == "file":  # of repositories nobody has counted the files
+        counts = Counts()
+        for record in washed:
+            counts.merge(record.counts["counts"])
+        dropped = sum(counts.total(rule)[0] for rule in (EXACT, NEAR))
+        check_given("wash, its copies", copies.rows, dropped, folder)
+
+
+def _rows(documents: Table) -> Iterator[Row]:
+    file = documents.open(DOCUMENT_SCHEMA)
     for number in range(file.num_row_groups):
         yield from documents_of(file.read_row_group(number))

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow.parquet as pq
-
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index.layout import content_of
 from snowcoder.index.reader import IndexedSource
+from snowcoder.index.sidecar import read_sidecar
 from snowcoder.progress import bar
 from snowcoder.tokenization.load import load_tokenizer
 
@@ -59,8 +58,7 @@ def held_out_texts(config: Config) -> dict[str, list[str]]:
 
 def _languages(index: IndexedSource) -> Iterator[str]:
     for prefix in index.prefixes:
-        rows = pq.read_table(prefix.with_suffix(".docs.parquet"), columns=["language"])
-        yield from rows["language"].fill_null("").to_pylist()
+        yield from read_sidecar(prefix, ["language"])["language"].fill_null("").to_pylist()
 
 
 def bits_per_byte(name: str, model: LocalModel, texts: dict[str, list[str]]) -> list[Bits]:

@@ -19,6 +19,7 @@ from snowcoder.index.layout import Joined, files_of_documents, join
 from snowcoder.index.record import ShardRecord, record_path
 from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import describe
+from snowcoder.lineage.rows import Rows, check_rows
 from snowcoder.stages.lock import Held
 from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.objects import ObjectInfo
@@ -62,6 +63,12 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
     without: Counter[str] = field(default_factory=Counter)
     max_token_id: int = 0
+    read: int = 0  # rows of the shard
+
+    @property
+    def rows(self) -> Rows:
+        written = sum(split["documents"] for split in self.splits.values())
+        return Rows(self.read, written, self.dropped.total())
 
     def add(self, split: str, ids: np.ndarray, rows: pa.Table) -> None:
         size = pc.sum(rows["bytes"]).as_py()
@@ -108,6 +115,7 @@ class ShardIndexer:
         writers: dict[str, SplitWriter] = {}
         with ExitStack() as stack:
             for batch in read_shard(path, task.info.key, index.columns, limit):
+                counts.read += batch.rows
                 counts.dropped.update(batch.dropped)
                 counts.without.update(batch.without())
                 for split, documents, rows in by_split(batch, index.held_out):
@@ -119,6 +127,7 @@ class ShardIndexer:
                     rows = rows.append_column("files", pa.array(files, pa.list_(pa.int32())))
                     writers[split].append(ids, rows)
                     counts.add(split, ids, rows)
+        check_rows(f"index of {task.info.key}", counts.rows)
 
     def _encode(self, task: Task, documents: list[list[str]]) -> Joined:
         """Documents of these texts, each ended by end of text."""

@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snowcoder.index.format import write_idx
@@ -44,6 +45,7 @@ class SplitWriter:
 
     def append(self, ids: np.ndarray, rows: pa.Table) -> None:
         """Add the documents of `rows`, whose ids lie one after the other in `ids`."""
+        assert pc.sum(rows["tokens"]).as_py() == len(ids), f"{len(ids)} ids of documents of other lengths"
         self._file.write(ids.astype(self._dtype, copy=False).data)
         self._sidecar.write_table(rows)
         self._lengths.append(rows["tokens"].to_numpy())

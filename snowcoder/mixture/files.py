@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from snowcoder.index.layout import files_of_documents
 from snowcoder.index.reader import IndexedSource
+from snowcoder.index.sidecar import read_sidecar
 from snowcoder.mixture.tables import new_table, open_table
 
 
@@ -39,7 +39,7 @@ def _shards(index: IndexedSource) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if "files" not in index.manifest.counts["train"]:  # of an earlier version: each document was one
             yield np.ones(documents, np.int64), np.zeros(documents, np.int32)
             continue
-        files = pq.read_table(prefix.with_suffix(".docs.parquet"), columns=["files"])["files"]
+        files = read_sidecar(prefix, ["files"])["files"]
         counts = files_of_documents(files)
         begins = np.zeros(counts.sum(), np.int32)
         begins[np.repeat(files.is_valid().to_numpy(), counts)] = pc.list_flatten(files).to_numpy()

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.config.corpus_schema import EngineConfig
+from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import Output
+from snowcoder.lineage.rows import Rows, check_given, check_rows
 from snowcoder.progress import bar
 from snowcoder.stages.engine import run_tasks
 from snowcoder.stages.lock import is_lock
+from snowcoder.stages.tables import Table, rows_of
 from snowcoder.storage.atomic import write_json, writing_to
 from snowcoder.storage.digest import digest_file, digest_json
 
@@ -43,6 +46,18 @@ class Record:
     outputs: list[Output]
     counts: dict[str, Any]
     bytes: int
+    rows: Rows
+    tables: dict[str, int] = field(default_factory=dict)  # those of the outputs that are parquet -> rows
+
+    @classmethod
+    def read(cls, path: Path) -> Record | None:
+        """None where there is none, or one of an earlier version."""
+        try:
+            raw = json.loads(path.read_text())
+            outputs = [Output(**output) for output in raw["outputs"]]
+            return cls(**{**raw, "outputs": outputs, "rows": Rows(*raw["rows"])})
+        except (FileNotFoundError, KeyError, ValueError, TypeError):
+            return None
 
     @property
     def digest(self) -> str:
@@ -50,6 +65,9 @@ class Record:
 
     def paths(self, folder: Path, suffix: str = "") -> list[Path]:
         return [folder / output.name for output in self.outputs if output.name.endswith(suffix)]
+
+    def tables_in(self, folder: Path, suffix: str = ".parquet") -> list[Table]:
+        return [Table(folder / name, rows) for name, rows in self.tables.items() if name.endswith(suffix)]
 
 
 class Step(ABC):
@@ -62,36 +80,37 @@ class Step(ABC):
         self.folder = folder
 
     @abstractmethod
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        """Write the task's files into `folder`, which is empty, and return its counts."""
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        """Write the task's files into `folder`, which is empty; return what became of its rows, and other counts."""
 
     def __call__(self, raw: dict[str, Any]) -> dict[str, Any]:
-        """Files appear under their names when they are whole, the record when all of them have."""
+        """Files appear under their names when they are whole, the record when all of them have.
+
+        Raises OperationError where a row was lost on the way.
+        """
         task = Task(**raw)
         draft = self.folder / f".{task.name}.{os.getpid()}"
         with writing_to(self.folder):
             draft.mkdir(parents=True)
             try:
-                counts = self.make(task, draft)
+                rows, counts = self.make(task, draft)
+                check_rows(f"{self.folder.name} {task.name}", rows)
+                tables = {path.name: rows_of(path) for path in sorted(draft.glob("*.parquet"))}
                 outputs = [_publish(path, self.folder) for path in sorted(draft.iterdir())]
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-            record = Record(task.name, task.made_from, outputs, counts, task.bytes)
-            write_json(self._record(task.name), asdict(record))
+            record = Record(task.name, task.made_from, outputs, counts, task.bytes, rows, tables)
+            write_json(self.record_path(task.name), asdict(record))
         return {"name": task.name}
 
     def find(self, task: Task) -> Record | None:
         """The task's record, if it need not be done again."""
-        try:
-            raw = json.loads(self._record(task.name).read_text())
-            record = Record(**{**raw, "outputs": [Output(**output) for output in raw["outputs"]]})
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
-        if record.made_from != task.made_from or not all(map(self._is_there, record.outputs)):
+        record = Record.read(self.record_path(task.name))
+        if record is None or record.made_from != task.made_from or not all(map(self._is_there, record.outputs)):
             return None
         return record
 
-    def _record(self, name: str) -> Path:
+    def record_path(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 
     def _is_there(self, output: Output) -> bool:
@@ -99,8 +118,12 @@ class Step(ABC):
         return path.is_file() and path.stat().st_size == output.bytes
 
 
-def run_step(step: Step, title: str, tasks: list[Task], engine: EngineConfig) -> list[Record]:
-    """Records of all tasks, in their order, after doing those that are not done."""
+def run_step(step: Step, title: str, tasks: list[Task], engine: EngineConfig, given: int | None = None) -> list[Record]:
+    """Records of all tasks, in their order, after doing those that are not done.
+
+    `given`: how many rows all of them should read, by what the step before wrote. Raises OperationError where they
+    read others, and for a task that the engine lost.
+    """
     todo = [task for task in tasks if step.find(task) is None]
     if todo:
         _clean(step, tasks, todo)
@@ -109,9 +132,22 @@ def run_step(step: Step, title: str, tasks: list[Task], engine: EngineConfig) ->
             threads = step.threads and sum(sizes.values()) < _LITTLE
             for result in run_tasks(step, [asdict(task) for task in todo], engine, threads):
                 progress.update(sizes[result["name"]])
-    records = [step.find(task) for task in tasks]
-    assert all(records)
-    return [record for record in records if record]
+    return _all_done(step, title, tasks, given)
+
+
+def _all_done(step: Step, title: str, tasks: list[Task], given: int | None) -> list[Record]:
+    records = [record for task in tasks if (record := step.find(task))]
+    if len(records) < len(tasks):
+        lost = sorted({task.name for task in tasks} - {record.name for record in records})
+        raise OperationError(
+            f"{title}: of {len(tasks):,} tasks {len(lost):,} left nothing in {step.folder}, though none failed: "
+            f"{', '.join(lost[:3])}; run the same command again, which does these"
+        )
+    for record in records:
+        check_rows(f"{step.folder.name} {record.name}", record.rows, step.record_path(record.name))
+    if given is not None:
+        check_given(title, given, sum(record.rows.read for record in records), step.folder)
+    return records
 
 
 def _publish(path: Path, folder: Path) -> Output:

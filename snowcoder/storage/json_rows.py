@@ -20,11 +20,12 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{", b"\0\0\0{")  # or UTF-32
 
 
 class JsonRows:
-    """Its `columns` are the keys that its rows have, as far as they were read."""
+    """Its `columns` are the keys that its rows have, and `rows` how many there are, as far as they were read."""
 
     def __init__(self, path: Path, name: str, columns: ColumnsConfig) -> None:
         self.path, self.name, self._columns = path, name, columns
         self._keys: dict[str, None] = {}
+        self.rows = 0
 
     @property
     def columns(self) -> list[str]:
@@ -34,6 +35,7 @@ class JsonRows:
         rows: list[dict[str, Any]] = []
         size = 0
         for offset, line in _lines(self.path, self.name):
+            self.rows += 1
             rows.append(_parse(line, self.name, offset))
             size += len(line)
             if size >= BYTES or len(rows) >= COUNT:

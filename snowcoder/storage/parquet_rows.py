@@ -26,8 +26,8 @@ class ParquetRows:
         except (pa.ArrowException, OSError) as error:
             raise unreadable(name, "its footer", error) from None
         schema = self._file.schema_arrow
-        self.columns = leaf_names(schema)
-        problems = schema_problems(schema, columns, needs) if self._file.metadata.num_rows else []
+        self.columns, self.rows = leaf_names(schema), self._file.metadata.num_rows
+        problems = schema_problems(schema, columns, needs) if self.rows else []
         if problems:
             raise UnusableShard(name, complaint(problems, self.columns))
         self._leaves = _Leaves(*(find_leaf(schema, column) for column in columns.model_dump().values()))

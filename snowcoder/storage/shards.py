@@ -15,7 +15,7 @@ from snowcoder.storage.objects import ObjectInfo, Store
 from snowcoder.storage.parquet_rows import ParquetRows
 from snowcoder.storage.rows import Rows
 from snowcoder.storage.seen import Seen
-from snowcoder.storage.unreadable import HEAD, check_beginning, unreadable
+from snowcoder.storage.unreadable import HEAD, CorruptShard, check_beginning, unreadable
 
 SUFFIXES = (".parquet", ".jsonl.zst", ".jsonl.gz")
 _DATA = (".jsonl", ".json", ".ndjson", ".zst", ".gz", ".bz2", ".xz", ".tar", ".zip", ".csv", ".arrow", ".PARQUET")
@@ -41,6 +41,11 @@ class Batch(NamedTuple):
     licences: list[str | None]  # joined by commas; "": it is known to have none
     files: list[Files | None]  # None: the row is one file
     dropped: dict[str, int]  # reason -> rows
+
+    @property
+    def rows(self) -> int:
+        """Of the shard, good and bad."""
+        return len(self.contents) + sum(self.dropped.values())
 
     def without(self) -> dict[str, int]:
         """How many rows lack a column of metadata, for each that any does."""
@@ -72,14 +77,18 @@ def read_shard(
         check_beginning(file.read(HEAD), name)
     needs = (CONTENT, *needs)
     shard = ParquetRows(path, name, columns, needs) if name.endswith(".parquet") else JsonRows(path, name, columns)
-    seen = Seen(name, columns, needs)
+    seen, read = Seen(name, columns, needs), 0
     try:
         for rows in shard:
             texts = [list(map(READ[field], values)) for field, values in zip(METADATA, rows.metadata, strict=True)]
             seen.look(rows, texts)
-            yield _batch(rows, texts, max_document_bytes)
+            batch = _batch(rows, texts, max_document_bytes)
+            read += batch.rows
+            yield batch
     except MemoryError as error:
         raise unreadable(name, "a batch of rows", error) from None
+    if read != shard.rows:
+        raise CorruptShard(name, "its end", f"it has {shard.rows:,} rows, and {read:,} were read")
     seen.check(shard.columns)
 
 

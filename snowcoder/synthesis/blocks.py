@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from snowcoder.answers.fences import fenced_blocks
-from snowcoder.corpus.languages import language_of_alias
+from snowcoder.answers.fences import Fenced, fenced_blocks
+from snowcoder.corpus.languages import language_named
 
 
 class Block(NamedTuple):
-    language: str | None  # as GitHub's Linguist names it; None where the fence does not say
+    language: str | None  # as GitHub's Linguist names it; None where the fence does not say, or says what nobody knows
     code: str
+    dialect: str = ""  # as the fence says it, in lower case: `tsx` is more than its language
 
 
 def blocks(text: str) -> list[Block]:
-    return [Block(_language(each.info), each.code) for each in fenced_blocks(text) if each.is_closed]
+    return [_block(each) for each in fenced_blocks(text) if each.is_closed]
 
 
 def has_open_block(text: str) -> bool:
@@ -34,6 +35,6 @@ def closed(text: str, stops: list[str]) -> str:
     return text + end if end and has_open_block(text) else text
 
 
-def _language(info: str) -> str | None:
-    alias = re.split(r"[\s:{,]", info, maxsplit=1)[0].lower()
-    return language_of_alias(alias) if alias else None
+def _block(fenced: Fenced) -> Block:
+    alias = re.split(r"[\s:{,]", fenced.info, maxsplit=1)[0].lower()
+    return Block(language_named(alias) if alias else None, fenced.code, alias)

@@ -16,12 +16,15 @@ from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.dedup.signature import SIGNATURES, FileSignatures
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, documents_table, size_of
 from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.lineage.rows import Rows
 from snowcoder.permutation import key_of
 from snowcoder.sandbox.program import Limits, Program
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.tables import Table, rows_of
 from snowcoder.synthesis.draft import Draft, draft_of, program_of
 from snowcoder.synthesis.generate import OUTCOMES
+from snowcoder.synthesis.generate import SCHEMA as OUTCOME_SCHEMA
 from snowcoder.synthesis.syntax import parses
 
 _LIMITS = Limits(wall_seconds=20, cpu_seconds=10, memory_mib=1024)  # SelfCodeAlign: 10 s and 4 GB
@@ -33,12 +36,12 @@ class Check(Step):
         self.config, self.answers = config, answers
         self._sandbox: Sandbox | None = None
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        table = pq.read_table(self.answers / f"{task.name}{OUTCOMES}")
-        rows = table.filter(pc.is_null(table["reason"])).to_pylist()
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        table = Table(self.answers / f"{task.name}{OUTCOMES}", task.data["rows"]).read(OUTCOME_SCHEMA)
+        whole = table.filter(pc.is_null(table["reason"])).to_pylist()
         counts, samples = Counts(), Samples(self.config.corpus.samples)
         kept = []
-        for draft, rule, detail in self._judged([draft_of(row, self.config.synthesis) for row in rows]):
+        for draft, rule, detail in self._judged([draft_of(row, self.config.synthesis) for row in whole]):
             counts.add(rule, draft.document.language, size_of(draft.document))
             if rule == KEPT:
                 kept.append(draft.document)
@@ -52,7 +55,9 @@ class Check(Step):
         ):
             documents.write_table(documents_table(kept, ids))
             signatures.write(found, kept, ids)
-        return {"counts": counts.rows(), "samples": dict(samples.rules)}
+        path = folder / f"{task.name}{DOCUMENTS}"
+        rows = Rows(len(table), rows_of(path), counts.dropped + len(table) - len(whole))
+        return rows, {"counts": counts.rows(), "samples": dict(samples.rules)}
 
     def _judged(self, drafts: list[Draft]) -> Iterator[tuple[Draft, str, str]]:
         """What becomes of each, with the rule that dropped it."""
@@ -105,5 +110,7 @@ class _Count(ast.NodeTransformer):
 def syntax_fault(draft: Draft) -> str | None:
     if not draft.code:
         return "no code"
-    bad = next((block for block in draft.code if parses(block.code, block.language or "") is False), None)
+    bad = next(
+        (block for block in draft.code if parses(block.code, block.language or "", block.dialect) is False), None
+    )
     return f"not {bad.language}" if bad else None

@@ -34,7 +34,7 @@ def draft_of(row: dict[str, Any], config: SynthesisConfig) -> Draft:
         return Draft(document, [Block(language, fields["code"])], "", row["seed"], row["id"])
     turns = [render(text, fields).replace(TURNS, "") for text in (config.chat.instruction, config.chat.response)]
     document = Document(TURNS.join(turns), repository, row["id"], language, ())
-    code = [Block(block.language or language, block.code) for block in blocks(turns[1])]
+    code = [block if block.dialect else Block(language, block.code) for block in blocks(turns[1])]
     return Draft(document, code, fields.get("tests", ""), row["seed"], row["id"])
 
 

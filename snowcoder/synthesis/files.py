@@ -16,7 +16,8 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index.format import open_bin, open_idx
 from snowcoder.index.layout import files_of_documents, split
-from snowcoder.index.writer import SPLITS
+from snowcoder.index.sidecar import read_sidecar
+from snowcoder.index.writer import SIDECAR, SPLITS
 from snowcoder.lineage.manifest import Manifest, read_manifest
 from snowcoder.tokenization.load import load_tokenizer
 
@@ -77,14 +78,13 @@ class IndexedFiles:
         if self.tables:
             table = pq.read_table(self.tables / f"{name}{SELECTED}", columns=[*columns, "split"])
             return table.filter(pc.field("split") == _TRAIN).select(columns)
-        path = self.index / f"{name}.docs.parquet"
-        return _all_files(pq.read_table(path)).select(columns) if path.is_file() else _all_files(None).select(columns)
+        prefix = self.index / name
+        there = prefix.with_suffix(".docs.parquet").is_file()
+        return _all_files(read_sidecar(prefix) if there else SIDECAR.empty_table()).select(columns)
 
 
-def _all_files(sidecar: pa.Table | None) -> pa.Table:
+def _all_files(sidecar: pa.Table) -> pa.Table:
     """A row for each file of an index's shard, like those of a selection. Paths are those of the documents."""
-    if sidecar is None:
-        return pa.table({name: [] for name in ("document", "file", "repository", "path", "language", "score")})
     counts = files_of_documents(sidecar["files"])
     document = np.repeat(np.arange(len(counts)), counts)
     file = np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)

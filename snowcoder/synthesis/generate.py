@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from snowcoder.answers import Answer
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, SnowcoderError
+from snowcoder.lineage.rows import Rows
 from snowcoder.progress import bar
 from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.stages.tables import Table
 from snowcoder.storage.digest import digest_json
 from snowcoder.synthesis.recipe import Outcome, Recipe
 from snowcoder.synthesis.requests import AnswerLog, Client, Left, Request, Unanswered, open_client
@@ -50,7 +53,7 @@ def generate(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
         Task(
             record.name,
             digest_json([recipe.digest, record.digest, _READING]),
-            {"seeds": str(seeds.folder), "rows": _rows(record)},
+            {"seeds": str(seeds.folder), "rows": record.rows.written},
         )
         for record in seeds.records
     ]
@@ -105,10 +108,11 @@ class Generate(Step):
         self.outcomes: dict[str, list[dict[str, Any]]] = {}
         self.counts: dict[str, dict[str, Any]] = {}
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         table = pa.Table.from_pylist(self.outcomes.pop(task.name), SCHEMA)
+        rows = Rows(task.data["rows"], pc.count_distinct(table["seed"]).as_py())  # each comes to one outcome or more
         pq.write_table(table, folder / f"{task.name}{OUTCOMES}", compression="zstd")
-        return self.counts.pop(task.name)
+        return rows, self.counts.pop(task.name)
 
 
 async def _ask_all(config: Config, recipe: Recipe, step: Generate, tasks: list[Task]) -> None:
@@ -137,7 +141,8 @@ class _Part:
 
     async def run(self, task: Task) -> None:
         path = Path(self.config.synthesis.dir) / "log" / f"{task.name}.log"
-        seeds = pq.read_table(Path(task.data["seeds"]) / f"{task.name}{SEEDS}").to_pylist()
+        table = Table(Path(task.data["seeds"]) / f"{task.name}{SEEDS}", task.data["rows"])
+        seeds = table.read(SEED_SCHEMA).to_pylist()
         log = AnswerLog(path, self.client.key)
         try:
             async with asyncio.TaskGroup() as group:
@@ -194,10 +199,6 @@ def _row(seed: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     about = {name: seed[name] for name in ("language", "repository", "path", "score")}
     fields = json.dumps(outcome.fields)
     return {**about, "seed": seed["id"], **outcome._asdict(), "fields": fields}
-
-
-def _rows(record: Record) -> int:
-    return sum(record.counts["languages"].values()) + record.counts["nothing to cut"]
 
 
 def _first(error: BaseException) -> BaseException:

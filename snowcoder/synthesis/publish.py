@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow.parquet as pq
 
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
-from snowcoder.corpus.document import Document, documents_of
+from snowcoder.corpus.dedup.resolve import COPIES
+from snowcoder.corpus.document import DOCUMENT_SCHEMA, Document, documents_of
 from snowcoder.corpus.dropped_examples import Samples
 from snowcoder.corpus.group_step import write_shard
 from snowcoder.corpus.grouping import Group
@@ -20,40 +20,44 @@ from snowcoder.corpus.shuffled_shard import read_partition
 from snowcoder.corpus.wash import Wash
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Output
+from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.stages.tables import Table
 from snowcoder.storage.digest import digest_file
 from snowcoder.storage.objects import Store
 from snowcoder.storage.store import open_store
 from snowcoder.synthesis.draft import conversation
 
 CHAT = ".chat.jsonl"
+Stored = tuple[dict[str, Any] | None, int]  # an output, and its rows
 SIDES = ("python", "other")  # of shards, so that a phase can mix them
 
 
 class Publish(Step):
     """Shards go to where the config says. In the step's folder are the records, and conversations."""
 
-    def __init__(self, folder: Path, config: Config, copies: Path) -> None:
+    def __init__(self, folder: Path, config: Config, copies: Table) -> None:
         super().__init__(folder)
         self.config, self.copies = config, copies
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        tables = read_partition([self.copies], task.data["number"])
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        tables = read_partition([self.copies], COPIES, task.data["number"])
         copies = {row["id"]: row["similarity"] for table in tables for row in table.to_pylist()}
         wash = Wash(self.config, copies)
-        rows = documents_of(pq.read_table(task.data["documents"]))
-        documents = [document for _, document in wash(rows)]
+        given = Table(Path(task.data["documents"]), task.data["rows"])
+        documents = [document for _, document in wash(documents_of(given.read(DOCUMENT_SCHEMA)))]
         synthesis = self.config.synthesis
         if synthesis.chat is None:
-            shards = {side: self._write(side, documents, task, folder) for side in SIDES}
+            found = {side: self._write(side, documents, task, folder) for side in SIDES}
+            shards, written = {side: shard for side, (shard, _) in found.items()}, sum(n for _, n in found.values())
         else:
-            shards = {}
-            lines = (conversation(document.content, synthesis.chat.system) for document in documents)
-            (folder / f"{task.name}{CHAT}").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+            text = b"".join(orjson.dumps(conversation(d.content, synthesis.chat.system)) + b"\n" for d in documents)
+            (folder / f"{task.name}{CHAT}").write_bytes(text)
+            shards, written = {}, text.count(b"\n")
         examples = Samples(self.config.corpus.samples)
         for document in documents:
             examples.add(KEPT, document, "")
-        return {
+        return Rows(given.rows, written, wash.counts.dropped), {
             "counts": wash.counts.rows(),
             "samples": dict(wash.samples.rules) | dict(examples.rules),
             "replaced": dict(wash.replaced),
@@ -68,20 +72,20 @@ class Publish(Step):
             return record
         return None
 
-    def _write(self, side: str, documents: Iterable[Document], task: Task, folder: Path) -> dict[str, Any] | None:
+    def _write(self, side: str, documents: Iterable[Document], task: Task, folder: Path) -> Stored:
         groups = [
             Group([document], document.repository, document.language)
             for document in documents
             if side_of(document) == side
         ]
         if not groups:
-            return None
+            return None, 0
         path, name = folder / "shard", f"{task.name}.parquet"
-        write_shard(path, groups, self.config.index.columns, Counts())
+        rows = write_shard(path, groups, self.config.index.columns, Counts())
         output = {"name": name, "bytes": path.stat().st_size, "digest": digest_file(path)}
         self._store(side).write_file(name, path)
         path.unlink()
-        return output
+        return output, rows
 
     def _is_stored(self, side: str, output: Output) -> bool:
         there = self._store(side).stat(output.name)

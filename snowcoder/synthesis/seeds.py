@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
+from snowcoder.lineage.rows import Rows
 from snowcoder.permutation import key_of
 from snowcoder.stages.steps import Record, Step, Task, run_step
+from snowcoder.stages.tables import rows_of
 from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.synthesis.files import CodeFile, IndexedFiles
 from snowcoder.synthesis.functions import functions
@@ -57,13 +59,17 @@ class Cut(Step):
         super().__init__(folder)
         self.config = config
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         seeds = self.config.synthesis.seeds
-        rows = self._of_files(task) if seeds.cut in ("lines", "function") else self._of_numbers(task)
-        table = pa.Table.from_pylist(list(rows), SCHEMA)
+        files = seeds.cut in ("lines", "function")
+        found = self._of_files(task) if files else self._of_numbers(task)
+        table = pa.Table.from_pylist(list(found), SCHEMA)
         pq.write_table(table, folder / f"{task.name}{SEEDS}", compression="zstd")
         cut = table.filter(table["text"].is_valid())
-        return {"languages": dict(Counter(cut["language"].to_pylist())), "nothing to cut": len(table) - len(cut)}
+        rows = Rows(
+            len(task.data["part"][0]) if files else len(task.data["part"]), rows_of(folder / f"{task.name}{SEEDS}")
+        )
+        return rows, {"languages": dict(Counter(cut["language"].to_pylist())), "nothing to cut": len(table) - len(cut)}
 
     def _of_files(self, task: Task) -> Iterator[dict[str, Any]]:
         files = IndexedFiles(self.config, str(self.config.synthesis.seeds.source))

@@ -22,6 +22,7 @@ from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.output import OutputShards
+from snowcoder.corpus.wash_step import check_copies
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe
 from snowcoder.stages.engine import start_engine
@@ -78,7 +79,7 @@ def _make(config: Config, outputs: dict[str, OutputShards]) -> Done:
     seeds = make_seeds(config)
     answers, answered = generate(config, seeds)
     check = Check(folder / "checked", config, answers)
-    checked = run_step(check, "check", _check_tasks(config, answered), engine)
+    checked = run_step(check, "check", _check_tasks(config, answered), engine, _outcomes(answered))
     # Samples are compared as files, whatever the corpus does.
     near = config.corpus.near.model_copy(update={"level": "file"})
     copies, found = find_copies(
@@ -91,7 +92,13 @@ def _make(config: Config, outputs: dict[str, OutputShards]) -> Done:
         output.claim([f"{task.name}.parquet" for task in tasks], changes)
     if changes:
         (folder / NAME).unlink(missing_ok=True)
-    return Done(seeds, answered, checked, found, run_step(publish, "publish", tasks, engine))
+    published = run_step(publish, "publish", tasks, engine, sum(record.rows.written for record in checked))
+    check_copies(near, copies, published, publish.folder)
+    return Done(seeds, answered, checked, found, published)
+
+
+def _outcomes(answered: list[Record]) -> int:
+    return sum(rows for record in answered for rows in record.tables.values())
 
 
 def _check_tasks(config: Config, answered: list[Record]) -> list[Task]:
@@ -109,7 +116,12 @@ def _check_tasks(config: Config, answered: list[Record]) -> list[Task]:
         ]
     )
     return [
-        Task(record.name, digest_json([how, n, record.digest]), {"number": n}, sum(o.bytes for o in record.outputs))
+        Task(
+            record.name,
+            digest_json([how, n, record.digest]),
+            {"number": n, "rows": _outcomes([record])},
+            sum(o.bytes for o in record.outputs),
+        )
         for n, record in enumerate(answered)
     ]
 
@@ -130,9 +142,9 @@ def _publish_tasks(config: Config, check: Check, checked: list[Record], copies: 
     )
     tasks = []
     for number, record in enumerate(checked):
-        (documents,) = record.paths(check.folder, DOCUMENTS)
-        data = {"number": number, "documents": str(documents)}
-        tasks.append(Task(record.name, digest_json([how, record.digest]), data, documents.stat().st_size))
+        (documents,) = record.tables_in(check.folder, DOCUMENTS)
+        data = {"number": number, "documents": str(documents.path), "rows": documents.rows}
+        tasks.append(Task(record.name, digest_json([how, record.digest]), data, documents.path.stat().st_size))
     return tasks
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from snowcoder.errors import OperationError
 from snowcoder.tokenization.encoder import Encoded, Encoder
 from snowcoder.tokenization.load import Tokenizer
 
@@ -32,6 +33,11 @@ class ExactEncoder:
 
     def encode_batch(self, texts: list[str]) -> Encoded:
         ids, lengths = self._fast.encode_batch(texts)
+        if len(lengths) != len(texts) or lengths.sum() != len(ids):
+            raise OperationError(
+                f"{self.name} encoded {len(lengths):,} documents of {len(texts):,}, {lengths.sum():,} tokens by their "
+                f"lengths, in {len(ids):,}: report it as a fault of snowcoder"
+            )
         new = with_new_characters(texts)
         if not new:
             return ids, lengths

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 import xxhash
 
-from snowcoder.annotation import select
+from snowcoder.annotation import copy_selected, select
 from snowcoder.annotation.files import rows_of
 from snowcoder.annotation.scores import SCORES, SUFFIX
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
-from snowcoder.errors import UserError
+from snowcoder.errors import OperationError, UserError
 from snowcoder.index import build, verify
 from snowcoder.index.layout import join, texts_of
 from snowcoder.index.reader import IndexedSource
@@ -32,6 +32,7 @@ from snowcoder.tokenization.load import load_tokenizer
 from tests.tiny import snowcoder, tiny_overrides
 
 SHARDS, DOCUMENTS = 3, 30
+LOSSY = ["+index.sources.lossy.selection_of=raw", "+index.sources.lossy.shards=nowhere", "corpus.engine.workers=1"]
 
 
 def write_raw(folder: Path) -> None:
@@ -268,3 +269,23 @@ def test_mistakes_are_named(folder: Path, workspace: Path, tmp_path: Path) -> No
         build.run(configure(folder, workspace), "selected")
     with pytest.raises(UserError, match=r"index.sources.raw.selection_of must name the source to select from, one of"):
         select.run(configure(folder, workspace, "annotator.select.source=raw"))
+
+
+def test_files_that_are_lost_on_the_way_are_missed(
+    folder: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure(folder, workspace, "annotator.select.source=lossy", *LOSSY)
+    write = copy_selected._write
+    monkeypatch.setattr(copy_selected, "_write", lambda source, chosen, *more: write(source, chosen[1:], *more))
+    with pytest.raises(OperationError, match=r"lossy shard-00000: of \d+ rows \d+ were written and \d+ dropped, "):
+        select.run(config)
+    monkeypatch.undo()
+    units = next((folder / "scores" / "units").glob("*-00001.units.parquet"))
+    rows = pq.read_table(units)
+    pq.write_table(rows.append_column("more", pa.nulls(len(rows))), units)
+    monkeypatch.setattr("snowcoder.stages.steps.Step._is_there", lambda *_: True)  # as if it had the same size
+    with pytest.raises(OperationError, match=f"{units} has the columns .*: it was changed .* remove {units} and run"):
+        select.run(config)
+    units.unlink()
+    monkeypatch.undo()
+    select.run(config)

@@ -10,9 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from snowcoder.config.compose import conf_dir
 from snowcoder.config.corpus_schema import DecontaminationConfig
 from snowcoder.corpus.decontamination import Hit, Matcher
+from snowcoder.corpus.decontamination import evaluate as evaluation
+from snowcoder.corpus.labelled import HELD_OUT, TUNED, Score, read
 from snowcoder.errors import UserError
 from tests.corpus.raw_shards import library
 
@@ -78,8 +82,9 @@ def write(path: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def matcher(*paths: Path, share: float = 0.1) -> Matcher:
-    settings: dict[str, Any] = {"benchmarks": [str(path) for path in paths], "ngram": 10, "share": share, "shortest": 3}
+def matcher(*paths: Path, share: float = 0.1, renamed: float | None = 0.6) -> Matcher:
+    settings: dict[str, Any] = {"ngram": 10, "share": share, "renamed": renamed, "shortest": 3}
+    settings["benchmarks"] = [str(path) for path in paths]
     return Matcher.build(DecontaminationConfig(**settings))
 
 
@@ -134,7 +139,8 @@ def test_of_many_texts_each_has_its_own_hits(tmp_path: Path) -> None:
     parts = [whole, "", '"""', MBPP["code"], "#", f"{SHORT['code']}\n{MBPP['text']}", "\n"]
     texts = [*parts, *library(), whole[:90], whole[90:], *library()] * 50
     together = matcher_.find_all(texts)
-    assert together == [matcher_.find(text) for text in texts]
+    alone = {text: matcher_.find(text) for text in set(texts)}
+    assert together == [alone[text] for text in texts]
     tasks = [[hit.task for hit in hits] for hits in together[: len(parts)]]
     assert tasks == [["HumanEval/900"], [], [], ["901"], [], ["901", "902"], []]
     assert matcher_.find_all([SHORT["code"][:20], SHORT["code"][20:]]) == [[], []]
@@ -147,6 +153,117 @@ def test_what_is_alike_is_not_found(find: Any) -> None:
         "def cheap(items):\n    seen = set()\n    cheap = []\n    for price in prices:\n        if price < 3: pass\n"
     )
     assert find(alike) == []
+
+
+def test_an_everyday_loop_is_no_solution_however_short_the_solution_is(tmp_path: Path) -> None:
+    """Three of its 21 n-grams have no name of its own."""
+    code = "def inversions(bag, n):\n    found = 0\n    for i in range(n):\n        for j in range(i + 1, n):\n"
+    code += "            if bag[i] > bag[j]:\n                found += 1\n    return found\n"
+    file = write(tmp_path / "mbpp.jsonl", {"task_id": 7, "text": PROBLEM, "code": code})
+    loop = "x = 0\nfor i in range(n):\n    for j in range(i + 1, n):\n        print(i)\n"
+    assert matcher(file, share=0.0, renamed=None).find(loop)[0].share >= 0.1
+    assert matcher(file).find(loop) == []
+    assert matcher(file).find(code)[0].share == 1
+    assert matcher(file).find(loop.replace("x = 0", "found = 0").replace("print(i)", "if bag[i] > bag[j]: pass"))
+
+
+RENAMED = """def affordable(costs, limit):
+  known = set()
+  result = []
+  for cost in costs:
+    if cost < limit and cost not in known:
+      known.add(cost)
+      result.append(cost)
+  return result
+"""
+
+
+def test_a_solution_whose_names_are_changed_is_found(tmp_path: Path) -> None:
+    file = write(tmp_path / "HumanEval.jsonl", {**HUMANEVAL, "prompt": "def below(prices, ceiling):\n"})
+    before, after = library()[:2]
+    for text in (RENAMED, f"{before}\n{RENAMED}\n{after}", RENAMED.replace("set()", "set()  # of what was there")):
+        (hit,) = matcher(file).find(text)
+        assert (hit.task, hit.rule) == ("HumanEval/900", "renamed")
+        assert hit.excerpt.startswith("def below prices ceiling")
+    assert matcher(file, renamed=None).find(RENAMED) == []
+
+
+def test_names_that_are_mixed_up_are_other_code(tmp_path: Path) -> None:
+    file = write(tmp_path / "HumanEval.jsonl", {**HUMANEVAL, "prompt": "def below(prices, ceiling):\n"})
+    mixed = RENAMED.replace("cost < limit and cost not in", "limit < cost and known not in").replace(
+        "(cost)", "(limit)"
+    )
+    assert matcher(file).find(mixed) == []
+
+
+def test_imports_are_no_solution(tmp_path: Path) -> None:
+    modules = ["copy", "datetime", "time", "glob", "random", "pprint"]
+    others = ["bisect", "decimal", "select", "array", "string", "queue"]
+    body = "def dump(table): return os\n"
+    code, other = ("".join(f"from {name} import {name}\n" for name in names) + body for names in (modules, others))
+    find = matcher(write(tmp_path / "bcb.jsonl", {"task_id": 8, "text": PROBLEM, "code": code})).find
+    assert find(other.replace("dump(table)", "less(wood)")) == []
+    assert find(code)[0].share == 1
+
+
+def test_what_stands_before_a_text_changes_nothing_in_it(tmp_path: Path) -> None:
+    code = "def keep(rows, cols):\n    for row in rows:\n        if row in cols:\n            yield row, rows\n"
+    file = write(tmp_path / "mbpp.jsonl", {"task_id": 9, "text": PROBLEM, "code": code})
+    other = code.replace("keep", "hold").replace("row", "line").replace("cols", "cells")
+    none, hits = matcher(file).find_all(["def hold lines cells", other])
+    assert none == []
+    assert [hit.rule for hit in hits] == ["renamed"]
+
+
+def test_a_notebook_with_line_ends_of_windows_is_read_as_its_code(find: Any) -> None:
+    cell = {"cell_type": "code", "source": (SIGNATURE + BODY).replace("\n", "\r\n").splitlines(keepends=True)}
+    assert find(json.dumps({"cells": [cell]}, indent=1))[0].share == 1
+
+
+def test_long_hostile_texts_take_no_longer_than_others(find: Any) -> None:
+    for text in ("def f(" * 50_000, "x " * 100_000, "def x = x\n" * 40_000, '"""' * 50_001, "\\r\\n" * 50_000):
+        assert find(text) == []
+
+
+@pytest.mark.parametrize("half", [TUNED, HELD_OUT])
+def test_precision_and_recall_on_the_labelled_texts(half: str) -> None:
+    scores = evaluation.evaluate(half)
+    assert scores["all"].precision >= 0.97
+    assert {kind for kind, score in scores.items() if score.recall == 1} >= {
+        "exact",
+        "reformatted",
+        "notebook",
+        "problem",
+    }
+    assert scores["renamed"].recall >= 0.8
+    assert scores["changed"].recall >= 0.8
+
+
+def test_the_labelled_halves_have_nothing_in_common() -> None:
+    tuned, held_out = (
+        {row.get("content") or row["prompt"] for row in read("decontamination", half)} for half in (TUNED, HELD_OUT)
+    )
+    assert not tuned & held_out
+
+
+def test_a_hit_without_a_label_and_a_label_without_a_hit_are_both_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [(BODY, "HumanEval/900"), ("pass", "HumanEval/900"), (SIGNATURE + BODY, None)]
+    rows = [{"kind": "exact", "content": content, "task": task} for content, task in texts]
+    monkeypatch.setattr(evaluation, "read", lambda *_: [HUMANEVAL, *rows])
+    assert evaluation.evaluate(TUNED) == {"all": Score(0.5, 0.5, 2), "exact": Score(1.0, 0.5, 2)}
+
+
+def test_the_config_by_default_is_the_one_that_is_scored() -> None:
+    text = (conf_dir() / "decontamination" / "default.yaml").read_text()
+    assert DecontaminationConfig(**yaml.safe_load(text)) == evaluation.CONFIG
+
+
+def test_deepseek_coders_preset_is_any_one_ngram(tmp_path: Path) -> None:
+    text = (conf_dir() / "decontamination" / "deepseek_coder.yaml").read_text()
+    benchmarks = [str(write(tmp_path / "HumanEval.jsonl", {**HUMANEVAL, "prompt": "def below(prices, ceiling):\n"}))]
+    find = Matcher.build(DecontaminationConfig(**{**yaml.safe_load(text), "benchmarks": benchmarks})).find
+    assert find(f"x = 1\n{BODY[:140]}")[0].rule == "10-gram"
+    assert find(RENAMED) == []
 
 
 def test_an_alphabet_is_no_solution(tmp_path: Path) -> None:

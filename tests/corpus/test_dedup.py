@@ -14,13 +14,15 @@ import pytest
 from snowcoder.config.corpus_schema import CorpusConfig, EngineConfig, NearConfig
 from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.dedup.repositories import RepositorySignatures, repository_id
-from snowcoder.corpus.dedup.resolve import Alike
+from snowcoder.corpus.dedup.resolve import COPIES, Alike
 from snowcoder.corpus.dedup.resolve import find_copies as resolve
 from snowcoder.corpus.dedup.shingles import bands, is_short, jaccard, shingles, signatures, tokens
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_table
 from snowcoder.corpus.document import DOCUMENTS, Document, documents_table
 from snowcoder.lineage.manifest import describe
+from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Record
+from snowcoder.stages.tables import rows_of
 
 NEAR = NearConfig(
     enabled=True, level="file", threshold=0.7, ngram=5, permutations=256, bands=25, rows=10, min_tokens=10
@@ -67,9 +69,11 @@ def copies_of(folder: Path, shards: list[list[Document]], **more: object) -> dic
         pq.write_table(documents_table(documents, ids), prepared / f"{name}{DOCUMENTS}")
         pq.write_table(signature_table(documents, ids, config.near), prepared / f"{name}{SIGNATURES}")
         outputs = describe(prepared, [f"{name}{DOCUMENTS}", f"{name}{SIGNATURES}"])
-        records.append(Record(name, "", outputs, {}, sum(len(document.content) for document in documents)))
-    path, record = find_copies(config, prepared, records)
-    rows = pq.read_table(path).to_pylist()
+        size, count = sum(len(document.content) for document in documents), len(documents)
+        tables = {output.name: count for output in outputs}
+        records.append(Record(name, "", outputs, {}, size, Rows(count, count), tables))
+    copies, record = find_copies(config, prepared, records)
+    rows = copies.read(COPIES).to_pylist()
     assert record.counts["exact"] + record.counts["near"] == len(rows)
     return {number[row["id"]]: (number[row["better"]], row["similarity"] or 1) for row in rows}
 
@@ -177,9 +181,10 @@ def repository_copies(folder: Path, shards: list[list[Document]]) -> dict[int, t
             for first in range(0, len(documents), 2):
                 signatures.write(writer, documents[first : first + 2], range(2))
             signatures.close(writer)
-        records.append(Record(f"shard-{shard:05d}", "", describe(prepared, [name]), {}, 1))
-    path, _ = find_copies(config, prepared, records)
-    return {row["id"]: (row["better"], row["similarity"] or 1) for row in pq.read_table(path).to_pylist()}
+        rows, tables = Rows(len(documents), len(documents)), {name: rows_of(prepared / name)}
+        records.append(Record(f"shard-{shard:05d}", "", describe(prepared, [name]), {}, 1, rows, tables))
+    copies, _ = find_copies(config, prepared, records)
+    return {row["id"]: (row["better"], row["similarity"] or 1) for row in copies.read(COPIES).to_pylist()}
 
 
 def test_a_repository_is_a_copy_as_a_whole_however_its_files_are_named_and_spread(tmp_path: Path) -> None:

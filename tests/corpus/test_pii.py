@@ -27,8 +27,8 @@ def redact(text: str, language: str = "Python", enabled: bool = True) -> str:
 
 # Precision and recall at least, a little below what was measured.
 FLOORS = {
-    TUNED: {"email": (0.95, 0.9), "ip_address": (0.95, 0.9), "key": (0.95, 0.95), "password": (0.95, 0.85)},
-    HELD_OUT: {"email": (0.88, 0.95), "ip_address": (0.93, 0.93), "key": (0.93, 0.85), "password": (0.95, 0.77)},
+    TUNED: {"email": (0.95, 0.9), "ip_address": (0.98, 0.95), "key": (0.95, 0.95), "password": (0.98, 0.95)},
+    HELD_OUT: {"email": (0.88, 0.95), "ip_address": (0.93, 0.95), "key": (0.93, 0.85), "password": (0.97, 0.9)},
 }
 
 
@@ -105,6 +105,23 @@ def test_values_go_without_quotes_where_the_language_has_it_so() -> None:
     assert redact("password: k1ngfisher\n", "YAML") == "password: <PASSWORD>\n"
     assert redact("export DB_PASSWORD=k1ngfisher\r\n", "Shell") == "export DB_PASSWORD=<PASSWORD>\r\n"
     assert redact("password = k1ngfisher\n", "Python") == "password = k1ngfisher\n"
+
+
+def test_what_is_said_once_to_be_a_version_is_one_in_the_whole_text() -> None:
+    changes = "## 1.24.1.0 - 2016-05-04\n\n* Reverts what 1.24.1.0 broke\n"
+    assert redact(changes, "Markdown") == changes
+    assert "1.24.1.0" not in redact("* Reverts what 1.24.1.0 broke\n", "Markdown")
+
+
+def test_of_a_backward_address_it_is_the_forward_one_that_counts() -> None:
+    assert redact("1.0.168.192.in-addr.arpa") == "1.0.168.192.in-addr.arpa"
+    assert redact("168.192.0.52.in-addr.arpa") != "168.192.0.52.in-addr.arpa"
+
+
+def test_a_list_of_names_goes_on_in_the_next_line_but_no_argument() -> None:
+    assert redact("NAMES = ['get_password',\n    'x509_info_st']") == "NAMES = ['get_password',\n    'x509_info_st']"
+    assert redact("password =\\\n    'k1ngfisher'") == "password =\\\n    '<PASSWORD>'"
+    assert redact("define('PASSWORD', 'k1ngfisher')") == "define('PASSWORD', '<PASSWORD>')"
 
 
 def test_the_same_address_gets_the_same_stand_in() -> None:
@@ -203,12 +220,15 @@ def test_findings_are_in_order_and_the_text_at_most_twice_as_long(text: str) -> 
         ),
         *("//x/:_authToken", "_authToken=", "://", "://a:b", "://a:b@", "glpat-", "-----BEGIN PRIVATE KEY-----"),
         *("-----BEGIN PRIVATE KEY-----" + "-----END PRIVATE KEY", "2600:", "key", "github_pat_"),
+        *("password: a | ", "password: |\n a", "password = f(", "password(", "${password:-", "' password'", "pwd\n"),
+        *("mysql -p", "curl -u a:", "echo a:", "identified by '", "login a password ", "jdbc:oracle:thin:a/"),
+        *("Opera/99.1.1.1", "a-99.1.1.1", "99.1.1.1 < "),
     ],
 )
 def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
     """Four times the text takes four times as long; quadratic would be sixteen, and minutes for what follows it."""
-    text = piece * ((64 << 10) // len(piece))
-    small, large = (min(_seconds(text * times) for _ in range(3)) for times in (1, 4))
+    text = piece * ((24 << 10) // len(piece))
+    small, large = (min(_seconds(text * times) for _ in range(2)) for times in (1, 4))
     assert large < 9 * small + 0.05
 
 

@@ -11,18 +11,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from index_helpers import times, tree, write_shard
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.index import build
+from snowcoder.index.documents import by_split
 from snowcoder.index.ledger import made_with
 from snowcoder.index.pool import index_shards
 from snowcoder.index.reader import IndexedSource
 from snowcoder.index.shard import Job, ShardIndexer, Task
+from snowcoder.index.sidecar import read_sidecar
 from snowcoder.storage.shards import list_shards
 from snowcoder.storage.store import open_store
+from snowcoder.tokenization.exact import ExactEncoder
 from snowcoder.tokenization.load import Tokenizer
 
 Configure = Callable[..., Config]
@@ -141,3 +145,59 @@ def test_ids_outside_the_vocabulary_are_caught(configure: Configure, tokenizer: 
     with pytest.raises(OperationError, match=f"ids up to {tokenizer.vocab_size}"):
         indexer(first_task(config))
     assert not tree(Path(config.index.dir))
+
+
+class Forgetful:
+    """An encoder that stops where the reader of files of gigatoken does: at a row without text."""
+
+    name = "forgetful"
+    rejected: dict[str, str] = {}  # noqa: RUF012
+
+    def encode_batch(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        count = texts.index("") if "" in texts else len(texts)
+        return np.zeros(count, np.uint32), np.ones(count, np.int64)
+
+
+def test_rows_without_text_are_counted_and_those_after_them_read(
+    configure: Configure, tokenizer: Tokenizer, shards: Path, rows: Rows
+) -> None:
+    texts = [rows[0]["content"], None, "", rows[1]["content"], rows[2]["content"]]
+    write_shard(shards / "part-0.parquet", [{**rows[0], "content": text} for text in texts])
+    config = configure("index.held_out=0")
+    record = ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_task(config))
+    assert (record.splits["train"]["documents"], record.dropped) == (3, {"no content": 2})
+    source = Path(config.index.dir) / "raw" / "train" / "shard-00000"
+    assert [row["bytes"] for row in read_sidecar(source).to_pylist()] == [len(t.encode()) for t in texts if t]
+
+
+def test_an_encoder_that_loses_texts_is_refused(tokenizer: Tokenizer) -> None:
+    encoder = ExactEncoder(Forgetful(), tokenizer)
+    assert len(encoder.encode_batch(["a", "b"])[1]) == 2
+    with pytest.raises(OperationError, match=r"forgetful encoded 1 documents of 3, 1 tokens by their lengths, in 1"):
+        encoder.encode_batch(["a", "", "b"])
+
+
+def test_documents_that_are_lost_on_the_way_are_missed(
+    configure: Configure, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snowcoder.index.shard.by_split", lambda *arguments: list(by_split(*arguments))[1:])
+    config = configure()
+    with pytest.raises(OperationError, match=r"index of part-0.parquet: of \d+ rows \d+ were written and 0 dropped"):
+        ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_task(config))
+    assert not list(Path(config.index.dir).rglob("*.json"))
+
+
+def test_a_sidecar_of_other_documents_is_refused(configure: Configure, tokenizer: Tokenizer) -> None:
+    config = configure()
+    ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_task(config))
+    prefix = Path(config.index.dir) / "raw" / "train" / "shard-00000"
+    path, rows = prefix.with_suffix(".docs.parquet"), read_sidecar(prefix)
+    tokens = rows.schema.get_field_index("tokens")
+    for changed, message in [
+        (rows.slice(1), "rows, and .*shard-00000.idx"),
+        (rows.set_column(tokens, "tokens", rows["tokens"].cast("int64")), "has other columns than"),
+        (rows.drop_columns("tokens"), "cannot be read|has other columns than"),
+    ]:
+        pq.write_table(changed, path)
+        with pytest.raises(OperationError, match=f"{path}.*({message}).*remove it and run `snowcoder index build`"):
+            read_sidecar(prefix, ["tokens", "files"])

@@ -30,6 +30,12 @@ class Index:
         """Distinct ones that some text has."""
         return np.unique(hashes[self.has(hashes)])
 
+    def shares_of(self, hashes: np.ndarray) -> list[tuple[int, float]]:
+        """Of each text that has any of these distinct ones: its number, and how many of its own are among them."""
+        numbers, counts = np.unique(self.numbers_of(hashes), return_counts=True)
+        found = zip(numbers.tolist(), counts.tolist(), strict=True)
+        return [(number, count / self.totals[number]) for number, count in found]
+
     def numbers_of(self, hashes: np.ndarray) -> np.ndarray:
         """The texts of each hash, one after another."""
         starts, ends = (np.searchsorted(self._keys, hashes, side=side) for side in ("left", "right"))

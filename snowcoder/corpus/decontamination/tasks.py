@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,16 +59,20 @@ def _files(path: Path) -> list[Path]:
 
 
 def _tasks(path: Path) -> list[Task]:
-    benchmark = path.name.partition(".")[0]
-    numbered = ((number, row, _text(row, _PROMPTS)) for number, row in enumerate(_rows(path)))
-    tasks = [
+    tasks = tasks_of(path.name.partition(".")[0], _rows(path))
+    if not tasks:
+        raise UserError(f"{path}: no row has one of {', '.join(_PROMPTS)}")
+    return tasks
+
+
+def tasks_of(benchmark: str, rows: Iterable[dict[str, Any]]) -> list[Task]:
+    """Those of a file's rows that have a prompt."""
+    numbered = ((number, row, _text(row, _PROMPTS)) for number, row in enumerate(rows))
+    return [
         Task(benchmark, _name(row, number), _problems(row, prompt), _solution(row, prompt))
         for number, row, prompt in numbered
         if prompt
     ]
-    if not tasks:
-        raise UserError(f"{path}: no row has one of {', '.join(_PROMPTS)}")
-    return tasks
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -29,8 +29,7 @@ class Words:
     """Of one text after another, in their order."""
 
     def __init__(self, *texts: str) -> None:
-        # A notebook's code is JSON, where line breaks are escaped.
-        self._texts = [text.encode().replace(b"\\n", b"\n").replace(b"\\t", b"\t") for text in texts]
+        self._texts = [_unescaped(text.encode()) for text in texts]
         room = b" " * _WIDTH  # eight bytes can be read before any word and after it
         self._padded = b"".join((room, b" ".join(self._texts).translate(_NORMAL), room))
         lengths = (len(text) + 1 for text in self._texts)
@@ -49,24 +48,53 @@ class Words:
         edges = np.searchsorted(self._starts, np.concatenate(list(spans)))
         begin, end = (np.bincount(each, minlength=len(self.hashes) + 1)[:-1] for each in (edges[::2], edges[1::2]))
         outside = np.cumsum(begin - end) == 0
-        kept = copy.copy(self)
-        kept._starts, kept._ends, kept.hashes = self._starts[outside], self._ends[outside], self.hashes[outside]
-        return kept
+        return self._some(outside)
+
+    def of_texts_with(self, word: np.uint64) -> Words:
+        """The words of the texts that have the word of this hash."""
+        places = np.flatnonzero(self.hashes == word)
+        if not len(places):
+            return self._some(slice(0))
+        has = np.zeros(len(self._texts), bool)
+        has[self.texts_of(places)] = True
+        return self if has.all() else self._some(np.repeat(has, self._counts()))
 
     def texts_of(self, words: np.ndarray) -> np.ndarray:
         """Numbers of the texts that these words are in."""
         return np.searchsorted(self._offsets, self._starts[words], side="right") - 1
 
+    def places(self) -> np.ndarray:
+        """Each word's number in its text."""
+        counts = self._counts()
+        return (np.arange(len(self._starts)) - np.repeat(np.cumsum(counts) - counts, counts)).view(np.uint64)
+
+    def are_numbers(self) -> np.ndarray:
+        return self._first_letters() <= ord("9")
+
     def telling(self, size: int) -> np.ndarray:
         """Which n-grams say something. Most words of the others are numbers and single letters: tables are alike."""
-        first = np.frombuffer(self._padded, np.uint8)[self._starts]
-        is_name = (first > ord("9")) & (self._ends - self._starts > 1)
-        return np.convolve(is_name, np.ones(size), "valid") >= _TELLING * size
+        return np.convolve(self.names(), np.ones(size), "valid") >= _TELLING * size
+
+    def names(self) -> np.ndarray:
+        """Which words are no numbers and no single letters."""
+        return ~self.are_numbers() & (self._ends - self._starts > 1)
 
     def excerpt(self, first: int, count: int) -> str:
         """So many words from a number on."""
         spans = zip(self._starts[first:][:count], self._ends[first:][:count], strict=True)
         return b" ".join(self._padded[start:end] for start, end in spans).decode()
+
+    def _counts(self) -> np.ndarray:
+        """Words of each text."""
+        return np.diff(np.searchsorted(self._starts, self._offsets))
+
+    def _some(self, which: np.ndarray | slice) -> Words:
+        kept = copy.copy(self)
+        kept._starts, kept._ends, kept.hashes = self._starts[which], self._ends[which], self.hashes[which]
+        return kept
+
+    def _first_letters(self) -> np.ndarray:
+        return np.frombuffer(self._padded, np.uint8)[self._starts]
 
     def _hashes(self) -> np.ndarray:
         # At every byte, it and the seven that follow it as one number.
@@ -87,6 +115,13 @@ def grams(hashes: np.ndarray, size: int) -> np.ndarray:
 @functools.cache
 def _powers(size: int) -> np.ndarray:
     return np.cumprod(np.full(size, _BASE, np.uint64))
+
+
+def _unescaped(text: bytes) -> bytes:
+    """A notebook's code is JSON, where line breaks are escaped."""
+    if b"\\r\\n" in text:
+        text = text.replace(b"\\r\\n", b"\n")
+    return text.replace(b"\\n", b"\n").replace(b"\\t", b"\t")
 
 
 def _comments(text: bytes) -> list[int]:

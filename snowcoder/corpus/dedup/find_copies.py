@@ -6,47 +6,48 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import daft
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from snowcoder.config.corpus_schema import CorpusConfig
-from snowcoder.corpus.dedup.candidates import candidate_pairs, exact_copies, write_table
+from snowcoder.corpus.dedup.candidates import EDGES, write_candidates
+from snowcoder.corpus.dedup.ids import NO_IDS, read_ids
 from snowcoder.corpus.dedup.partitions import assign
 from snowcoder.corpus.dedup.repositories import RepositoryCopies
 from snowcoder.corpus.dedup.resolve import COPIES, Resolve, Shingle
-from snowcoder.corpus.dedup.signature import SIGNATURES
+from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.shuffled_shard import write_partitioned
+from snowcoder.lineage.rows import Rows, check_given
 from snowcoder.stages.steps import Record, Step, Task, run_step
+from snowcoder.stages.tables import Table, rows_of
 from snowcoder.storage.digest import digest_json
 
-_EXACT, _PAIRS, _BY_PARTITION, _BY_SHARD = "exact.parquet", "pairs.parquet", "by-partition.parquet", "by-shard.parquet"
+_EXACT, _BY_PARTITION, _BY_SHARD = "exact.parquet", "by-partition.parquet", "by-shard.parquet"
+_COPIES = "copies.parquet"
 
 
-def find_copies(config: CorpusConfig, prepared: Path, records: list[Record]) -> tuple[Path, Record]:
-    """A file of copies, and what was found. `records`: of the shards.
+def find_copies(config: CorpusConfig, prepared: Path, records: list[Record]) -> tuple[Table, Record]:
+    """A table of copies (`COPIES`), and what was found. `records`: of the shards.
 
     Of files, partitioned by the number of their shard; of repositories, in one partition.
     """
     folder = Path(config.work) / "dedup"
     made_from = digest_json([config.near.model_dump(), *(record.digest for record in records)])
     if config.near.level == "repository":
-        parts = [str(path) for record in records for path in record.paths(prepared, SIGNATURES)]
-        whole = RepositoryCopies(folder / "repositories", parts, config.near)
-        return whole.folder / "copies.parquet", _do(whole, Task("copies", made_from))
+        parts = [table for record in records for table in record.tables_in(prepared, SIGNATURES)]
+        return _only(RepositoryCopies(folder / "repositories", parts, config.near), Task("copies", made_from), _COPIES)
     tables = Candidates(folder / "candidates", prepared, records, config)
     found = _do(tables, Task("candidates", made_from))
-    shingles = Shingle(folder / "shingles", tables.folder / _BY_SHARD, config.near)
-    sent = run_step(shingles, "shingles", _shingle_tasks(prepared, records, found, made_from), config.engine)
-    paths = [path for record in sent for path in record.paths(shingles.folder)]
-    resolve = Resolve(folder / "resolved", tables.folder / _BY_PARTITION, paths, config.near)
+    exact, by_shard, by_partition = (_table(tables, found, name) for name in (_EXACT, _BY_SHARD, _BY_PARTITION))
+    shingles = Shingle(folder / "shingles", by_shard, config.near)
+    tasks = _shingle_tasks(prepared, records, found, made_from)
+    sent = run_step(shingles, "shingles", tasks, config.engine, by_shard.rows)
+    resolve = Resolve(folder / "resolved", by_partition, _tables(shingles, sent), config.near)
     tasks = [Task(f"part-{n:05d}", made_from, {"partition": n}) for n in found.counts["partitions"]]
-    resolved = run_step(resolve, "near copies", tasks, config.engine)
-    near = [path for record in resolved for path in record.paths(resolve.folder)]
-    merge = Merge(folder / "copies", tables.folder / _EXACT, near)
-    return merge.folder / "copies.parquet", _do(merge, Task("copies", made_from, {"pairs": _sums(resolved)}))
+    resolved = run_step(resolve, "near copies", tasks, config.engine, by_partition.rows)
+    merge = Merge(folder / "copies", exact, _tables(resolve, resolved))
+    return _only(merge, Task("copies", made_from, {"pairs": _sums(resolved)}), _COPIES)
 
 
 class Candidates(Step):
@@ -54,31 +55,54 @@ class Candidates(Step):
 
     def __init__(self, folder: Path, prepared: Path, records: list[Record], config: CorpusConfig) -> None:
         super().__init__(folder)
-        self.signatures = [str(path) for record in records for path in record.paths(prepared, SIGNATURES)]
+        self.signatures, self.schema = _signatures(prepared, records), signature_schema(config.near)
         self.partitions = 1 + sum(record.bytes for record in records) // (config.partition_mib << 20)
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        write_table(exact_copies(self.signatures), folder / _EXACT)
-        exact = daft.read_parquet(str(folder / _EXACT))
-        write_table(candidate_pairs(self.signatures, exact), folder / _PAIRS)
-        shards, partitions = assign(folder / _PAIRS, self.partitions, folder / _BY_PARTITION, folder / _BY_SHARD)
-        return {"shards": shards, "partitions": partitions}
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        ids = sum((read_ids(table, self.schema, n << 32) for n, table in enumerate(self.signatures)), NO_IDS)
+        pairs = write_candidates(self.signatures, self.schema, ids, folder).pairs
+        shards, partitions = assign(pairs, self.partitions, folder / _BY_PARTITION, folder / _BY_SHARD)
+        return Rows(pairs.rows, rows_of(folder / _BY_PARTITION)), {"shards": shards, "partitions": partitions}
 
 
 class Merge(Step):
     """Exact and near copies in one file, a row group for each shard."""
 
-    def __init__(self, folder: Path, exact: Path, near: list[Path]) -> None:
+    def __init__(self, folder: Path, exact: Table, near: list[Table]) -> None:
         super().__init__(folder)
         self.exact, self.near = exact, near
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        exact = pq.read_table(self.exact, columns=["id", "better"])
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        exact = self.exact.read(EDGES, ["id", "better"])
         exact = exact.append_column("similarity", pa.nulls(len(exact), pa.float32()))
-        table = pa.concat_tables([exact.cast(COPIES), *map(pq.read_table, self.near)]).sort_by("id")
+        table = pa.concat_tables([exact.cast(COPIES), *(near.read(COPIES) for near in self.near)]).sort_by("id")
         shard = (table["id"].to_numpy() >> np.uint64(32)).astype(np.int64)
-        write_partitioned(folder / "copies.parquet", table, shard)
-        return {"exact": len(exact), "near": len(table) - len(exact), **task.data["pairs"]}
+        write_partitioned(folder / _COPIES, table, shard)
+        rows = Rows(len(exact) + sum(near.rows for near in self.near), rows_of(folder / _COPIES))
+        return rows, {"exact": len(exact), "near": len(table) - len(exact), **task.data["pairs"]}
+
+
+def _only(step: Step, task: Task, name: str) -> tuple[Table, Record]:
+    record = _do(step, task)
+    return _table(step, record, name), record
+
+
+def _table(step: Step, record: Record, name: str) -> Table:
+    return Table(step.folder / name, record.tables[name])
+
+
+def _tables(step: Step, records: list[Record]) -> list[Table]:
+    return [table for record in records for table in record.tables_in(step.folder)]
+
+
+def _signatures(prepared: Path, records: list[Record]) -> list[Table]:
+    """Of files: a row for each document that was kept. Raises OperationError for others."""
+    tables = []
+    for record in records:
+        (table,) = record.tables_in(prepared, SIGNATURES)
+        check_given(f"signatures of {record.name}", record.rows.written, table.rows, prepared)
+        tables.append(table)
+    return tables
 
 
 def _do(step: Step, task: Task) -> Record:
@@ -93,8 +117,8 @@ def _do(step: Step, task: Task) -> Record:
 def _shingle_tasks(prepared: Path, records: list[Record], found: Record, made_from: str) -> list[Task]:
     tasks = []
     for number in found.counts["shards"]:
-        (documents,) = records[number].paths(prepared, DOCUMENTS)
-        data = {"shard": number, "documents": str(documents)}
+        (documents,) = records[number].tables_in(prepared, DOCUMENTS)
+        data = {"shard": number, "documents": str(documents.path), "rows": documents.rows}
         tasks.append(Task(records[number].name, made_from, data, records[number].bytes))
     return tasks
 

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from snowcoder.corpus.dedup.candidates import EDGES
+from snowcoder.corpus.dedup.resolve import MEMBERS
 from snowcoder.corpus.shuffled_shard import write_partitioned
+from snowcoder.stages.tables import Table
 
 
-def assign(pairs: Path, partitions: int, by_partition: Path, by_shard: Path) -> tuple[list[int], list[int]]:
+def assign(pairs: Table, partitions: int, by_partition: Path, by_shard: Path) -> tuple[list[int], list[int]]:
     """Send all pairs that hang together to one partition, and each of their files there.
 
     Returns the numbers of the shards and of the partitions that have some. Holds the pairs' ids in memory.
     """
-    table = pq.read_table(pairs)
+    table = pairs.read(EDGES)
     edges = np.stack([table["better"].to_numpy(), table["id"].to_numpy()])
     ids, ends = np.unique(edges, return_inverse=True)
     better, worse = ends.reshape(2, -1)
@@ -30,5 +32,5 @@ def assign(pairs: Path, partitions: int, by_partition: Path, by_shard: Path) -> 
     partition = component % partitions
     write_partitioned(by_partition, table, partition[better])
     shard = (ids >> np.uint64(32)).astype(np.int64)
-    write_partitioned(by_shard, pa.table({"id": ids, "partition": partition.astype(np.int64)}), shard)
+    write_partitioned(by_shard, pa.table([ids, partition.astype(np.int64)], MEMBERS), shard)
     return np.unique(shard).tolist(), np.unique(partition).tolist()

@@ -19,13 +19,16 @@ import xxhash
 from daft import DataType, Series, col
 
 from snowcoder.config.corpus_schema import NearConfig
-from snowcoder.corpus.dedup.candidates import candidate_pairs, exact_copies, write_table
+from snowcoder.corpus.dedup.candidates import EDGES, write_candidates
+from snowcoder.corpus.dedup.ids import read_ids
 from snowcoder.corpus.dedup.resolve import COPIES, Alike, find_copies
 from snowcoder.corpus.dedup.shingles import bands, is_short, signatures, tokens
 from snowcoder.corpus.dedup.signature import priority_of
 from snowcoder.corpus.document import Document, size_of
 from snowcoder.corpus.shuffled_shard import write_partitioned
+from snowcoder.lineage.rows import Rows, check_given
 from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.tables import Table, read_tables, write_table
 
 _LARGEST = np.iinfo(np.uint32).max
 _U64 = (1 << 64) - 1
@@ -40,8 +43,10 @@ _WHOLE = pa.struct(
         "short": pa.bool_(),
         "bands": pa.list_(pa.uint64()),
         "signature": pa.binary(),
+        "parts": pa.uint64(),  # how many shards have some of it
     }
 )
+WHOLES = pa.schema([pa.field("id", pa.uint64()), *_WHOLE])
 
 
 def repository_id(document: Document) -> int:
@@ -94,26 +99,32 @@ def _joined(parts: list[_Part]) -> _Part:
 class RepositoryCopies(Step):
     """Done in the launching process, for the engine itself spreads the work. Holds the candidates' signatures."""
 
-    def __init__(self, folder: Path, parts: list[str], near: NearConfig) -> None:
+    def __init__(self, folder: Path, parts: list[Table], near: NearConfig) -> None:
         super().__init__(folder)
         self.parts, self.near = parts, near
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        wholes = folder / "repositories.parquet"
-        write_table(repositories(self.parts, self.near), wholes)
-        exact = exact_copies([str(wholes)]).to_arrow()
-        alike = self._alike(candidate_pairs([str(wholes)], daft.from_arrow(exact)).to_arrow(), wholes)
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        wholes = self._wholes(folder / "repositories.parquet")
+        exact, pairs = write_candidates([wholes], WHOLES, read_ids(wholes, WHOLES), folder)
+        alike = self._alike(pairs.read(EDGES), wholes)
         near = [pair for pair in alike if pair.similarity >= self.near.threshold]
-        rows = [(row["id"], row["better"], None) for row in exact.to_pylist()]
+        rows = [(row["id"], row["better"], None) for row in exact.read(EDGES).to_pylist()]
         copies = [(pair.worse, pair.better, pair.similarity) for pair in find_copies(near)]
         columns = zip(*sorted([*rows, *copies], key=itemgetter(0)), strict=True) if rows + copies else [(), (), ()]
         table = pa.table([pa.array(values, kind.type) for values, kind in zip(columns, COPIES, strict=True)], COPIES)
         write_partitioned(folder / "copies.parquet", table, np.zeros(len(table), np.int64))
-        return {"exact": len(rows), "near": len(copies), "pairs": len(alike), "verified": len(near)}
+        counts = {"exact": len(rows), "near": len(copies), "pairs": len(alike), "verified": len(near)}
+        return Rows(pairs.rows, len(alike)), counts
 
-    def _alike(self, pairs: pa.Table, wholes: Path) -> list[Alike]:
+    def _wholes(self, path: Path) -> Table:
+        wholes = Table(path, write_table(repositories(read_tables(self.parts, PART_SCHEMA), self.near), path, WHOLES))
+        given, joined = sum(part.rows for part in self.parts), pc.sum(wholes.read(WHOLES, ["parts"])["parts"]).as_py()
+        check_given("repositories", given, joined or 0, self.folder)
+        return wholes
+
+    def _alike(self, pairs: pa.Table, wholes: Table) -> list[Alike]:
         ids = pa.chunked_array([*pairs["id"].chunks, *pairs["better"].chunks], pa.uint64()).unique()
-        table = pq.read_table(wholes, columns=["id", "signature"], filters=pc.field("id").isin(ids))
+        table = pq.read_table(wholes.path, columns=["id", "signature"], filters=pc.field("id").isin(ids))
         of = {
             number: np.frombuffer(signature, np.uint32)
             for number, signature in zip(table["id"].to_pylist(), table["signature"].to_pylist(), strict=True)
@@ -122,10 +133,10 @@ class RepositoryCopies(Step):
         return [Alike(float(np.mean(of[better] == of[worse])), better, worse, rank) for better, worse, rank in rows]
 
 
-def repositories(parts: list[str], near: NearConfig) -> daft.DataFrame:
-    """The columns of `signature_schema`, and the signature, for each repository."""
+def repositories(parts: daft.DataFrame, near: NearConfig) -> daft.DataFrame:
+    """`WHOLES` of rows of `PART_SCHEMA`."""
     names = PART_SCHEMA.names[1:]
-    rows = daft.read_parquet(parts).groupby("id").agg(*(col(name).list_agg() for name in names))
+    rows = parts.groupby("id").agg(*(col(name).list_agg() for name in names))
     function = daft.func.batch(return_dtype=DataType.from_arrow_type(_WHOLE))(_wholes)
     whole = rows.select(col("id"), function(*(col(name) for name in names), near.model_dump_json()).alias("whole"))
     return whole.select(col("id"), *(col("whole")[field.name].alias(field.name) for field in _WHOLE))
@@ -144,8 +155,9 @@ def _wholes(sizes: Series, digests: Series, short: Series, found: Series, near: 
             "short": whole.short or not config.enabled,
             "bands": band.tolist(),
             "signature": whole.signature.tobytes(),
+            "parts": count,
         }
-        for whole, band in zip(wholes, hashes, strict=True)
+        for whole, band, count in zip(wholes, hashes, map(len, columns[0]), strict=True)
     ]
     return pa.array(rows, _WHOLE)
 

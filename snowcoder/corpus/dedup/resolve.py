@@ -14,10 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snowcoder.config.corpus_schema import NearConfig
+from snowcoder.corpus.dedup.candidates import EDGES
 from snowcoder.corpus.dedup.shingles import jaccard, shingles, tokens
+from snowcoder.corpus.document import DOCUMENT_SCHEMA
 from snowcoder.corpus.shuffled_shard import read_partition, write_partitioned
+from snowcoder.errors import OperationError
+from snowcoder.lineage.rows import Rows, start_again
 from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.tables import Table, rows_of
 
+MEMBERS = pa.schema({"id": pa.uint64(), "partition": pa.int64()})  # of pairs, by shard
 _SHINGLES = pa.schema({"id": pa.uint64(), "shingles": pa.large_list(pa.uint64())})
 COPIES = pa.schema(
     {
@@ -33,14 +39,15 @@ class Shingle(Step):
 
     threads = True
 
-    def __init__(self, folder: Path, members: Path, near: NearConfig) -> None:
+    def __init__(self, folder: Path, members: Table, near: NearConfig) -> None:
         super().__init__(folder)
         self.members, self.near = members, near
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
-        (members,) = read_partition([self.members], task.data["shard"])
-        ids, found = members["id"].to_numpy(), []
-        for group in _row_groups(Path(task.data["documents"])):
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+        (members,) = read_partition([self.members], MEMBERS, task.data["shard"])
+        documents, found = Table(Path(task.data["documents"]), task.data["rows"]), []
+        ids = members["id"].to_numpy()
+        for group in _row_groups(documents):
             wanted = np.isin(group["id"].to_numpy(), ids)
             texts = group["content"].filter(wanted).to_pylist()
             hashes = [shingles(tokens(text), self.near.ngram) for text in texts]
@@ -48,37 +55,42 @@ class Shingle(Step):
                 pa.table([group["id"].filter(wanted), pa.array(hashes, _SHINGLES.field(1).type)], schema=_SHINGLES)
             )
         table = pa.concat_tables(found).combine_chunks()
-        write_partitioned(folder / f"{task.name}.parquet", table, members["partition"].to_numpy())
-        return {}
+        if not np.array_equal(table["id"].to_numpy(), ids):
+            raise OperationError(
+                f"{documents.path} lacks documents that {self.members.path} names; {start_again(documents.path)}"
+            )
+        path = folder / f"{task.name}.parquet"
+        write_partitioned(path, table, members["partition"].to_numpy())
+        return Rows(len(members), rows_of(path)), {}
 
 
-def _row_groups(path: Path) -> Any:
-    file = pq.ParquetFile(path, memory_map=True)
+def _row_groups(documents: Table) -> Any:
+    file = documents.open(DOCUMENT_SCHEMA)
     return (file.read_row_group(number, columns=["id", "content"]) for number in range(file.num_row_groups))
 
 
 class Resolve(Step):
     """The copies among a partition's candidates."""
 
-    def __init__(self, folder: Path, pairs: Path, sent: list[Path], near: NearConfig) -> None:
+    def __init__(self, folder: Path, pairs: Table, sent: list[Table], near: NearConfig) -> None:
         super().__init__(folder)
         self.pairs, self.sent, self.near = pairs, sent, near
 
-    def make(self, task: Task, folder: Path) -> dict[str, Any]:
+    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         number = task.data["partition"]
         sets: dict[int, np.ndarray] = {}
-        for table in read_partition(self.sent, number):
+        for table in read_partition(self.sent, _SHINGLES, number):
             column = table["shingles"].combine_chunks()
             values, offsets = column.values.to_numpy(), column.offsets.to_numpy()
             sets |= {key: values[offsets[i] : offsets[i + 1]] for i, key in enumerate(table["id"].to_pylist())}
-        (pairs,) = read_partition([self.pairs], number)
+        (pairs,) = read_partition([self.pairs], EDGES, number)
         rows = zip(*(pairs[name].to_pylist() for name in ("better", "id", "priority")), strict=True)
         alike = [Alike(jaccard(sets[better], sets[worse]), better, worse, rank) for better, worse, rank in rows]
         near = [pair for pair in alike if pair.similarity >= self.near.threshold]
         copies = sorted((pair.worse, pair.better, pair.similarity) for pair in find_copies(near))
         columns = [pa.array(values, kind.type) for values, kind in zip(zip(*copies, strict=True), COPIES, strict=False)]
         pq.write_table(pa.table(columns, COPIES) if copies else COPIES.empty_table(), folder / f"{task.name}.parquet")
-        return {"pairs": len(alike), "verified": len(near), "copies": len(copies)}
+        return Rows(len(pairs), len(alike)), {"pairs": len(alike), "verified": len(near), "copies": len(copies)}
 
 
 class Alike(NamedTuple):

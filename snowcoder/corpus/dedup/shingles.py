@@ -10,6 +10,7 @@ import functools
 
 import daft
 import numpy as np
+import pyarrow as pa
 import xxhash
 
 from snowcoder.config.corpus_schema import NearConfig
@@ -39,7 +40,9 @@ def signatures(joined: list[str], config: NearConfig) -> np.ndarray:
     """MinHash of each: uint32 of shape (documents, permutations)."""
     if not joined:
         return np.empty((0, config.permutations), np.uint32)
-    series = daft.Series.from_pylist(joined).minhash(config.permutations, config.ngram, _SEED, "xxhash3_64")
+    series = daft.Series.from_arrow(pa.array(joined, pa.large_string())).minhash(
+        config.permutations, config.ngram, _SEED, "xxhash3_64"
+    )
     return series.to_arrow().flatten().to_numpy().reshape(len(joined), config.permutations)
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from snowcoder.corpus import pii
+from snowcoder.corpus import languages, pii
+from snowcoder.corpus.decontamination.evaluate import evaluate as evaluate_decontamination
+from snowcoder.corpus.filters.evaluate import evaluate as evaluate_generated
 from snowcoder.corpus.labelled import HELD_OUT, Score
+from snowcoder.corpus.licences.evaluate import evaluate as evaluate_licences
 
-_RULES = {"personal data": pii.evaluate}
+_RULES = {
+    "licences": evaluate_licences,
+    "languages": languages.evaluate,
+    "generated files": evaluate_generated,
+    "decontamination": evaluate_decontamination,
+    "personal data": pii.evaluate,
+}
 
 
 def held_out_scores() -> dict[str, dict[str, Score]]:

@@ -6,12 +6,13 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from snowcoder.corpus.pii.versions import is_small, is_version
+
 # What an address has within itself and little else has: its beginning is then looked for to the left.
 _INSIDE_V4 = re.compile(r"\.[0-9]{1,3}\.[0-9]")
 _INSIDE_V6 = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]")
 _V4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w]|\.[0-9])")
 _V6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}[0-9A-Fa-f:]{6,40}(?<!:)(?![\w:.])")
-_VERSION = re.compile(r"(?:version\w{0,3}|\bver|release|build|==|>=|<=|~=|\bv)[\"'\s:=(@>-]{0,6}\Z", re.IGNORECASE)
 _FEWEST = 8  # digits of a public address of version 6, or it is a slice, or a name in C++
 _ALLOCATED = ipaddress.ip_network("2000::/3")  # by IANA; the rest is hardware addresses and other hexadecimal pairs
 # StarCoder's fourteen, and the same operators' of version 6.
@@ -24,9 +25,11 @@ _NAME_SERVERS = {
 
 def find_addresses(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each."""
-    for match in _around(_INSIDE_V4, 3, _V4, text):
-        if _is_public(match[0]) and not _is_version(text, match):
-            yield match.span()
+    matches = [
+        match for match in _around(_INSIDE_V4, 3, _V4, text) if not is_small(match[0]) and _is_public(_forward(match))
+    ]
+    versions = {match[0] for match in matches if is_version(text, *match.span())}  # wherever they stand in the text
+    yield from (match.span() for match in matches if match[0] not in versions)
     for match in _around(_INSIDE_V6, 4, _V6, text):
         if len(match[0].replace(":", "")) >= _FEWEST and _is_public(match[0]):
             yield match.span()
@@ -43,6 +46,12 @@ def _around(inside: re.Pattern[str], before: int, whole: re.Pattern[str], text: 
             yield match
 
 
+def _forward(match: re.Match[str]) -> str:
+    """The domain name system has an address backward."""
+    backward = match.string.startswith(".in-addr.arpa", match.end())
+    return ".".join(reversed(match[0].split("."))) if backward else match[0]
+
+
 def _is_public(value: str) -> bool:
     try:
         address = ipaddress.ip_address(value)
@@ -51,10 +60,3 @@ def _is_public(value: str) -> bool:
     if address.version == 6 and address not in _ALLOCATED:
         return False
     return address.is_global and not address.is_multicast and str(address) not in _NAME_SERVERS
-
-
-def _is_version(text: str, match: re.Match[str]) -> bool:
-    """Four small numbers are, like 1.2.3.4, and what is said to be one; so are X.500's names, like 2.5.29.17."""
-    if match[0].startswith(("2.5.4.", "2.5.29.")) or all(int(part) < 20 for part in match[0].split(".")):
-        return True
-    return _VERSION.search(text, max(0, match.start() - 16), match.start()) is not None

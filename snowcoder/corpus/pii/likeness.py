@@ -10,8 +10,9 @@ from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString,
 # A template, a path, an address, or a word for what should stand here.
 _PLACEHOLDER = re.compile(
     r"[<>{}]|\*{3}|^[$%]|\$\(|\$[A-Z_]{2}|%[sd]|\.\.\.|://|^[./~]|x{4,}|y{4,}|abcdef|123456|qwerty|^(?:pass|user)$|"
-    r"(?<![a-z])(?:your|my|some|change|example|sample|dummy|fake|test|foo|placeholder|redacted|invalid|default|secret|"
+    r"(?<![a-z])(?:your|my|wrong|some|change|example|sample|dummy|fake|test|foo|placeholder|redacted|invalid|default|secret|"
     r"passw|token|key)|"
+    r"^(?:required|nullable|string)\||^\[\^?[Aa0]-[Zz9]|"  # what a value has to be
     # The name of a property, of a hash, or of an encoding.
     r"\.\w{0,30}passw|(?:^|-)(?:sha|md|iso|utf)-?[0-9-]{1,8}$",
     re.IGNORECASE,

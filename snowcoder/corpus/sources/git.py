@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -86,13 +86,13 @@ class GitRepository:
         """A git process's stdin and stdout. Raises `BadRepository` where it fails or takes too long."""
         environment = {**_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath), "GIT_DIR": str(self.folder)}
         pipe = subprocess.PIPE
-        try:
-            process = subprocess.Popen(
-                ["git", *arguments], env=environment, cwd="/", stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
-            )
-        except FileNotFoundError:
-            raise UserError("reading git repositories takes git, and it is not installed") from None
-        resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+        if (git := shutil.which("git")) is None:
+            raise UserError("reading git repositories takes git, and it is not installed")
+        # By a shell: set from here, the limit would come when git has begun.
+        limited = ["sh", "-c", 'ulimit -d "$0" && exec "$@"', str(_MEMORY >> 10), git, *arguments]
+        process = subprocess.Popen(
+            limited, env=environment, cwd="/", stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+        )
         minutes = gate.limits.git_minutes
         timer = threading.Timer(minutes * 60, process.kill)
         timer.start()

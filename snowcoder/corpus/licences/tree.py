@@ -1,0 +1,76 @@
+"""Licences of a repository's folders."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from snowcoder.corpus.licences.declared import metadata_licence
+from snowcoder.corpus.licences.expressions import UNKNOWN, parts
+from snowcoder.corpus.licences.restrictions import KINDS
+from snowcoder.corpus.licences.texts import detect_licences
+
+_POINTER = 500  # characters; a text as short names a licence that lies beside it
+_TEXTS = re.compile(r"((un)?licen[cs]es?|copying|(mit|apache|bsd|gpl)[-_.]licen[cs]e)([-_.][\w.-]*)?$", re.IGNORECASE)
+_NOT_TEXTS = re.compile(
+    r"\.(py|pyi|c|h|cc|cpp|js|ts|tsx|go|rs|java|rb|php|cs|sh|json|yml|yaml|toml|svg|png)$", re.IGNORECASE
+)
+_CREDITS = re.compile(r"(authors|contributors|credits|maintainers|notices?|readme|thanks)\b", re.IGNORECASE)
+_BESIDE = re.compile(r"(^|/)([^/]+\.dist-info|licen[cs]es)$", re.IGNORECASE)
+
+
+def is_licence_text(path: str) -> bool:
+    """Whether a file is, by its name or its folder's, a licence's text: LICENSE.md, COPYING, LICENSES/MIT.txt."""
+    file = PurePosixPath(path)
+    if _NOT_TEXTS.search(file.name) or _CREDITS.match(file.name):
+        return False
+    among = file.parent.name.lower() in ("licenses", "licences") and file.suffix in ("", ".txt", ".md")
+    return among or _TEXTS.match(file.name) is not None
+
+
+class LicenceTree:
+    """Licences of one repository's folders: the nearest folder up the tree that has any tells a file's."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, set[str]] = {}
+        self._declared: dict[str, set[str]] = {}
+
+    def add(self, path: str, text: str | None) -> None:
+        """A licence's text or a package's description; None where it could not be read."""
+        folder = _folder(path)
+        if is_licence_text(path):
+            known = set(detect_licences(text)) if text is not None else set()
+            short = text is not None and len(text) < _POINTER
+            self._texts.setdefault(folder, set()).update(known or ({""} if short else {UNKNOWN}))
+        elif text is not None and (declared := metadata_licence(path, text)):
+            self._declared.setdefault(folder, set()).add(declared)
+
+    def of(self, path: str) -> tuple[str, ...]:
+        """All that apply to a file, so each must be acceptable; empty where there is no licence."""
+        for folder in PurePosixPath(path).parents:
+            if found := self._at("" if str(folder) == "." else str(folder)):
+                return found
+        return ()
+
+    def _at(self, folder: str) -> tuple[str, ...]:
+        texts, declared = self._texts.get(folder, set()), self._declared.get(folder, set())
+        forbidden = KINDS & _named(declared)  # "MIT with Commons Clause", beside the text of MIT alone
+        known = (texts - {""}) | (
+            forbidden if texts else set()
+        )  # a pointer counts only where what it points to is not there
+        # A choice, "MIT OR Apache-2.0", is in the description alone: the texts of both lie side by side.
+        if declared and _named(known) <= _named(declared):
+            known = declared
+        return tuple(sorted(known or declared or ({UNKNOWN} if texts else ())))
+
+
+def _named(expressions: set[str]) -> frozenset[str]:
+    return frozenset().union(*map(parts, expressions))
+
+
+def _folder(path: str) -> str:
+    """The folder whose files a licence covers: that of a package, not its folder of licences or of metadata."""
+    folder = path.rpartition("/")[0]
+    while _BESIDE.search(folder):
+        folder = folder.rpartition("/")[0]
+    return folder
