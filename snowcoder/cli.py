@@ -28,6 +28,7 @@ class Verb(NamedTuple):
 VERBS = {
     "config show": Verb("snowcoder.config.show:run", "", "print the composed config"),
     "config check": Verb("snowcoder.config.check:run", "", "report every problem of the config"),
+    "config explain": Verb("snowcoder.config.explain:run", "[KEY]", "what a group or a key means", reads="overrides"),
     "corpus pack": Verb("snowcoder.corpus.pack:run", "SOURCE...", "pack repositories into raw shards", "corpus build"),
     "corpus build": Verb("snowcoder.corpus.build:run", "", "raw shards to clean documents", "tokenizer train"),
     "corpus report": Verb("snowcoder.corpus.report:run", "", "write a page of what each rule of the build took"),

@@ -121,9 +121,9 @@ class DataRule(Section):
 
 
 class FiltersConfig(Section):
-    """Rules by which a file is dropped; null or false turns one off.
+    """Null or false turns a rule off.
 
-    The presets are those of published recipes; the paper has "basic filtering" and no thresholds.
+    The presets are published recipes; the paper has "basic filtering" and no thresholds.
     """
 
     languages: list[str] | None

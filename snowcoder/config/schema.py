@@ -347,7 +347,10 @@ class PrecisionConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """Adam with decoupled weight decay. The paper has "Adam" and the peak; the rest is as in DeepSeek-Coder."""
+    """Adam with decoupled weight decay.
+
+    The paper says "Adam" and the peak; the rest is as DeepSeek-Coder and Llama 2 have it.
+    """
 
     lr: Positive
     """Peak learning rate of all phases. The paper's is DeepSeek-Coder's for 1.3B, 5.3e-4."""
@@ -553,7 +556,7 @@ class Config(Section):
     """In which numbers the training computes."""
 
     optimizer: OptimizerConfig
-    """Adam."""
+    """The optimizer."""
 
     checkpoint: CheckpointConfig
     """When checkpoints are written, which stay, where copies go."""
@@ -580,4 +583,4 @@ class Config(Section):
     """Fine-tuning the exported model on conversations."""
 
     ablation: AblationConfig | None = None
-    """Runs that differ in one thing; null: none is asked for."""
+    """The ablation that `ablate` trains; null: none is asked for."""
