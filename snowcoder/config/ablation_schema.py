@@ -20,7 +20,7 @@ class VariantConfig(Section):
 
 
 class AblationConfig(Section):
-    """Runs that differ in one thing, and what they have in common."""
+    """Runs that differ in one thing."""
 
     name: str
     """Folder of the variants, below `ablations/` of `run.dir`."""

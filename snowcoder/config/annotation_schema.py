@@ -120,7 +120,7 @@ class AnnotatorConfig(Section):
 
 
 class StudyConfig(Section):
-    """Annotators compared by how well they tell benchmarks' solutions from files of the corpus (paper, figure 2)."""
+    """How well they tell benchmarks' solutions from files of the corpus (paper, figure 2)."""
 
     dir: str
     """Folder of the study's table and figure."""

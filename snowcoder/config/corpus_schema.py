@@ -166,8 +166,6 @@ class FiltersConfig(Section):
 
 
 class CorpusConfig(Section):
-    """What `corpus build` reads and writes, and how it drops copies."""
-
     input: str
     """Folder or S3 prefix of raw shards; `corpus pack` writes there."""
 
@@ -191,7 +189,7 @@ class CorpusConfig(Section):
 
 
 class RepositoriesConfig(Section):
-    """What `corpus pack` takes from repositories, and how much of an untrusted one it reads. Limits are ours."""
+    """How much is read of a repository that nobody vouches for; the limits are ours."""
 
     languages: list[str]
     """Files in others are not packed; names as GitHub's Linguist has them."""
@@ -213,8 +211,6 @@ class RepositoriesConfig(Section):
 
 
 class LicencePolicyConfig(Section):
-    """Whose code is taken."""
-
     allowed: Literal["permissive", "any"]
     """permissive: files under the licences of snowcoder/corpus/permissive.txt. any: whatever the licence."""
 
@@ -229,8 +225,6 @@ class LicencePolicyConfig(Section):
 
 
 class PiiConfig(Section):
-    """Personal data and secrets in the text."""
-
     enabled: bool
     """Replace e-mail addresses, IP addresses, keys and passwords."""
 
@@ -252,7 +246,7 @@ class DecontaminationConfig(Section):
 
 
 class GroupingConfig(Section):
-    """What one training document is made of, and the order of the files in it (paper, table 3)."""
+    """Also the order of the files in it (paper, table 3)."""
 
     by: Literal["file", "subgraph", "repository", "language"]
     """file: a document each. subgraph: the files of a repository that imports join. repository: all of its files.

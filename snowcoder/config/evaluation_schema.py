@@ -49,7 +49,7 @@ class BitsConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """Exported models on code benchmarks, side by side."""
+    """Side by side, by pass@k and bits per byte."""
 
     dir: str
     """Folder of completions, verdicts and the table."""

@@ -10,7 +10,7 @@ from snowcoder.config.section import Count, Positive, Section
 
 
 class FinetuneConfig(Section):
-    """Supervised fine-tuning as Magicoder has it: Adafactor, linear decay, no clipping, a loss on responses alone."""
+    """As Magicoder has it: Adafactor, linear decay, no clipping, a loss on responses alone."""
 
     dir: str
     """Folder of the model that answers instructions."""

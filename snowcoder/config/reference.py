@@ -1,4 +1,7 @@
-"""docs/configuration.md, made of the schema and conf/: `python -m snowcoder.config.reference > docs/configuration.md`."""
+"""The page of all keys, made of the schema and conf/.
+
+`python -m snowcoder.config.reference > docs/configuration.md`
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from snowcoder.config.values import value_of, value_text
 
 _HEAD = f"""# Configuration
 
-Every key of `conf/`, made by `python -m snowcoder.config.reference > docs/configuration.md` from the schema (`snowcoder/config/schema.py`).
-Set one on the command line (`optimizer.lr=3e-4`) or in a recipe; choose a preset by `group=preset`. `snowcoder config explain KEY` prints what is here
-about a key, its value in your config and the file that sets it. {tree.NAME} stands for names of your own, such as those of phases and sources. Values are those
-of the recipe `arctic`."""
+Every key of `conf/`. Made from the schema: `python -m snowcoder.config.reference > docs/configuration.md`.
+Set a key on the command line (`optimizer.lr=3e-4`) or in a recipe; choose a preset by `group=preset`.
+`snowcoder config explain KEY` prints what is here about a key, its value in your config and the file that sets it.
+{tree.NAME} stands for names of your own, such as those of phases and sources. Values are those of `recipe=arctic`."""
 
 
 def page() -> str:
@@ -43,7 +46,7 @@ def _row(key: str, node: tree.Node, values: dict[str, Any]) -> str:
         value = node.get("default", value)
     shown = "" if isinstance(value, KeyError) else f"`{value_text(value)}`"
     cells = (f"`{key}`", tree.allowed(node), shown, tree.meaning(node))
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"
 
 
 if __name__ == "__main__":

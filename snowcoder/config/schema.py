@@ -27,8 +27,6 @@ from snowcoder.config.synthesis_schema import SynthesisConfig
 
 
 class RunConfig(Section):
-    """The run as a whole."""
-
     dir: str
     """Folder of the run: all that its stages make lies there, unless their own keys say otherwise."""
 
@@ -41,7 +39,7 @@ class RunConfig(Section):
 
 
 class StorageConfig(Section):
-    """Where shards lie. Credentials come from the standard AWS chain (environment, profile, instance role)."""
+    """Credentials come from the standard AWS chain (environment, profile, instance role), never from here."""
 
     root: str
     """s3://bucket/prefix or a folder, below which shards lie."""
@@ -63,7 +61,7 @@ class StorageConfig(Section):
 
 
 class ColumnsConfig(Section):
-    """Names of the columns (or JSON keys) of a shard; dots lead into structs, and through lists of them.
+    """Names of the columns (or JSON keys) of a shard; dots lead into structs, and through lists of them: repo.name, licenses.key.
 
     Which ones a stage needs: docs/how-it-works.md.
     """
@@ -91,7 +89,7 @@ class ColumnsConfig(Section):
 
 
 class TokenizerConfig(Section):
-    """The tokenizer. The paper gives only its size; the rest is a reading of ours."""
+    """The paper gives only its size; the rest is a reading of ours."""
 
     dir: str
     """Hugging Face folder that `tokenizer train` writes and all other stages read."""
@@ -133,7 +131,7 @@ class SourceConfig(Section):
 
 
 class IndexConfig(Section):
-    """Sources as token ids on disk, in Megatron's format."""
+    """The format is Megatron's."""
 
     dir: str
     """Folder with one folder for each source."""
@@ -202,7 +200,7 @@ class ModelConfig(Section):
 
 
 class PackingConfig(Section):
-    """How documents lie in a sequence. They are laid end to end and cut."""
+    """Documents are laid end to end, and cut where a sequence is full."""
 
     document_mask: bool
     """Attention stays inside a document, positions restart with it. The paper does not say; false is the choice of
@@ -210,7 +208,7 @@ class PackingConfig(Section):
 
 
 class FimConfig(Section):
-    """Fill-in-the-middle: files are cut in three and rearranged as they are read. The paper does not mention it."""
+    """Files are cut in three and rearranged as they are read. The paper does not mention it."""
 
     rate: Share
     """Share of the files that are rearranged; 0: off. StarCoder has 0.5."""
@@ -279,7 +277,7 @@ class PhaseConfig(Section):
 
 
 class PlanConfig(Section):
-    """The plan of a run: which samples each step reads, and what it costs."""
+    """The plan says which samples each step reads, and what it costs."""
 
     dir: str
     """Folder of the plan."""
@@ -292,7 +290,7 @@ class PlanConfig(Section):
 
 
 class ParallelConfig(Section):
-    """How the training is split over ranks. Losses do not depend on it."""
+    """Losses do not depend on the layout."""
 
     tensor: Count
     """Ranks over which each matrix is split."""
@@ -331,8 +329,6 @@ class ParallelConfig(Section):
 
 
 class PrecisionConfig(Section):
-    """In which numbers the training computes."""
-
     dtype: Literal["fp32", "bf16"]
     """Type of weights and activations; with bf16 the optimizer keeps the weights in fp32."""
 
@@ -372,8 +368,6 @@ class OptimizerConfig(Section):
 
 
 class CheckpointConfig(Section):
-    """When checkpoints are written, and which stay."""
-
     every_steps: Count
     """Steps between checkpoints. The end of a phase has one besides."""
 
@@ -388,8 +382,6 @@ class CheckpointConfig(Section):
 
 
 class LaunchConfig(Section):
-    """How ranks are started and watched."""
-
     kind: Literal["local", "slurm"]
     """local: processes of this machine. slurm: one task a rank by srun, within a job of slurm/phase*.sh."""
 
@@ -419,7 +411,7 @@ class LaunchConfig(Section):
 
 
 class LoggingConfig(Section):
-    """What is measured during the training, and where it goes besides metrics.jsonl."""
+    """metrics.jsonl has every step in any case."""
 
     every_steps: Count
     """Steps between lines on the screen. metrics.jsonl and the trackers have every step."""
@@ -447,7 +439,7 @@ class LoggingConfig(Section):
 
 
 class GuardConfig(Section):
-    """When a run goes back. A step with a non-finite loss or gradient is always skipped.
+    """A step with a non-finite loss or gradient is always skipped.
 
     What is a spike is OLMo-core's rule for a step that it skips.
     """
@@ -466,8 +458,6 @@ class GuardConfig(Section):
 
 
 class NotifyConfig(Section):
-    """Messages about a run."""
-
     command: str | None
     """Run by the shell with SNOWCODER_EVENT, _TEXT, _STEP and _RUN in its environment; null: nobody is told."""
 
@@ -476,8 +466,6 @@ class NotifyConfig(Section):
 
 
 class ExportConfig(Section):
-    """The model in Hugging Face format."""
-
     dir: str
     """Folder of the exported model."""
 

@@ -134,7 +134,7 @@ class ChatConfig(Section):
 
 
 class SynthesisConfig(Section):
-    """A recipe by which a language model writes training data."""
+    """A recipe is a file of conf/synthesis."""
 
     name: str
     """The recipe's name, and that of its folder."""

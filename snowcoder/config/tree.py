@@ -74,7 +74,7 @@ def allowed(node: Node) -> str:
         return f"a table of {', '.join(below(node))}"
     words = {"boolean": "true | false", "null": "null", "string": "text"}
     named = words.get(node["type"]) or _number(node)
-    return f"{named} that matches {node['pattern']}" if "pattern" in node else named
+    return f"{named} that matches `{node['pattern']}`" if "pattern" in node else named
 
 
 def _number(node: Node) -> str:
