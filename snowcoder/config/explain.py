@@ -9,9 +9,10 @@ from typing import Any
 from snowcoder.config import tree
 from snowcoder.config.compose import groups, known_keys, load_config, options
 from snowcoder.config.layers import Layer, layers, origin
-from snowcoder.config.presets import OTHERS, first_sentence, meaning_of
+from snowcoder.config.presets import OTHERS, meaning_of
 from snowcoder.config.values import value_of, value_text
 from snowcoder.errors import UserError, did_you_mean
+from snowcoder.readable import first_sentence
 
 _WIDTH = 110
 _VALUE = 24  # characters of a value in a list of keys

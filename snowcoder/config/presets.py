@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from itertools import takewhile
 
 from snowcoder.config.compose import conf_dir
+from snowcoder.readable import first_sentence
 
 # Groups whose files set keys of other names than their own.
 OTHERS = {
@@ -20,7 +20,3 @@ def meaning_of(group: str, choice: str) -> str:
     lines = (conf_dir() / group / f"{choice}.yaml").read_text().splitlines()
     head = takewhile(lambda line: line.startswith("#"), lines)
     return first_sentence(" ".join(line.lstrip("# ") for line in head if "@package" not in line))
-
-
-def first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.!?])\s+(?=[\"A-Z0-9(])", text, maxsplit=1)[0]

@@ -61,7 +61,7 @@ class StorageConfig(Section):
 
 
 class ColumnsConfig(Section):
-    """Names of the columns (or JSON keys) of a shard; dots lead into structs, and through lists of them: repo.name, licenses.key.
+    """Names of the columns (or JSON keys) of a shard; dots lead into structs and lists of them, such as licenses.key.
 
     Which ones a stage needs: docs/how-it-works.md.
     """
