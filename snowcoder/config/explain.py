@@ -24,7 +24,7 @@ def run(overrides: list[str], key: str = "") -> None:
     The values are those under the overrides. Raises UserError where there is no such key.
     """
     values = load_config(overrides).model_dump(mode="json")
-    print("\n".join(_explain(key, values, overrides) if key else _list_groups()))
+    print("\n".join(explain(key, values, overrides, layers(overrides)) if key else _list_groups()))
 
 
 def _list_groups() -> list[str]:
@@ -37,9 +37,10 @@ def _presets_of(group: str) -> str:
     return f" Presets: {', '.join(options(group))}." if group in groups() else ""
 
 
-def _explain(key: str, values: dict[str, Any], overrides: list[str]) -> list[str]:
+def explain(key: str, values: dict[str, Any], overrides: list[str], used: list[Layer]) -> list[str]:
+    """The lines about a key of a config with these values, which comes of the overrides and of the files `used`."""
     if key in OTHERS:
-        return [*_paragraph(f"{key}: {OTHERS[key]}"), *_presets(key, layers(overrides))]
+        return [*_paragraph(f"{key}: {OTHERS[key]}"), *_presets(key, used)]
     node, value = tree.find(key), value_of(key, values)
     if node is None or isinstance(value, KeyError):
         raise UserError(
@@ -47,8 +48,8 @@ def _explain(key: str, values: dict[str, Any], overrides: list[str]) -> list[str
         )
     lines = _paragraph(f"{key}: {tree.meaning(node)}")
     if not tree.is_section(node):
-        return [*lines, f"  allowed: {tree.allowed(node)}", *_set(key, value, overrides)]
-    return [*lines, *_keys(key, node, value), *(_presets(key, layers(overrides)) if key in groups() else [])]
+        return [*lines, f"  allowed: {tree.allowed(node)}", *_set(value, *origin(key, overrides, used))]
+    return [*lines, *_keys(key, node, value), *(_presets(key, used) if key in groups() else [])]
 
 
 def _near(key: str, values: dict[str, Any]) -> str:
@@ -58,8 +59,7 @@ def _near(key: str, values: dict[str, Any]) -> str:
     return f" (did you mean {alike[0]}?)" if alike else did_you_mean(key, known)
 
 
-def _set(key: str, value: Any, overrides: list[str]) -> list[str]:
-    place, written = origin(key, overrides)
+def _set(value: Any, place: str, written: Any) -> list[str]:
     reference = f" = {written}" if isinstance(written, str) and "${" in written else ""
     return [f"  value:   {value_text(value)}{reference}", f"  set by:  {place}"]
 

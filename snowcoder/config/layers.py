@@ -45,15 +45,15 @@ def layers(overrides: list[str]) -> list[Layer]:
     ]
 
 
-def origin(key: str, overrides: list[str]) -> tuple[str, Any]:
-    """Where a key is set: the override or the file, and what is written there."""
+def origin(key: str, overrides: list[str], used: list[Layer]) -> tuple[str, Any]:
+    """Where a key is set: the override or the file, and what is written there. `used`: the overrides' layers."""
     path = key.split(".")
     for text in reversed(overrides):
         name, _, value = text.lstrip("+~").partition("=")
         name = "run.phases" if name == "phase" else name
         if f"{key}.".startswith(f"{name}.") and name not in groups():
             return f"the command line, {text}", value
-    for layer in reversed(layers(overrides)):
+    for layer in reversed(used):
         try:
             return _shown(layer.path()), layer.get(path)
         except KeyError:

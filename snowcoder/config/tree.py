@@ -26,11 +26,13 @@ def below(node: Node) -> dict[str, Node]:
 
 
 def find(key: str) -> Node | None:
-    """What a dotted key is, or None if there is none of this name."""
-    node: Node | None = root()
+    """What a dotted key is, or None if there is none of this name. A value of a table means what the table does."""
+    node = root()
     for name in key.split("."):
-        keys = below(node) if node else {}
-        node = keys.get(name, keys.get(NAME))
+        keys = below(node)
+        if name not in keys and NAME not in keys:
+            return None
+        node = keys[name] if name in keys else {"description": meaning(node), **keys[NAME]}
     return node
 
 
