@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,7 +60,7 @@ def offers(shell: list[str], text: str, lines: list[str], **environment: str) ->
     done = subprocess.run(
         [*shell, text + ASK],
         input="".join(f"{line}\n" for line in lines),
-        env=environment,
+        env={**os.environ, "SNOWCODER_CONF": "", **environment},
         capture_output=True,
         text=True,
         check=True,
