@@ -129,7 +129,7 @@ VERBS = {
         "snowcoder.annotation.score:run",
         "",
         "score every file of the corpus",
-        inputs="annotator.dir, shards of the source that annotator.select.source is a selection of",
+        inputs="annotator.dir, index.sources.raw.shards",
         outputs="a table a shard in annotator.score.dir",
         groups=("annotator", "corpus", "storage", "index"),
         example="snowcoder annotate score recipe=demo storage=disk",
@@ -149,7 +149,7 @@ VERBS = {
         "snowcoder.annotation.inspect:run",
         "",
         "show the best and the worst files",
-        inputs="annotator.score.dir, the shards that were scored",
+        inputs="annotator.score.dir, index.sources.raw.shards",
         outputs="inspect.html in annotator.score.dir",
         groups=("annotator", "storage", "index"),
         example="snowcoder annotate inspect recipe=demo storage=disk",
@@ -161,8 +161,8 @@ VERBS = {
         inputs="study.annotators, study.benchmarks, shards of study.negatives",
         outputs="table.md, study.png and study.json in study.dir",
         groups=("study", "storage", "index"),
-        example="snowcoder annotate study recipe=demo storage=disk study.annotators={hq:runs/demo/annotator} "
-        "study.benchmarks={humaneval:[HumanEval.jsonl.gz]} study.negatives.files=100",
+        example="snowcoder annotate study recipe=demo storage=disk +study.benchmarks.humaneval=[HumanEval.jsonl.gz] "
+        "study.negatives.files=100 '~study.annotators.edu' '~study.annotators.ins' '~study.annotators.hq'",
     ),
     "synthesize": Verb(
         "snowcoder.synthesis.synthesize:run",

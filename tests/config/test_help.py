@@ -39,11 +39,11 @@ def test_its_example_is_one(verb: str) -> None:
     program, *words = shlex.split(VERBS[verb].example)
     assert program == "snowcoder"
     assert words[: len(verb.split())] == verb.split()
-    overrides = [word for word in words if "=" in word]
+    overrides = [word for word in words if "=" in word or word.startswith("~")]
     problems: list[str] = []
     hydra_arguments(overrides, problems)
     assert problems == []
-    names = [word.partition("=")[0] for word in overrides]
+    names = [word.lstrip("~+").partition("=")[0] for word in overrides]
     assert [name for name in names if name not in groups() and tree.find(name) is None] == []
 
 
