@@ -31,7 +31,7 @@ class SectionsConfig(Section):
 
 
 class ExamplesConfig(Section):
-    """Files that the annotator learns from."""
+    """Files drawn from shards."""
 
     shards: str
     """Folder or S3 prefix of the shards they are drawn from."""
@@ -47,7 +47,7 @@ class ExamplesConfig(Section):
 
 
 class AnnotatorTrainConfig(Section):
-    """How the head is trained. The paper names FineWeb-Edu's recipe and gives no numbers of its own."""
+    """The paper names FineWeb-Edu's recipe and gives no numbers of its own."""
 
     epochs: Positive
     """Passes over the examples."""
@@ -63,8 +63,6 @@ class AnnotatorTrainConfig(Section):
 
 
 class ScoreConfig(Section):
-    """What `annotate score` writes, and on what it computes."""
-
     dir: str
     """Folder of the scores: a table a shard."""
 
@@ -73,8 +71,6 @@ class ScoreConfig(Section):
 
 
 class SelectConfig(Section):
-    """What `annotate select` makes of the scores."""
-
     source: str
     """The source of `index.sources` that is made; its `selection_of` names the one that is selected from."""
 
@@ -110,10 +106,10 @@ class AnnotatorConfig(Section):
     """How it is trained."""
 
     score: ScoreConfig
-    """How the corpus is scored."""
+    """What `annotate score` writes, and on what it computes."""
 
     select: SelectConfig
-    """How the best files are selected."""
+    """What `annotate select` makes of the scores."""
 
     inspect: Natural
     """Files that `annotate inspect` shows of each language, so many of the best and so many of the worst."""

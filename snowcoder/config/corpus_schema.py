@@ -8,7 +8,7 @@ from snowcoder.config.section import Count, Natural, Positive, Section, Share
 
 
 class EngineConfig(Section):
-    """Where the tasks of a stage run. It decides speed, not the result."""
+    """It decides speed, not the result."""
 
     kind: Literal["local", "ray"]
     """local: processes of this machine. ray: a Ray cluster, as slurm/corpus.sh starts on the nodes of its job."""
@@ -81,7 +81,7 @@ class CharacterRule(Section):
 
 
 class EncodedRule(Section):
-    """Data in base64, hexadecimal or escapes. StarCoder2's rule."""
+    """StarCoder2's rule."""
 
     longest: Count
     """Characters of one piece, at most."""
@@ -91,7 +91,7 @@ class EncodedRule(Section):
 
 
 class HtmlRule(Section):
-    """HTML that shows little text."""
+    """The text is what is left without tags, scripts and styles."""
 
     characters: Natural
     """Characters of visible text, at least."""
@@ -101,7 +101,7 @@ class HtmlRule(Section):
 
 
 class SizeRule(Section):
-    """Sizes that files in some languages may have."""
+    """DeepSeek-Coder and StarCoder have it for JSON and YAML."""
 
     characters: tuple[Natural, Count]
     """Characters of a file, from and to."""
@@ -111,7 +111,7 @@ class SizeRule(Section):
 
 
 class DataRule(Section):
-    """Long files in languages that hold data more often than code. StarCoder2's rule."""
+    """StarCoder2's rule, for languages that hold data more often than code."""
 
     lines: Count
     """Lines, at most."""
@@ -146,13 +146,13 @@ class FiltersConfig(Section):
     """By the share of letters."""
 
     encoded: EncodedRule | None
-    """By encoded data."""
+    """By how much of it is data in base64, hexadecimal or escapes."""
 
     xml: bool
     """Drop XML, whatever the file's name says; XSLT stays."""
 
     html: HtmlRule | None
-    """By what HTML shows."""
+    """By how much text HTML shows."""
 
     sizes: SizeRule | None
     """By the size of files in some languages."""
@@ -176,7 +176,7 @@ class CorpusConfig(Section):
     """A folder that all nodes see, where the steps leave their files: a killed build goes on from what lies there."""
 
     engine: EngineConfig
-    """Where tasks run; `annotate score` goes by it, too."""
+    """Where tasks run, those of `annotate score` and `annotate select`, too."""
 
     partition_mib: Count
     """Text that a task holds in memory at once, in MiB."""

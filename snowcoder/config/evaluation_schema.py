@@ -10,7 +10,7 @@ from snowcoder.config.section import Count, Natural, Section, Share
 
 
 class GenerationConfig(Section):
-    """How completions are made. The paper's are greedy, one a task (section 3.1)."""
+    """The paper's are greedy, one a task (section 3.1)."""
 
     backend: Literal["transformers", "server"]
     """transformers: on this machine. server: an OpenAI-compatible one, as vLLM's is, which knows the models by the
@@ -39,7 +39,7 @@ class GenerationConfig(Section):
 
 
 class BitsConfig(Section):
-    """Bits per byte of held-out documents, a signal that small models give too."""
+    """Of held-out documents; a signal that small models give, too."""
 
     source: str | None
     """The source of `index.sources` whose held-out documents are read; null: no bits per byte."""

@@ -70,13 +70,10 @@ def _keys(key: str, node: tree.Node, value: Any) -> list[str]:
     names = list(value or {}) if tree.NAME in keys else list(keys)
     rows = [(f"{key}.{name}", keys.get(name, keys.get(tree.NAME, {})), (value or {}).get(name)) for name in names]
     width = max((len(name) for name, _, _ in rows), default=0)
-    return [
-        "",
-        *(
-            f"  {name:<{width}}  {_short(node, value)}  {first_sentence(tree.meaning(node))}".rstrip()
-            for name, node, value in rows
-        ),
+    lines = [
+        (f"  {name:<{width}}  {_short(each, held)}", first_sentence(tree.meaning(each))) for name, each, held in rows
     ]
+    return ["", *("  ".join(line).rstrip() for line in lines)]
 
 
 def _short(node: tree.Node, value: Any) -> str:

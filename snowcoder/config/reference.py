@@ -41,11 +41,12 @@ def _presets(group: str) -> str:
 
 
 def _row(key: str, node: tree.Node, values: dict[str, Any]) -> str:
-    value = value_of(key, values)
-    if isinstance(value, KeyError):  # of a table's names, or not in conf/
-        value = node.get("default", value)
-    shown = "" if isinstance(value, KeyError) else f"`{value_text(value)}`"
-    cells = (f"`{key}`", tree.allowed(node), shown, tree.meaning(node))
+    cells = [f"`{key}`", "", "", tree.meaning(node)]
+    if not tree.is_section(node):
+        value = value_of(key, values)
+        if isinstance(value, KeyError):  # of a table's names, or not in conf/
+            value = node.get("default", value)
+        cells[1:3] = tree.allowed(node), "" if isinstance(value, KeyError) else f"`{value_text(value)}`"
     return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"
 
 

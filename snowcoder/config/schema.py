@@ -114,7 +114,7 @@ class TokenizerConfig(Section):
 
 
 class SourceConfig(Section):
-    """One data set of the mixture. All shards of it are indexed together."""
+    """One data set of the mixture."""
 
     shards: str
     """Folder or S3 prefix of the source's shards."""
@@ -140,7 +140,7 @@ class IndexConfig(Section):
     """The data sets that phases may draw from: name -> where it lies."""
 
     columns: ColumnsConfig
-    """Names of the columns of the shards, for all stages that read any."""
+    """How all stages find their way in shards."""
 
     held_out: Share
     """Share of each source's documents kept out of training, for validation."""
@@ -270,7 +270,7 @@ class PhaseConfig(Section):
     """The mixture: source of `index.sources` -> its part."""
 
     learning_rate: LearningRateConfig
-    """The schedule."""
+    """The schedule of the learning rate."""
 
     optimizer_state: Literal["carry", "reset"]
     """What becomes of Adam's moments as the phase begins. Not stated by the paper."""

@@ -12,7 +12,7 @@ Price = Annotated[float, Field(ge=0.0)]
 
 
 class RequestsConfig(Section):
-    """How servers are asked. None of it decides what is asked."""
+    """None of it decides what is asked."""
 
     servers: list[str]
     """Addresses of OpenAI-compatible servers up to /v1."""
@@ -47,8 +47,6 @@ class RequestsConfig(Section):
 
 
 class SeedsConfig(Section):
-    """What a recipe starts from, and how much of it."""
-
     cut: Literal["lines", "function", "chat", "none"]
     """lines: some lines of a file. function: a documented Python function. chat: instructions of another recipe.
     none: numbers alone."""
@@ -79,7 +77,7 @@ class SeedsConfig(Section):
 
 
 class ParseConfig(Section):
-    """What a step reads from an answer: fields with these names, or a reason why not."""
+    """Fields with these names, or a reason why there are none."""
 
     kind: Literal["code", "sections", "tags", "items", "text"]
     """code: the answer's one block of code. sections: [Title] and what follows. tags: <name>...</name>. items: a
@@ -121,7 +119,7 @@ class StepConfig(Section):
 
 
 class ChatConfig(Section):
-    """A conversation, as Jinja templates over the fields of a sample."""
+    """Its parts are Jinja templates over the fields of a sample."""
 
     system: str | None = None
     """What the system says; null: nothing."""
@@ -149,7 +147,7 @@ class SynthesisConfig(Section):
     """How servers are asked."""
 
     seeds: SeedsConfig
-    """What samples start from."""
+    """What samples start from, and how many there are."""
 
     examples: str | None
     """Few-shot examples: a file of conf/synthesis/examples, without its suffix."""

@@ -37,13 +37,11 @@ def find(key: str) -> Node | None:
 
 
 def walk(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
-    """Every key below a section that holds a value, with its dotted name."""
+    """Every key below a section, with its dotted name; a section before what is in it."""
     for name, each in below(node).items():
-        key = f"{prefix}.{name}"
+        yield f"{prefix}.{name}", each
         if is_section(each):
-            yield from walk(each, key)
-        else:
-            yield key, each
+            yield from walk(each, f"{prefix}.{name}")
 
 
 def is_section(node: Node) -> bool:
