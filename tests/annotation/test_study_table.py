@@ -69,5 +69,5 @@ def test_where_annotators_have_learned_from_every_file_there_is_nothing_to_compa
 ) -> None:
     monkeypatch.setattr(study, "learned_from", lambda folder: {b"digest"})
     monkeypatch.setattr(study, "draw_files", lambda *arguments: Nothing())
-    with pytest.raises(UserError, match=r"study\.negatives: annotators have learned from every file of runs/demo/shards"):
+    with pytest.raises(UserError, match=r"study\.negatives: annotators have learned from every file"):
         study._unseen_files(load_config(["recipe=demo", "storage=disk"]))
