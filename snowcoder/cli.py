@@ -8,68 +8,14 @@ import re
 import shlex
 import signal
 import sys
-from typing import Literal, NamedTuple
 
 from snowcoder import __version__
 from snowcoder.errors import SnowcoderError, UserError, did_you_mean
 from snowcoder.packages import explained
+from snowcoder.usage import form, help_of, usage
+from snowcoder.verbs import VERBS, of_group
 
 _OVERRIDE = r"[~+]|[\w./]+="
-
-
-class Verb(NamedTuple):
-    target: str  # module:function; called with the config (where it takes one) and the arguments. False: not all done
-    arguments: str
-    help: str
-    next: str = ""  # the verb that goes on from what this one made
-    reads: Literal["config", "overrides", "folder"] = "config"  # overrides: composes several; folder: no conf/ at all
-
-
-VERBS = {
-    "config show": Verb("snowcoder.config.show:run", "", "print the composed config"),
-    "config check": Verb("snowcoder.config.check:run", "", "report every problem of the config"),
-    "corpus pack": Verb("snowcoder.corpus.pack:run", "SOURCE...", "pack repositories into raw shards", "corpus build"),
-    "corpus build": Verb("snowcoder.corpus.build:run", "", "raw shards to clean documents", "tokenizer train"),
-    "corpus report": Verb("snowcoder.corpus.report:run", "", "write a page of what each rule of the build took"),
-    "tokenizer train": Verb("snowcoder.tokenization.train:run", "", "train a tokenizer from shards", "index build"),
-    "index build": Verb("snowcoder.index.build:run", "[SOURCE...]", "tokenize shards into .bin/.idx files", "plan"),
-    "index verify": Verb("snowcoder.index.verify:run", "", "read the index back and check it"),
-    "index peek": Verb("snowcoder.index.peek:run", "SOURCE [DOCUMENT [COUNT [EPOCH]]]", "show documents as text"),
-    "annotate train": Verb("snowcoder.annotation.train:run", "", "train the quality annotator", "annotate score"),
-    "annotate score": Verb("snowcoder.annotation.score:run", "", "score every file of the corpus", "annotate select"),
-    "annotate select": Verb("snowcoder.annotation.select:run", "", "index the best files of each language", "plan"),
-    "annotate inspect": Verb("snowcoder.annotation.inspect:run", "", "show the best and the worst files"),
-    "annotate study": Verb("snowcoder.annotation.study:run", "", "compare annotators by ROC-AUC on benchmarks"),
-    "synthesize": Verb("snowcoder.synthesis.synthesize:run", "", "training data by a language model", "index build"),
-    "synthesize report": Verb("snowcoder.synthesis.report:run", "", "write a page of what each step took"),
-    "plan": Verb("snowcoder.planning.plan:run", "", "print and write the plan: step -> samples", "train"),
-    "train": Verb("snowcoder.training.train:run", "", "train the phases of `phase=`", "export"),
-    "export": Verb("snowcoder.export.export:run", "", "write the checkpoint in Hugging Face format", "evaluate"),
-    "evaluate": Verb("snowcoder.evaluation.evaluate:run", "", "score exported models on code benchmarks"),
-    "evaluate check": Verb("snowcoder.evaluation.check:run", "", "score the benchmarks' own solutions", "evaluate"),
-    "finetune": Verb("snowcoder.finetuning.finetune:run", "", "teach the exported model to answer instructions"),
-    "import": Verb("snowcoder.export.from_hf:run", "FOLDER", "start a run from a Hugging Face Llama", "plan"),
-    "ablate": Verb("snowcoder.ablation.ablate:run", "[dry]", "train the variants of `ablation=`", reads="overrides"),
-    "status": Verb("snowcoder.report.status:run", "RUN [json]", "where a run stands", reads="folder"),
-    "doctor": Verb(
-        "snowcoder.doctor.doctor:run", "", "check all that a run needs, before nodes are asked for", "train"
-    ),
-    "report": Verb("snowcoder.report.report:run", "RUN", "write RUN/report.html", reads="folder"),
-    "demo": Verb("snowcoder.demo.demo:run", "", "all stages on this machine", reads="folder"),
-}
-
-
-def usage() -> str:
-    lines = [f"  {f'{name} {verb.arguments}'.strip():<45}{verb.help}" for name, verb in VERBS.items()]
-    return "\n".join(
-        [
-            f"snowcoder {__version__}: snowcoder <verb> [arguments] group=choice key=value ...",
-            "",
-            *lines,
-            "",
-            "Groups and keys: the folder conf/. `snowcoder config show` prints what they come to.",
-        ]
-    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,8 +61,10 @@ def _end_output(error: OSError) -> int:
 def _run(words: list[str]) -> int:
     """The exit status of a command."""
     try:
-        if not words or words[0] == "help" or {"-h", "--help"} & {*words}:
-            print(usage())
+        asked = [word for word in words if word not in ("-h", "--help")]
+        if asked[:1] in ([], ["help"]) or len(asked) < len(words):
+            asked = asked[asked[:1] == ["help"] :]
+            print(help_of(_names(asked)) if asked else usage())
         elif words[0] in ("-V", "--version"):
             print(f"snowcoder {__version__}")
         else:
@@ -130,8 +78,21 @@ def _run(words: list[str]) -> int:
     return 0
 
 
+def _name(words: list[str]) -> str | None:
+    return next((name for name in (" ".join(words[:2]), words[0]) if name in VERBS), None)
+
+
+def _names(words: list[str]) -> list[str]:
+    """The verb that help is asked of, or all that begin with its word."""
+    name = _name(words)
+    names = [name] if name else of_group(words[0])
+    if not names or (not name and len(words) > 1):
+        raise UserError(_unknown(words))
+    return names
+
+
 def _call(words: list[str]) -> None:
-    name = next((name for name in (" ".join(words[:2]), words[0]) if name in VERBS), None)
+    name = _name(words)
     if name is None:
         raise UserError(_unknown(words))
     verb, rest = VERBS[name], words[len(name.split()) :]
@@ -139,9 +100,8 @@ def _call(words: list[str]) -> None:
     positional = [word for word in rest if word not in overrides]
     low, high = _arity(verb.arguments)
     if not low <= len(positional) <= high:
-        form = f"{name} {verb.arguments}".strip() + ("" if verb.reads == "folder" else " [key=value ...]")
-        near = did_you_mean(" ".join(words[:2]), [other for other in _of_group(words[0]) if other != name])
-        raise UserError(f"usage: snowcoder {form}; got {positional}{near}")
+        near = did_you_mean(" ".join(words[:2]), [other for other in of_group(words[0]) if other != name])
+        raise UserError(f"usage: snowcoder {form(name)}; got {positional}{near}")
     if verb.reads == "folder" and overrides:
         raise UserError(f"`snowcoder {name}` takes no overrides; got {' '.join(overrides)}")
     with explained(name):
@@ -167,16 +127,12 @@ def _start(name: str, overrides: list[str], positional: list[str]) -> None:
 
 def _unknown(words: list[str]) -> str:
     typed = " ".join(word for word in words[:2] if not re.match(_OVERRIDE, word))
-    names = _of_group(words[0])
+    names = of_group(words[0])
     near = did_you_mean(typed, names or list(VERBS)) or did_you_mean(words[0], [name.split()[0] for name in VERBS])
     if names:
         kinds = ", ".join(name.partition(" ")[2] for name in names)
         return f"`snowcoder {words[0]}` is followed by one of: {kinds}{near if typed != words[0] else ''}"
     return f"unknown verb {typed!r}{near}; `snowcoder --help` lists all"
-
-
-def _of_group(group: str) -> list[str]:
-    return [name for name in VERBS if name.split()[0] == group]
 
 
 def _arity(arguments: str) -> tuple[int, float]:

@@ -1,7 +1,8 @@
-"""Sizes, rates, times and counts as a person reads them: one function for each, used everywhere."""
+"""Sizes, rates, times, counts and texts as a person reads them: one function for each, used everywhere."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -46,3 +47,8 @@ def _scaled(value: float, units: tuple[str, ...], step: int) -> str:
         value, number = value / step, number + 1
     digits = 0 if number == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:,.{digits}f} {units[number]}"
+
+
+def first_sentence(text: str) -> str:
+    """Of a text on one line."""
+    return re.split(r"(?<=[.!?])\s+(?=[\"A-Z0-9(`])", text, maxsplit=1)[0]

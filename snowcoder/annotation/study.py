@@ -71,11 +71,18 @@ def _annotators(study: StudyConfig) -> dict[str, Annotator]:
 
 
 def _unseen_files(config: Config) -> list[CodeFile]:
-    """Of the corpus, none of which any of the annotators was trained with."""
+    """Of the corpus, none of which any of the annotators was trained with. Raises UserError if no file is left."""
     learned: set[bytes] = set()
     for folder in config.study.annotators.values():
         learned |= learned_from(Path(folder))
-    return [drawn.file for drawn in draw_files(config, config.study.negatives, "study", learned, _NEEDS).result()]
+    negatives = config.study.negatives
+    found = [drawn.file for drawn in draw_files(config, negatives, "study", learned, _NEEDS).result()]
+    if not found:
+        raise UserError(
+            f"study.negatives: annotators have learned from every file of {negatives.shards}: give it more shards, "
+            "or train with a smaller annotator.negatives.files"
+        )
+    return found
 
 
 def _solutions(study: StudyConfig) -> dict[str, list[str]]:

@@ -12,64 +12,126 @@ from snowcoder.config.section import Count, Natural, Positive, Section, Share
 class EncoderConfig(Section):
     """A BERT-style encoder with a linear head."""
 
-    name: str  # package:NAME, a folder, or a model of the Hugging Face hub
-    train: Literal["head", "all"]  # head: the encoder is frozen; its pooler and the head are trained
-    tokens: Count  # of a section that it reads, with its special tokens
+    name: str
+    """`package:NAME` of an installed Python package, a folder, or a model of the Hugging Face hub. The paper's is
+    Snowflake/snowflake-arctic-embed-m."""
+
+    train: Literal["head", "all"]
+    """head: the encoder is frozen; its pooler and the head are trained, as in FineWeb-Edu's recipe. all: everything."""
+
+    tokens: Count
+    """Tokens of a section that it reads, with its special tokens; what is longer is cut off."""
 
 
 class SectionsConfig(Section):
     """A file is scored by its top, middle and bottom, averaged; a short one by as many as lie in it."""
 
-    characters: Count  # of each
+    characters: Count
+    """Length of each section in characters. FineWeb-Edu reads 2,000 of a text's beginning."""
 
 
 class ExamplesConfig(Section):
-    """Files that the annotator learns from."""
+    """Files drawn from shards."""
 
-    shards: str  # folder or S3 prefix
-    files: Count  # drawn from it, at most
-    scores: str | None = None  # of another annotator over these shards, and the least one with which a file is taken
+    shards: str
+    """Folder or S3 prefix of the shards they are drawn from."""
+
+    files: Count
+    """Files drawn from them, at most."""
+
+    scores: str | None = None
+    """Folder of another annotator's scores of these shards; goes together with `at_least`."""
+
     at_least: float | None = None
+    """The least of those scores with which a file is taken."""
 
 
 class AnnotatorTrainConfig(Section):
+    """The paper names FineWeb-Edu's recipe and gives no numbers of its own."""
+
     epochs: Positive
+    """Passes over the examples."""
+
     learning_rate: Positive
+    """Peak learning rate."""
+
     batch: Count
-    held_out: Share  # of the examples, for metrics and calibration
+    """Examples a step."""
+
+    held_out: Share
+    """Share of the examples kept out of training, for metrics and calibration."""
 
 
 class ScoreConfig(Section):
     dir: str
-    runtime: Literal["auto", "torch", "openvino"]  # auto: torch in bf16 on a GPU, else OpenVINO in int8
+    """Folder of the scores: a table a shard."""
+
+    runtime: Literal["auto", "torch", "openvino"]
+    """auto: torch in bf16 on a GPU, else OpenVINO in int8."""
 
 
 class SelectConfig(Section):
-    source: str  # of index.sources, which is made
+    source: str
+    """The source of `index.sources` that is made; its `selection_of` names the one that is selected from."""
+
     tokens: Positive
+    """Budget in tokens; files are taken whole. 12.5 billion in the paper (section 2.3)."""
 
 
 class AnnotatorConfig(Section):
+    """The paper has four annotators (table 4); they differ in what they learn from."""
+
     dir: str
+    """Folder of the trained annotator."""
+
     encoder: EncoderConfig
+    """The encoder, chosen by `encoder=`."""
+
     sections: SectionsConfig
+    """What of a file is read."""
+
     head: Literal["classification", "regression"]
-    positives: dict[str, ExamplesConfig]  # classification: good files; regression: files with a label
-    label: str  # column of the label, 0 to 5, in shards for regression
-    negatives: ExamplesConfig | None  # files of the corpus; null for regression
+    """classification: good files against files of the corpus. regression: a label is predicted."""
+
+    positives: dict[str, ExamplesConfig]
+    """For classification good files, for regression files with a label: name -> where they are."""
+
+    label: str
+    """Column of the label, 0 to 5, in the shards of a regression."""
+
+    negatives: ExamplesConfig | None
+    """Files of the corpus that good ones are told from; null for a regression."""
+
     train: AnnotatorTrainConfig
+    """How it is trained."""
+
     score: ScoreConfig
+    """What `annotate score` writes, and on what it computes."""
+
     select: SelectConfig
-    inspect: Natural  # files shown of each language, best and worst
+    """What `annotate select` makes of the scores."""
+
+    inspect: Natural
+    """Files that `annotate inspect` shows of each language, so many of the best and so many of the worst."""
 
 
 class StudyConfig(Section):
-    """Annotators compared by how well they tell benchmarks' solutions from files of the corpus."""
+    """How well they tell benchmarks' solutions from files of the corpus (paper, figure 2)."""
 
     dir: str
-    annotators: dict[str, str]  # name -> folder that `annotate train` wrote
-    benchmarks: dict[str, list[str]]  # name -> files or folders of its tasks
+    """Folder of the study's table and figure."""
+
+    annotators: dict[str, str]
+    """The annotators compared: name -> folder that `annotate train` wrote."""
+
+    benchmarks: dict[str, list[str]]
+    """Name -> files of its tasks, or folders of them. The solutions are the positives."""
+
     negatives: ExamplesConfig
-    resamples: Count  # of the intervals' bootstrap
-    # annotator -> benchmark -> percent, of a model trained on that annotator's selection
+    """Files of the corpus, of which those that an annotator has learned from are left out."""
+
+    resamples: Count
+    """Resamples of the bootstrap by which the intervals of the AUC are found."""
+
     pass_at_1: dict[str, dict[str, Annotated[float, Field(ge=0, le=100)]]]
+    """Annotator -> benchmark -> pass@1 in percent, of a model trained on that annotator's selection."""

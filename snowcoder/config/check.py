@@ -1,4 +1,4 @@
-"""`snowcoder config check`."""
+"""`snowcoder config check`: whether the config is valid; every problem in one report."""
 
 from __future__ import annotations
 

@@ -62,18 +62,42 @@ def to_yaml(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
-def _compose(overrides: list[str], problems: list[str]) -> dict[str, Any] | None:
+def groups() -> list[str]:
+    """Folders of conf/: `group=choice` takes one of their files."""
+    return sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
+
+
+def options(group: str) -> list[str]:
+    """What may be chosen of a group."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def hydra_arguments(overrides: list[str], problems: list[str]) -> list[str]:
+    """The overrides as Hydra is given them; `problems` gets what is wrong with the others."""
     folder = conf_dir()
-    arguments = [fixed for text in overrides if (fixed := _override(text, folder, problems))]
+    return [fixed for text in overrides if (fixed := _override(text, folder, problems))]
+
+
+def _compose(overrides: list[str], problems: list[str]) -> dict[str, Any] | None:
+    arguments = hydra_arguments(overrides, problems)
     try:
-        with initialize_config_dir(str(folder), version_base="1.3"):
-            composed: DictConfig = compose("config", arguments)
-        resolved = OmegaConf.to_container(composed, resolve=True)
+        return _contents(arguments, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        problems.append(f"{folder}: {' '.join(str(error).split())}")
+        problems.append(f"{conf_dir()}: {' '.join(str(error).split())}")
         return None
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+
+
+def as_written() -> dict[str, Any]:
+    """What conf/ comes to, with its references (`${run.dir}/plan`) as they are."""
+    return _contents([], resolve=False)
+
+
+def _contents(arguments: list[str], resolve: bool) -> dict[str, Any]:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        composed: DictConfig = compose("config", arguments)
+    contents = OmegaConf.to_container(composed, resolve=resolve)
+    assert isinstance(contents, dict)
+    return {str(key): value for key, value in contents.items()}
 
 
 def _override(text: str, folder: Path, problems: list[str]) -> str | None:
@@ -86,40 +110,32 @@ def _override(text: str, folder: Path, problems: list[str]) -> str | None:
         return None
     key, value = override.key_or_group, override.value()
     if key == "phase":
-        return _phase_choice(value, folder, problems)
+        return _phase_choice(value, problems)
     if (folder / key).is_dir():
-        return _group_choice(text, key, value, folder, problems)
+        return _group_choice(text, key, value, problems)
     # Forced (++), so that Hydra accepts any key: unknown ones are found by the schema, all together.
     return text if override.is_delete() else "++" + text.lstrip("+")
 
 
-def _groups() -> list[str]:
-    return [path.name for path in conf_dir().iterdir() if path.is_dir()]
-
-
-def _options(group: Path) -> list[str]:
-    return sorted(path.stem for path in group.glob("*.yaml"))
-
-
-def _group_choice(text: str, key: str, value: Any, folder: Path, problems: list[str]) -> str | None:
-    options = _options(folder / key)
-    if value in options:
+def _group_choice(text: str, key: str, value: Any, problems: list[str]) -> str | None:
+    allowed = options(key)
+    if value in allowed:
         return text.lstrip("+")
     problems.append(
-        f"{key}={value}: no such choice{did_you_mean(str(value), options)}; {key} is one of {', '.join(options)}"
+        f"{key}={value}: no such choice{did_you_mean(str(value), allowed)}; {key} is one of {', '.join(allowed)}"
     )
     return None
 
 
-def _phase_choice(value: Any, folder: Path, problems: list[str]) -> str | None:
+def _phase_choice(value: Any, problems: list[str]) -> str | None:
     """`phase=phase2` picks what a run executes; the recipe keeps all phases (see conf/config.yaml)."""
     names = value if isinstance(value, list) else [value]
-    options = _options(folder / "phase")
+    allowed = options("phase")
     for name in names:
-        if name not in options:
+        if name not in allowed:
             problems.append(
-                f"phase={name}: no such choice{did_you_mean(str(name), options)}; "
-                f"phase is one or more of {', '.join(options)}"
+                f"phase={name}: no such choice{did_you_mean(str(name), allowed)}; "
+                f"phase is one or more of {', '.join(allowed)}"
             )
             return None
     return f"++run.phases=[{','.join(names)}]"
@@ -156,7 +172,7 @@ def _explain(error: dict[str, Any], raw: dict[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key{did_you_mean(key, [*known_keys(raw), *_groups()])}"
+        return f"{key}: unknown key{did_you_mean(key, [*known_keys(raw), *groups()])}"
     if error["type"] == "missing":
         return f"{key}: has no value; conf/ or the command line must set it"
     return f"{key}={error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

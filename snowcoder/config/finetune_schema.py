@@ -10,15 +10,40 @@ from snowcoder.config.section import Count, Positive, Section
 
 
 class FinetuneConfig(Section):
+    """As Magicoder has it: Adafactor, linear decay, no clipping, a loss on responses alone."""
+
     dir: str
-    model: str  # a Hugging Face folder, such as `snowcoder export` writes
-    chat: list[str]  # chat.jsonl of `snowcoder synthesize`
-    system: str  # how every conversation begins
-    instruction: str  # above what the user says, and
-    response: str  # above the answer
+    """Folder of the model that answers instructions."""
+
+    model: str
+    """Hugging Face folder of the model that learns, such as `snowcoder export` writes."""
+
+    chat: list[str]
+    """Files of conversations: `chat.jsonl` of `snowcoder synthesize`."""
+
+    system: str
+    """How every conversation begins."""
+
+    instruction: str
+    """The title above what the user says."""
+
+    response: str
+    """The title above the answer."""
+
     epochs: Count
-    batch: Count  # conversations a step
+    """Passes over the conversations."""
+
+    batch: Count
+    """Conversations a step; a multiple of `micro_batch`."""
+
     micro_batch: Count
-    tokens: Count  # of a conversation; what is longer is cut off
+    """Conversations that are on the device at once. It decides memory and speed, not the result."""
+
+    tokens: Count
+    """Tokens of a conversation; what is longer is cut off."""
+
     learning_rate: Positive
-    warmup: Annotated[float, Field(ge=0)]  # steps; below 1, a part of all steps
+    """Peak learning rate, from which it falls linearly to 0."""
+
+    warmup: Annotated[float, Field(ge=0)]
+    """Steps of linear warm-up; below 1, a share of all steps."""

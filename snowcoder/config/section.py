@@ -13,6 +13,10 @@ Positive = Annotated[float, Field(gt=0.0)]
 
 
 class Section(BaseModel):
-    """A group of keys. Unknown keys are errors, values are immutable once validated."""
+    """A group of keys. Unknown keys are errors, values are immutable once validated.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    The text below a key says what it means, in which unit, and where it is from: `snowcoder config explain` prints it.
+    What is allowed follows from the type.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)

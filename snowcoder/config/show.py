@@ -1,4 +1,4 @@
-"""`snowcoder config show`."""
+"""`snowcoder config show`: the composed config, as workers would read it."""
 
 from __future__ import annotations
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
+from snowcoder.annotation import study
 from snowcoder.annotation.auc import Auc
 from snowcoder.annotation.study_figure import draw
 from snowcoder.annotation.study_table import ALL, Cell, rank_correlation, table
+from snowcoder.config.compose import load_config
+from snowcoder.errors import UserError
 
 PASSES = {"edu": 19.5, "ins": 21.3, "hq": 19.0, "hqins": 22.0}
 
@@ -52,3 +55,19 @@ def test_pass_at_1_has_a_row_of_panels(tmp_path: Path, passes: dict[str, float],
     height, width, _ = imread(tmp_path / "study.png").shape
     assert height == pytest.approx(rows * 4.2 * 110, rel=0.01)
     assert width == pytest.approx(2 * 6 * 110, rel=0.01)
+
+
+class Nothing:
+    """A draw of no file."""
+
+    def result(self) -> list[str]:
+        return []
+
+
+def test_where_annotators_have_learned_from_every_file_there_is_nothing_to_compare_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(study, "learned_from", lambda folder: {b"digest"})
+    monkeypatch.setattr(study, "draw_files", lambda *arguments: Nothing())
+    with pytest.raises(UserError, match=r"study\.negatives: annotators have learned from every file"):
+        study._unseen_files(load_config(["recipe=demo", "storage=disk"]))
