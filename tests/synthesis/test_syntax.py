@@ -135,9 +135,10 @@ def test_hostile_code_is_judged(language: str) -> None:
 
 
 def test_a_fence_tells_the_dialect_too() -> None:
-    text = "```tsx\na\n```\n```postgresql\nb\n```\n```\nc\n```\n"
+    text = "```tsx\na\n```\n```postgresql\nb\n```\n```output\nd\n```\n```\nc\n```\n"
     assert blocks(text) == [
         Block("TypeScript", "a\n", "tsx"),
-        Block(None, "b\n", "postgresql"),
+        Block("SQL", "b\n", "postgresql"),
+        Block(None, "d\n", "output"),
         Block(None, "c\n", ""),
     ]
