@@ -14,9 +14,14 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def blocks(page: Path, language: str = "") -> list[str]:
-    """Its blocks of code in a language; those without one are commands."""
-    return [text for kind, text in _FENCE.findall(page.read_text()) if kind == language]
+def blocks(text: str, language: str = "") -> list[str]:
+    """Blocks of code in a language; those without one are commands."""
+    return [block for kind, block in _FENCE.findall(text) if kind == language]
+
+
+def section(heading: str) -> str:
+    """What stands in the README below one of its headings of the second level."""
+    return (ROOT / "README.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 def prose(page: Path) -> str:

@@ -19,7 +19,7 @@ import yaml
 from snowcoder import cli
 from snowcoder.config.compose import conf_dir, load_config
 from snowcoder.config.schema import Config
-from tests.docs.pages import PAGES, ROOT, anchors, blocks, name_of, prose
+from tests.docs.pages import PAGES, ROOT, anchors, blocks, name_of, prose, section
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 MADE_BY_READERS = {"conf/recipe/mine.yaml"}
@@ -62,7 +62,7 @@ def is_module(name: str) -> bool:
 @each_page
 def test_commands_are_understood(page: Path, conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_start", compose)
-    for block in blocks(page):
+    for block in blocks(page.read_text()):
         for words in commands(block, conf):
             check(words)
 
@@ -71,7 +71,7 @@ def test_commands_are_understood(page: Path, conf: Path, monkeypatch: pytest.Mon
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, and the configs with the README's recipe."""
     shutil.copytree(conf_dir(), tmp_path / "conf")
-    (recipe,) = blocks(ROOT / "README.md", "yaml")
+    (recipe,) = blocks(section("My own repositories"), "yaml")
     (tmp_path / "conf" / "recipe" / "mine.yaml").write_text(recipe)
     monkeypatch.setenv("SNOWCODER_CONF", str(tmp_path / "conf"))
     return tmp_path
@@ -155,7 +155,7 @@ def without_none(kind: Any) -> Any:
 
 @each_page
 def test_its_yaml_can_be_read(page: Path) -> None:
-    for block in blocks(page, "yaml"):
+    for block in blocks(page.read_text(), "yaml"):
         assert isinstance(yaml.safe_load(block), dict)
 
 
