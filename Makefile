@@ -1,4 +1,4 @@
-# make demo | test | test-slow | test-system | soak | check | format | bench NAME=index
+# make demo | test | test-slow | test-system | soak | check | format | docs | docs-serve | bench NAME=index
 # A Python 3.11 or 3.12 with venv is all that must be there; everything else goes into .venv/.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12; do \
   $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -6,7 +6,7 @@ BIN := .venv/bin
 NAME ?= index
 MINUTES ?= 60
 
-.PHONY: env demo test test-slow test-system soak check format bench
+.PHONY: env demo test test-slow test-system soak check format docs docs-serve bench
 
 env: .venv/.installed
 
@@ -41,6 +41,14 @@ check: env
 format: env
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: env # the pages as a site, in site/; a warning is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	rm -rf site
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet -c docs . site
+
+docs-serve: docs
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000
 
 bench: env
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -1,4 +1,4 @@
-"""Stand-ins for what the paper's annotators learn from, made of what any machine has: see docs/annotation.md.
+"""Stand-ins for what the paper's annotators learn from, made of what any machine has: see docs/results.md.
 
     python -m benchmarks.positives CLEAN_SHARDS BIGCODEBENCH.jsonl.gz TARGET
 

@@ -1,3 +1,5 @@
+"""`python -m snowcoder`, which is the command `snowcoder`."""
+
 from snowcoder.cli import main
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Raw repositories to clean documents: packed, filtered, deduplicated, decontaminated, washed, grouped."""

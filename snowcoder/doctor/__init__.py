@@ -1,0 +1,1 @@
+"""All that a run needs, checked before a node is asked for."""

@@ -1,0 +1,1 @@
+"""Fine-tuning: an exported model learns to answer instructions."""

@@ -1,0 +1,1 @@
+"""What was made from what: the manifests of stages, the files of a run, and what rests on them."""

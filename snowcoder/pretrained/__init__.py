@@ -1,0 +1,1 @@
+"""Models of others: loaded whole, from safetensors, or refused in one line."""

@@ -1,0 +1,1 @@
+"""Tokenizers: trained, checked for exact round trips, and fast with the reference's ids."""

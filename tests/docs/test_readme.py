@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -12,24 +11,22 @@ from pathlib import Path
 import pytest
 
 from snowcoder.config.compose import conf_dir
+from tests.docs.pages import blocks, section
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = README.partition("## My own repositories")[2].partition("\n## ")[0]
-BLOCKS = re.findall(r"```\w*\n(.*?)```", SECTION, re.DOTALL)
-
+SECTION = section("My own repositories")
+(RECIPE,), (COMMANDS,) = blocks(SECTION, "yaml"), blocks(SECTION)
 PROJECTS = {"project-a": ["asyncio", "email", "http", "json"], "project-b": ["multiprocessing", "unittest", "xml"]}
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder with the projects, and a copy of conf/ with the recipe."""
-    recipe, _ = BLOCKS
     for project, packages in PROJECTS.items():
         for package in packages:
             code = Path(sysconfig.get_path("stdlib")) / package
             shutil.copytree(code, tmp_path / "src" / project / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(conf_dir(), tmp_path / "conf")
-    (tmp_path / "conf" / "recipe" / "mine.yaml").write_text(recipe)
+    (tmp_path / "conf" / "recipe" / "mine.yaml").write_text(RECIPE)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SNOWCODER_CONF", raising=False)
     return tmp_path
@@ -40,7 +37,7 @@ def run_commands(home: Path, last: str) -> str:
 
     Each names the one after it.
     """
-    commands = BLOCKS[1].splitlines()
+    commands = COMMANDS.splitlines()
     (end,) = (number for number, command in enumerate(commands) if command.startswith(last))
     for command, following in zip(commands[: end + 1], [*commands[1:], "snowcoder evaluate recipe=mine"], strict=False):
         here = command.replace("snowcoder", f"{sys.executable} -m snowcoder", 1)

@@ -1,0 +1,1 @@
+"""Where a run goes on, and which steps it passes over: resume, going back, the ledger of skips."""
