@@ -17,7 +17,13 @@ CONTENTS = {
         "docs/operations",
         "docs/scaling",
     ],
-    "How it works": ["docs/how-it-works", "docs/data-rules", "docs/decisions/corpus-engine", "docs/results"],
+    "How it works": [
+        "docs/how-it-works",
+        "docs/configuration",
+        "docs/data-rules",
+        "docs/decisions/corpus-engine",
+        "docs/results",
+    ],
     "The project": ["CONTRIBUTING", "CHANGELOG"],
 }
 
