@@ -102,6 +102,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
         rewrite(lambda record: {**record, "recent_losses": [1.5, 2.25]}),
         "its COMPLETE.json has changed since it was saved",
     ),
+    "a record with a digest that is null": (
+        rewrite(lambda record: {**record, "digest": None}),
+        "its COMPLETE.json has changed since it was saved",
+    ),
     "a record that reaches outside": (rewrite(outside), "its COMPLETE.json cannot be read"),
     "a record that is a folder": (
         make_record_a_folder,

@@ -90,8 +90,8 @@ def check_record(data: bytes, name: str) -> CheckpointRecord:
         raise Damaged(f"its {RECORD} cannot be read ({_first(error)})") from None
     if not record.files:
         raise Damaged(f"its {RECORD} cannot be read (it names no files)")
-    content.pop("digest", None)
-    if record.digest not in (None, sealed(content)["digest"]):  # early records have none
+    digest = sealed({key: value for key, value in content.items() if key != "digest"})["digest"]
+    if content.get("digest", digest) != digest:  # early records have none
         raise Damaged(f"its {RECORD} has changed since it was saved")
     if record.step != step_of(name):
         raise Damaged(f"its {RECORD} is of step {record.step}")
