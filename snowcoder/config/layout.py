@@ -7,12 +7,12 @@ from typing import Any
 from snowcoder.config.schema import Config, ModelConfig, ParallelConfig, PrecisionConfig
 
 
-def as_trained(config: Config, record: dict[str, Any]) -> Config:
-    """`config` with the model, layout and precision that a checkpoint's record names."""
+def as_trained(config: Config, model: dict[str, Any], parallel: dict[str, Any], precision: dict[str, Any]) -> Config:
+    """`config` with the model, layout and precision that a checkpoint was trained with."""
     recorded = {
-        "model": ModelConfig(**record["model"]),
-        "parallel": ParallelConfig(**record["parallel"]),
-        "precision": PrecisionConfig(**record["precision"]),
+        "model": ModelConfig(**model),
+        "parallel": ParallelConfig(**parallel),
+        "precision": PrecisionConfig(**precision),
     }
     return config.model_copy(update=recorded)
 

@@ -13,6 +13,7 @@ from snowcoder.export.sources import sources_of
 from snowcoder.lineage.manifest import code_version, describe, find_manifest
 from snowcoder.model.size import parameters
 from snowcoder.storage.atomic import write_text
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 
 if TYPE_CHECKING:
     from snowcoder.export.parity import ParityReport
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def write_card(
     folder: Path,
     config: Config,
-    record: dict[str, Any],
+    record: CheckpointRecord,
     inputs: dict[str, Any],
     parity: ParityReport,
 ) -> None:
@@ -37,7 +38,7 @@ def write_card(
         model=config.model,
         record=record,
         licence=config.export.licence,
-        sources=sources_of(config, record, inputs),
+        sources=sources_of(config, record.ledger, inputs),
         inputs=inputs,
         parity=parity,
         tolerance=TOLERANCE,

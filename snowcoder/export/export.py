@@ -18,6 +18,7 @@ from snowcoder.stages.stage import Stage
 from snowcoder.storage.atomic import write_json
 from snowcoder.storage.digest import digest_file
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import (
     RECORD,
     all_steps,
@@ -45,13 +46,13 @@ def run(config: Config) -> None:
     """Write `export.dir`. Raises `OperationError` if transformers does not answer as the model."""
     checkpoint = find_checkpoint(config)
     record = read_record(checkpoint)
-    config = as_trained(config, record)
+    config = as_trained(config, record.model, record.parallel, record.precision)
     tokenizer = _load_tokenizer(config)
     _check_identity(config, checkpoint, record)
     target = Path(config.export.dir)
     _check_target(config, target)
     inputs = _inputs(config, checkpoint, record, tokenizer)
-    decided_by = {"model": record["model"], "dtype": record["precision"]["dtype"]}
+    decided_by = {"model": record.model, "dtype": record.dtype}
     if config.export.licence:  # exports of before this key are still up to date
         decided_by["licence"] = config.export.licence
     stage = Stage("export", target, inputs, decided_by)
@@ -74,7 +75,7 @@ def _export(config: Config, checkpoint: Path, tokenizer: Tokenizer, stage: Stage
     write_card(partial, config, record, stage.inputs, parity)
     counts = {
         "parameters": parameters(config.model).total,
-        "step": record["step"],
+        "step": record.step,
         "parity": {str(prompt.tokens): prompt.largest for prompt in parity.prompts},
         "text_parity": parity.text.largest if parity.text else None,
     }
@@ -110,7 +111,7 @@ def _load_tokenizer(config: Config) -> Tokenizer:
     return tokenizer
 
 
-def _check_identity(config: Config, checkpoint: Path, record: dict[str, Any]) -> None:
+def _check_identity(config: Config, checkpoint: Path, record: CheckpointRecord) -> None:
     """Raise `UserError` naming which of tokenizer, plan and indexes are not those that the checkpoint rests on."""
     if changes := [*find_changes(config, record)]:
         lines = "\n".join(f"  {n}. {text}" for n, text in enumerate(changes, 1))
@@ -129,7 +130,7 @@ def _check_target(config: Config, target: Path) -> None:
             raise UserError(f"export.dir={target}: {key} lies there, and would be removed; set a folder of its own")
 
 
-def _inputs(config: Config, checkpoint: Path, record: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
+def _inputs(config: Config, checkpoint: Path, record: CheckpointRecord, tokenizer: Tokenizer) -> dict[str, Any]:
     """As the record has them, not as they may be by now."""
     recorded = {**recorded_inputs(config, record), "tokenizer": tokenizer.digest}
     return {"checkpoint": digest_file(checkpoint / RECORD), **recorded}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.export.fit import stored_as
@@ -12,6 +11,7 @@ from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.pretrained.tensors import Tensors
 from snowcoder.storage.digest import digest_file, digest_json
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.write import Checkpoints, describe_model
 from snowcoder.training.identity import tokenizer_digest
 from snowcoder.training.rank.process_groups import tensor_part
@@ -31,17 +31,17 @@ def run(config: Config, folder: str) -> None:
     checkpoints.save_weights(chunks, _record(config, tensors.files))
 
 
-def _record(config: Config, files: list[Path]) -> dict[str, Any]:
+def _record(config: Config, files: list[Path]) -> CheckpointRecord:
     imported = digest_json([digest_file(path) for path in files])
     named = {"imported": imported, "tokenizer": tokenizer_digest(config)}
-    return {
-        "step": 0,
-        "phase": "import",
-        "phase_end": False,
-        "phases": {},
-        "ledger": {},
-        "cursors": {},
-        "imported": imported,
-        "inputs": {name: digest for name, digest in named.items() if digest},
+    return CheckpointRecord(
+        step=0,
+        phase="import",
+        phase_end=False,
+        phases={},
+        ledger={},
+        cursors={},
+        imported=imported,
+        inputs={name: digest for name, digest in named.items() if digest},
         **describe_model(config),
-    }
+    )

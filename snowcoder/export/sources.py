@@ -22,9 +22,9 @@ class Source(NamedTuple):
     languages: str = ""  # with their shares of the tokens
 
 
-def sources_of(config: Config, record: dict[str, Any], inputs: dict[str, Any]) -> list[Source]:
+def sources_of(config: Config, ledger: dict[str, dict[str, int]], inputs: dict[str, Any]) -> list[Source]:
     """The sources in a checkpoint's ledger; `inputs` has the digests of their indexes."""
-    names = dict.fromkeys(name for phase in record["ledger"].values() for name in phase)
+    names = dict.fromkeys(name for phase in ledger.values() for name in phase)
     return [_source(config, name, inputs.get(f"index {name}")) for name in names]
 
 

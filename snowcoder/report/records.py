@@ -19,6 +19,7 @@ from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import Plan, load_plan
 from snowcoder.model.throughput import Speed, read_metrics, recent_speed
 from snowcoder.storage.lock import is_dead, is_held, name_holder, read_holder
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, read_record, step_folder
 from snowcoder.training.events import Event, read_events
 
@@ -48,7 +49,7 @@ class Records:
     skipped: list[dict[str, Any]]  # one a step that was passed over
     events: list[Event]
     windows: list[dict[str, Any]]  # steps passed over by decision: `first`, `last` (exclusive), `why`
-    checkpoint: dict[str, Any] | None  # the newest completion record that can be read
+    checkpoint: CheckpointRecord | None  # the newest completion record that can be read
     checkpoint_time: datetime | None
     metrics_time: datetime | None  # of the last record
     notes: list[str] = field(default_factory=list)
@@ -139,7 +140,7 @@ def _spans(plan: Plan | None, config: Config | None) -> list[Span]:
     return spans
 
 
-def _read_checkpoint(folder: Path, notes: list[str]) -> tuple[dict[str, Any] | None, datetime | None]:
+def _read_checkpoint(folder: Path, notes: list[str]) -> tuple[CheckpointRecord | None, datetime | None]:
     for step in reversed(complete_steps(folder)):
         path = step_folder(folder, step)
         try:
@@ -158,9 +159,9 @@ def _read_events(folder: Path, notes: list[str]) -> list[Event]:
         return []
 
 
-def _windows(ledger: Path, checkpoint: dict[str, Any] | None, notes: list[str]) -> list[dict[str, Any]]:
+def _windows(ledger: Path, checkpoint: CheckpointRecord | None, notes: list[str]) -> list[dict[str, Any]]:
     """What the run decided to pass over: its ledger, and what the checkpoint knows of it."""
-    known = list(checkpoint.get("skips", [])) if checkpoint else []
+    known = [skip.model_dump() for skip in checkpoint.skips] if checkpoint else []
     try:
         known += json.loads(ledger.read_text())
     except FileNotFoundError:

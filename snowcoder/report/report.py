@@ -52,7 +52,7 @@ def ledger_rows(records: Records) -> list[dict[str, Any]]:
     Without a plan, what the last checkpoint says of the tokens consumed.
     """
     if records.plan is None:
-        ledger = records.checkpoint.get("ledger", {}) if records.checkpoint else {}
+        ledger = records.checkpoint.ledger if records.checkpoint else {}
         return [
             {"phase": phase, "source": source, "tokens": tokens, "planned": None, "epochs": None}
             for phase, sources in ledger.items()

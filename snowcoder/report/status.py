@@ -43,7 +43,7 @@ def summarize(records: Records, now: datetime) -> dict[str, Any]:
         "skipped_windows": records.windows,
         "rollbacks": _events(records, "rolled-back"),
         "warnings": _events(records, *_WARNINGS),
-        "ledger": records.checkpoint.get("ledger", {}) if records.checkpoint else {},
+        "ledger": records.checkpoint.ledger if records.checkpoint else {},
         "cursors": _cursors(records),
         "notes": records.notes,
     }
@@ -54,7 +54,7 @@ def _progress(records: Records) -> dict[str, Any]:
     speed = records.speed
     rate = speed.tokens_per_second if speed else None
     flops = speed.flops._asdict() if speed and speed.flops else dict.fromkeys(Flops._fields)
-    step = last.get("step", records.checkpoint["step"] if records.checkpoint else 0)
+    step = last.get("step", records.checkpoint.step if records.checkpoint else 0)
     return {
         "phase": last.get("phase"),
         "step": step,
@@ -85,10 +85,10 @@ def _checkpoint(records: Records) -> dict[str, Any] | None:
         return None
     wanted = records.config is not None and records.config.checkpoint.upload is not None
     uploads = {event.step for event in records.events if event.kind == "uploaded"}
-    uploaded = record["step"] in uploads if wanted or uploads else None
+    uploaded = record.step in uploads if wanted or uploads else None
     return {
-        "step": record["step"],
-        "phase": record.get("phase"),
+        "step": record.step,
+        "phase": record.phase,
         "time": records.checkpoint_time,
         "uploaded": uploaded,  # null: checkpoint.upload is not set
     }
@@ -97,7 +97,7 @@ def _checkpoint(records: Records) -> dict[str, Any] | None:
 def _cursors(records: Records) -> dict[str, Any]:
     phases = records.plan.phases if records.plan else ()
     epochs = {source.name: source.epoch_tokens for phase in phases for source in phase.sources}
-    cursors = records.checkpoint.get("cursors", {}) if records.checkpoint else {}
+    cursors = records.checkpoint.cursors if records.checkpoint else {}
     return {
         name: {"tokens": tokens, "epoch": tokens / epochs[name] if name in epochs else None}
         for name, tokens in cursors.items()

@@ -16,6 +16,7 @@ from snowcoder.mixture.differences import differences
 from snowcoder.mixture.phase_plan import Plan, load_plan
 from snowcoder.storage.digest import digest_file
 from snowcoder.tokenization.load import FILE
+from snowcoder.training.checkpoints.checkpoint_record import Basis, CheckpointRecord
 
 
 def tokenizer_digest(config: Config) -> str | None:
@@ -36,11 +37,12 @@ def describe_inputs(plan: Plan, step: int, tokenizer: str | None, imported: str 
     }
 
 
-def recorded_inputs(config: Config, record: dict[str, Any]) -> dict[str, str]:
+def recorded_inputs(config: Config, record: CheckpointRecord) -> dict[str, str]:
     """What a record names. A record of an earlier version names the plan: where that is at hand, it names the rest."""
-    if "inputs" in record:
-        return record["inputs"]
-    inputs = {name: record[name] for name in ("plan", "imported") if record.get(name)}
+    if record.inputs is not None:
+        return record.inputs
+    named = {"plan": record.plan, "imported": record.imported}
+    inputs = {name: digest for name, digest in named.items() if digest}
     if plan := begun_plan(config, record):
         indexes = {name: find_manifest(Path(config.index.dir) / name) for name in plan.indexes}
         inputs |= {f"index {name}": digest for name, digest in plan.indexes.items()}
@@ -50,22 +52,22 @@ def recorded_inputs(config: Config, record: dict[str, Any]) -> dict[str, str]:
     return inputs
 
 
-def begun_plan(config: Config, record: dict[str, Any]) -> Plan | None:
+def begun_plan(config: Config, basis: Basis) -> Plan | None:
     """The phases that had begun: as the record has them, or an earlier version's from `plan.dir`; else None."""
-    with suppress(KeyError, ValidationError):  # there is none, or another version wrote it
-        return Plan.model_validate(record["begun"])
+    with suppress(ValidationError):  # there is none, or another version wrote it
+        return Plan.model_validate(basis.begun)
     try:
         plan = load_plan(Path(config.plan.dir))
     except UserError:
         return None
     digests = {phase.name: phase.digest for phase in plan.phases}
-    begun = record.get("phases", {})
+    begun = basis.phases
     if not begun or any(digests.get(name) != digest for name, digest in begun.items()):
         return None
     return plan.model_copy(update={"phases": tuple(phase for phase in plan.phases if phase.name in begun)})
 
 
-def find_changes(config: Config, record: dict[str, Any]) -> Iterator[str]:
+def find_changes(config: Config, record: CheckpointRecord) -> Iterator[str]:
     """Each of tokenizer, plan and indexes that is there, but is not the one that the record names."""
     recorded = recorded_inputs(config, record)
     here = tokenizer_digest(config)
@@ -88,13 +90,13 @@ def _indexes(recorded: dict[str, str]) -> Iterator[tuple[str, str]]:
             yield name.removeprefix("index "), digest
 
 
-def _plan(config: Config, record: dict[str, Any]) -> Iterator[str]:
+def _plan(config: Config, record: CheckpointRecord) -> Iterator[str]:
     folder = Path(config.plan.dir)
     if find_manifest(folder) is None:
         return
     plan, begun = load_plan(folder), begun_plan(config, record)
     ours = {phase.name: phase.digest for phase in plan.phases}
-    for name, digest in record["phases"].items():
+    for name, digest in record.phases.items():
         if ours.get(name) != digest:
             what = f": {'; '.join(differences(begun, plan))}" if begun else ""
             yield _not_the_one(f"plan of {name}", config.plan.dir, ours.get(name, "none"), digest) + what

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
@@ -18,6 +19,7 @@ from snowcoder.mixture.differences import differences
 from snowcoder.mixture.phase_plan import Plan, load_plan, make_plan
 from snowcoder.mixture.sizes import source_sizes
 from snowcoder.tokenization.load import load_tokenizer
+from snowcoder.training.checkpoints.checkpoint_record import Basis, CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import newest_whole, read_record
 from snowcoder.training.may_start import find_misfits, find_obstacles, other_past
 from snowcoder.training.trackers.packages import missing_packages
@@ -35,9 +37,18 @@ def check_plan(config: Config, plan: Plan) -> None:
     """Raise `UserError` with all for which a training could not follow `plan`, whatever is made besides."""
     record = _newest(config)
     found = [*_misfits(config), *(find_misfits(config, record) if record else ())]
-    dependents = find_dependents(Path(config.run.dir), Path(config.plan.dir))
-    pasts = (text for each in dependents for text in other_past(config, plan, each.record, each.who))
-    _refuse(f"this plan could not be trained, and is not written; {config.plan.dir} stays", [*found, *islice(pasts, 1)])
+    found += islice(_other_pasts(config, plan), 1)
+    _refuse(f"this plan could not be trained, and is not written; {config.plan.dir} stays", found)
+
+
+def _other_pasts(config: Config, plan: Plan) -> Iterator[str]:
+    """Of what rests on the plan that is there."""
+    for dependent in find_dependents(Path(config.run.dir), Path(config.plan.dir)):
+        try:
+            basis = Basis.model_validate(dependent.record)
+        except ValidationError:  # damaged: no checkpoint
+            continue
+        yield from other_past(config, plan, basis, dependent.who)
 
 
 def find_problems(config: Config) -> list[str]:
@@ -128,7 +139,7 @@ def _plan(config: Config) -> Iterator[str]:
         )
 
 
-def _newest(config: Config) -> dict[str, Any] | None:
+def _newest(config: Config) -> CheckpointRecord | None:
     """The record of the newest checkpoint that looks whole; ranks look at all of its bytes."""
     found = newest_whole(RunFolder.of(config).checkpoints)
     return read_record(found) if found else None

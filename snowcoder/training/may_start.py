@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.mixture.differences import differences
 from snowcoder.mixture.phase_plan import PhasePlan, Plan
+from snowcoder.training.checkpoints.checkpoint_record import Basis, CheckpointRecord
 from snowcoder.training.identity import begun_plan, recorded_inputs, tokenizer_digest
 
 
@@ -18,15 +18,15 @@ def phases_to_run(config: Config, plan: Plan) -> list[PhasePlan]:
     return [phase for phase in plan.phases if not wanted or phase.name in wanted]
 
 
-def check_start(config: Config, plan: Plan, record: dict[str, Any] | None) -> None:
+def check_start(config: Config, plan: Plan, record: CheckpointRecord | None) -> None:
     """Raise `UserError` with all of `find_obstacles`."""
     if obstacles := [*find_obstacles(config, plan, record)]:
         raise UserError("; ".join(obstacles))
 
 
-def find_obstacles(config: Config, plan: Plan, record: dict[str, Any] | None) -> Iterator[str]:
+def find_obstacles(config: Config, plan: Plan, record: CheckpointRecord | None) -> Iterator[str]:
     """A checkpoint of another model, tokenizer or past; a phase whose predecessor has not ended."""
-    step = record["step"] if record else 0
+    step = record.step if record else 0
     if record:
         yield from find_misfits(config, record)
         yield from other_past(config, plan, record, f"the checkpoint at step {step}")
@@ -40,42 +40,40 @@ def find_obstacles(config: Config, plan: Plan, record: dict[str, Any] | None) ->
         )
 
 
-def find_misfits(config: Config, record: dict[str, Any]) -> Iterator[str]:
+def find_misfits(config: Config, record: CheckpointRecord) -> Iterator[str]:
     """A checkpoint of another model or tokenizer than the config's."""
     yield from _other_model(config, record)
     yield from _other_tokenizer(config, record)
 
 
-def _other_model(config: Config, record: dict[str, Any]) -> Iterator[str]:
-    ours = config.model.model_dump()
+def _other_model(config: Config, record: CheckpointRecord) -> Iterator[str]:
+    ours, theirs = config.model.model_dump(), record.model
     different = [
-        f"model.{key}: {record['model'].get(key)} there, {ours[key]} here"
-        for key in ours
-        if record["model"].get(key) != ours[key]
+        f"model.{key}: {theirs.get(key)} there, {ours[key]} here" for key in ours if theirs.get(key) != ours[key]
     ]
-    if config.parallel.distributed_optimizer != record["parallel"]["distributed_optimizer"]:
+    if config.parallel.distributed_optimizer != record.distributed_optimizer:
         different.append("parallel.distributed_optimizer: its state cannot be converted")
-    if config.precision.dtype != record["precision"]["dtype"]:
-        different.append(f"precision.dtype: {record['precision']['dtype']} there, {config.precision.dtype} here")
+    if config.precision.dtype != record.dtype:
+        different.append(f"precision.dtype: {record.dtype} there, {config.precision.dtype} here")
     if different:
         yield f"the checkpoint in {config.run.dir} is of another model: {'; '.join(different)}. Use another run.dir"
 
 
-def _other_tokenizer(config: Config, record: dict[str, Any]) -> Iterator[str]:
+def _other_tokenizer(config: Config, record: CheckpointRecord) -> Iterator[str]:
     theirs, ours = recorded_inputs(config, record).get("tokenizer"), tokenizer_digest(config)
     if theirs and ours and theirs != ours:
         yield (
-            f"the checkpoint at step {record['step']} was trained with another tokenizer ({theirs}) than that in "
+            f"the checkpoint at step {record.step} was trained with another tokenizer ({theirs}) than that in "
             f"{config.tokenizer.dir} ({ours}): set tokenizer.dir to its own, or change run.dir"
         )
 
 
-def other_past(config: Config, plan: Plan, record: dict[str, Any], who: str) -> Iterator[str]:
-    """What `who`, whose record this is, was trained by, if `plan` is another one in a phase that has begun."""
+def other_past(config: Config, plan: Plan, basis: Basis, who: str) -> Iterator[str]:
+    """What `who`, who rests on this, was trained by, if `plan` is another one in a phase that has begun."""
     ours = {phase.name: phase.digest for phase in plan.phases}
-    others = [name for name, digest in record.get("phases", {}).items() if ours.get(name) != digest]
+    others = [name for name, digest in basis.phases.items() if ours.get(name) != digest]
     if others:
-        begun = begun_plan(config, record)
+        begun = begun_plan(config, basis)
         what = f" ({'; '.join(differences(begun, plan))})" if begun else ""
         yield (
             f"{who} was trained by another plan of {', '.join(others)}{what}: budgets, sources, "

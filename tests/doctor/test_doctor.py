@@ -162,7 +162,7 @@ def test_checkpoints_whole_damaged_and_of_another_model(trained: Trained, tmp_pa
 def test_the_size_of_a_checkpoint_is_the_one_on_disk(trained: Trained) -> None:
     folder = trained.folder / "train" / "checkpoints"
     record = read_record(step_folder(folder, complete_steps(folder)[-1]))
-    size = sum(file["bytes"] for file in record["files"])
+    size = sum(file.bytes for file in record.files)
     overhead = 300_000  # what names and places tensors, whatever their size
     assert checkpoint_bytes(trained.config()) < size < checkpoint_bytes(trained.config()) + overhead
 

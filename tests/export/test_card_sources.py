@@ -34,8 +34,8 @@ def told(tmp_path: Path) -> Any:
         manifest = write(tmp_path / "index" / "raw", index, inputs, {}, TOKENS)
         if shards:
             write(tmp_path / "shards" / "raw", *shards, {})
-        record = {"ledger": {"phase1": {"raw": 5}, "phase2": {"raw": 5}}}
-        (source,) = sources_of(config, record, {"index raw": manifest.digest})
+        ledger = {"phase1": {"raw": 5}, "phase2": {"raw": 5}}
+        (source,) = sources_of(config, ledger, {"index raw": manifest.digest})
         return source
 
     return told
@@ -100,7 +100,7 @@ def test_what_a_language_model_wrote_names_it(told: Any, tmp_path: Path) -> None
 
 def test_of_an_index_that_is_another_by_now_nothing_is_said(told: Any, tmp_path: Path) -> None:
     told("index", SHARDS, None)
-    config, record = load_config(tiny_overrides(tmp_path)), {"ledger": {"phase1": {"raw": 5}}}
-    assert sources_of(config, record, {"index raw": "another"}) == [Source("raw", "its index is no longer here")]
+    config, ledger = load_config(tiny_overrides(tmp_path)), {"phase1": {"raw": 5}}
+    assert sources_of(config, ledger, {"index raw": "another"}) == [Source("raw", "its index is no longer here")]
     shutil.rmtree(tmp_path / "index")
-    assert sources_of(config, record, {"index raw": "another"}) == [Source("raw", "its index is no longer here")]
+    assert sources_of(config, ledger, {"index raw": "another"}) == [Source("raw", "its index is no longer here")]

@@ -115,7 +115,7 @@ def test_the_manifest_vouches_for_each_file_and_leads_back(exported: Path, words
     checkpoint = step_folder(Path(config.run.dir) / "train" / "checkpoints", 0)
     plan = load_plan(Path(config.plan.dir))
     assert manifest.counts["step"] == STEPS
-    assert manifest.inputs["imported"] == read_record(checkpoint)["imported"]
+    assert manifest.inputs["imported"] == read_record(checkpoint).imported
     assert manifest.inputs["plan"] == plan.digest
     for source in plan.phases[0].sources:
         assert manifest.inputs[f"index {source.name}"] == source.index
@@ -250,13 +250,13 @@ def test_a_record_of_an_earlier_version_names_what_the_plan_does(
 ) -> None:
     config = load_config(words)
     record = read_record(step_folder(Path(config.run.dir) / "train" / "checkpoints", STEPS))
-    earlier = {key: value for key, value in record.items() if key not in ("inputs", "begun")}
-    assert recorded_inputs(config, earlier) == record["inputs"]
+    earlier = record.model_copy(update={"inputs": None, "begun": None})
+    assert recorded_inputs(config, earlier) == record.inputs
     assert list(find_changes(config, earlier)) == []
     other = load_config([*words, f"tokenizer.dir={with_two_ids_changed(tiny_tokenizer, tmp_path / 'other')}"])
     assert "the tokenizer in" in next(find_changes(other, earlier))
     gone = load_config([*words, f"plan.dir={tmp_path}"])
-    assert recorded_inputs(gone, earlier) == {"plan": record["plan"], "imported": record["imported"]}
+    assert recorded_inputs(gone, earlier) == {"plan": record.plan, "imported": record.imported}
 
 
 def test_a_folder_whose_tokenizer_has_other_ids_does_not_pass(

@@ -13,7 +13,8 @@ from snowcoder.config.compose import load_config
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.tokenization.load import load_tokenizer
-from snowcoder.training.checkpoints.completion_record import RECORD, sealed, step_folder
+from snowcoder.training.checkpoints.checkpoint_record import sealed
+from snowcoder.training.checkpoints.completion_record import RECORD, step_folder
 from snowcoder.training.identity import describe_inputs
 from tests.tiny import tiny_overrides
 

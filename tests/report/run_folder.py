@@ -64,5 +64,5 @@ class RunFolder:
 
     def checkpoint(self) -> Path:
         folder = step_folder(self.run.folder / "checkpoints", self.run.step)
-        write_json(folder / RECORD, {**describe(self.run), "files": []})
+        write_json(folder / RECORD, describe(self.run).completed([]))
         return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import random
@@ -22,6 +23,7 @@ import torch
 from snowcoder.errors import OperationError
 from snowcoder.storage.atomic import write_json
 from snowcoder.storage.digest import digest_file
+from snowcoder.training.checkpoints.checkpoint_record import sealed
 from snowcoder.training.checkpoints.completion_record import (
     RECORD,
     all_steps,
@@ -29,7 +31,6 @@ from snowcoder.training.checkpoints.completion_record import (
     find_damage,
     newest_valid,
     read_record,
-    sealed,
     step_folder,
 )
 from snowcoder.training.checkpoints.safe_metadata import safe_loading
@@ -113,7 +114,7 @@ def check_nothing_lost(run: SmallRun, newest: int) -> None:
     found, _ = newest_valid(run.checkpoints)
     assert found is not None or newest == 0
     if found is not None:
-        assert read_record(found)["step"] >= newest
+        assert read_record(found).step >= newest
     for step in complete_steps(run.checkpoints):
         assert find_damage(step_folder(run.checkpoints, step)) is None
 
@@ -253,7 +254,7 @@ class Malicious:
 
 def vouch_for(checkpoint: Path) -> None:
     """Let the record say of changed files that they are right."""
-    record = read_record(checkpoint)
+    record = json.loads((checkpoint / RECORD).read_text())
     for file in record["files"]:
         path = checkpoint / file["name"]
         file |= {"bytes": path.stat().st_size, "digest": digest_file(path)}

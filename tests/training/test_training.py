@@ -153,15 +153,15 @@ def test_a_phase_waits_for_the_one_before_it(tmp_path: Path, workspace: Path) ->
 
 def test_record_and_status_tell_ledger_and_cursors(straight: Training) -> None:
     record = read_record(step_folder(straight.checkpoints, 30))
-    assert {phase: sum(sources.values()) for phase, sources in record["ledger"].items()} == {
+    assert {phase: sum(sources.values()) for phase, sources in record.ledger.items()} == {
         "phase1": 7168,
         "phase2": 5120,
         "phase3": 3072,
     }
-    assert record["cursors"]["raw"] == 7168 + record["ledger"]["phase2"]["raw"]
+    assert record.cursors["raw"] == 7168 + record.ledger["phase2"]["raw"]
     status = snowcoder("status", str(straight.folder)).stdout
     assert "phase3, step 30 of 30" in status
-    assert f"{record['cursors']['raw']:,}" in status
+    assert f"{record.cursors['raw']:,}" in status
 
 
 def test_report_is_one_page_with_curves_and_ledger(straight: Training) -> None:

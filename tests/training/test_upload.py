@@ -18,7 +18,8 @@ from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.storage.digest import digest_file
 from snowcoder.storage.objects import Store
 from snowcoder.storage.store import open_store
-from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, newest_valid, sealed, step_folder
+from snowcoder.training.checkpoints.checkpoint_record import sealed
+from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, newest_valid, step_folder
 from snowcoder.training.checkpoints.restore import restore, restore_before
 from snowcoder.training.checkpoints.upload import listed, prune, upload
 from snowcoder.training.events import read_events

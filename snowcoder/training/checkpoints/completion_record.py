@@ -6,13 +6,18 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
 
 from snowcoder.errors import OperationError
-from snowcoder.storage.digest import digest_file, digest_json
+from snowcoder.storage.digest import digest_file
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile, CheckpointRecord, sealed
 
 RECORD = "COMPLETE.json"
-_TYPES = {"name": str, "bytes": int, "digest": str}
+
+
+class Damaged(Exception):
+    """Says what is wrong with a checkpoint."""
 
 
 def step_folder(folder: Path, step: int) -> Path:
@@ -41,13 +46,9 @@ def complete_steps(folder: Path) -> list[int]:
     return [step for step in all_steps(folder) if os.path.isfile(step_folder(folder, step) / RECORD)]
 
 
-def sealed(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with a digest of its own."""
-    return {**record, "digest": digest_json(record)}
-
-
-def read_record(checkpoint: Path) -> dict[str, Any]:
-    return json.loads((checkpoint / RECORD).read_text())
+def read_record(checkpoint: Path) -> CheckpointRecord:
+    """Raises `OSError`, or `ValueError` where what is there is no record."""
+    return CheckpointRecord.model_validate_json((checkpoint / RECORD).read_bytes())
 
 
 def newest_valid(folder: Path) -> tuple[Path | None, list[str]]:
@@ -71,45 +72,45 @@ def newest_whole(folder: Path) -> Path | None:
 def find_damage(checkpoint: Path, digests: bool = True) -> str | None:
     """What is wrong with a checkpoint, or None if all its files are as recorded (`digests`: to the last bit)."""
     try:
-        record = read_record(checkpoint)
+        record = check_record((checkpoint / RECORD).read_bytes(), checkpoint.name)
     except FileNotFoundError:
         return "it has no completion record: its save did not finish"
     except OSError as error:
         return f"its {RECORD} cannot be read ({error.strerror})"
-    except (ValueError, RecursionError):
-        return f"its {RECORD} cannot be read"
-    if fault := find_fault(record, checkpoint.name):
-        return fault
-    return next((damage for file in record["files"] if (damage := _compare(checkpoint, file, digests))), None)
+    except Damaged as damaged:
+        return str(damaged)
+    return next((damage for file in record.files if (damage := _compare(checkpoint, file, digests))), None)
 
 
-def find_fault(record: Any, name: str) -> str | None:
-    """What is wrong with the record of the checkpoint called `name`, if anything."""
+def check_record(data: bytes, name: str) -> CheckpointRecord:
+    """The record of the checkpoint called `name`. Raises `Damaged`."""
     try:
-        files = record["files"]
-        well_formed = all(isinstance(file[key], kind) for file in files for key, kind in _TYPES.items())
-        names = [file["name"] for file in files] if well_formed else []
-        step = record["step"]
-    except (KeyError, TypeError, IndexError):
-        return f"its {RECORD} cannot be read"
-    # A name with a folder in it would reach files that are none of the checkpoint's.
-    if not names or any(name != os.path.basename(name) or name in ("", ".", "..") for name in names):
-        return f"its {RECORD} cannot be read"
-    content = {key: value for key, value in record.items() if key != "digest"}
-    if record.get("digest", digest_json(content)) != digest_json(content):  # early records have none
-        return f"its {RECORD} has changed since it was saved"
-    if step != step_of(name):
-        return f"its {RECORD} is of step {step}"
-    return None
+        record, content = CheckpointRecord.model_validate_json(data), json.loads(data)
+    except ValidationError as error:
+        raise Damaged(f"its {RECORD} cannot be read ({_first(error)})") from None
+    if not record.files:
+        raise Damaged(f"its {RECORD} cannot be read (it names no files)")
+    digest = sealed({key: value for key, value in content.items() if key != "digest"})["digest"]
+    if content.get("digest", digest) != digest:  # early records have none
+        raise Damaged(f"its {RECORD} has changed since it was saved")
+    if record.step != step_of(name):
+        raise Damaged(f"its {RECORD} is of step {record.step}")
+    return record
 
 
-def _compare(checkpoint: Path, file: dict[str, Any], digests: bool) -> str | None:
-    path = checkpoint / file["name"]
+def _first(error: ValidationError) -> str:
+    """What is wrong first, and where: `files.0.bytes: Input should be a valid integer`."""
+    first = error.errors()[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+
+
+def _compare(checkpoint: Path, file: CheckpointFile, digests: bool) -> str | None:
+    path = checkpoint / file.name
     try:
         size = path.stat().st_size
-        if size != file["bytes"]:
-            return f"{path.name} has {size} bytes instead of {file['bytes']}"
-        if digests and digest_file(path) != file["digest"]:
+        if size != file.bytes:
+            return f"{path.name} has {size} bytes instead of {file.bytes}"
+        if digests and digest_file(path) != file.digest:
             return f"the bytes of {path.name} have changed since it was saved"
     except FileNotFoundError:
         return f"{path.name} is missing"

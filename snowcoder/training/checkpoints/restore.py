@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError
@@ -18,8 +16,9 @@ from snowcoder.storage.objects import Store
 from snowcoder.storage.store import open_store
 from snowcoder.training.checkpoints.completion_record import (
     RECORD,
+    Damaged,
+    check_record,
     find_damage,
-    find_fault,
     newest_valid,
     step_folder,
     step_of,
@@ -28,10 +27,6 @@ from snowcoder.training.checkpoints.upload import METRICS, listed
 from snowcoder.training.events import Events
 
 _PARTIAL = ".restoring-"
-
-
-class _Damaged(Exception):
-    pass
 
 
 def restore(config: Config) -> None:
@@ -80,7 +75,7 @@ def _bring(config: Config, store: Store, step: int) -> bool:
             try:
                 with _copies_in(Path(name)):
                     _fetch(store, partial)
-            except _Damaged as damage:
+            except Damaged as damage:
                 _tell(config, "passed-over", f"{store.url}/{target.name}: {damage}", step)
                 return False
             shutil.rmtree(target, ignore_errors=True)  # not valid, or it would not be brought
@@ -91,26 +86,16 @@ def _bring(config: Config, store: Store, step: int) -> bool:
 def _fetch(store: Store, partial: Path) -> None:
     """All files of a checkpoint, each with the digest that its record has."""
     data = store.read(f"{partial.name}/{RECORD}")
-    for file in _record(data, partial.name)["files"]:
-        key = f"{partial.name}/{file['name']}"
+    for file in check_record(data, partial.name).files:
+        key = f"{partial.name}/{file.name}"
         info = store.stat(key)
         if info is None:
-            raise _Damaged(f"{file['name']} is missing")
+            raise Damaged(f"{file.name} is missing")
         with store.local(info) as copy:
-            if copy.digest != file["digest"]:
-                raise _Damaged(f"the bytes of {file['name']} have changed since it was saved")
-            shutil.copyfile(copy.path, partial / file["name"])
+            if copy.digest != file.digest:
+                raise Damaged(f"the bytes of {file.name} have changed since it was saved")
+            shutil.copyfile(copy.path, partial / file.name)
     (partial / RECORD).write_bytes(data)
-
-
-def _record(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        record = json.loads(data)
-    except (ValueError, RecursionError):
-        raise _Damaged(f"its {RECORD} cannot be read") from None
-    if fault := find_fault(record, name):
-        raise _Damaged(fault)
-    return record
 
 
 def _fetch_metrics(config: Config, store: Store) -> None:

@@ -11,7 +11,8 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,8 @@ from megatron.core.dist_checkpointing.strategies.torch import TorchDistSaveShard
 
 from snowcoder.storage.atomic import write_json
 from snowcoder.storage.digest import digest_file
-from snowcoder.training.checkpoints.completion_record import RECORD, sealed
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile, CheckpointRecord
+from snowcoder.training.checkpoints.completion_record import RECORD
 from snowcoder.training.rank.process_groups import on_rank_0
 
 _FULL = "No space left on device"
@@ -40,7 +42,7 @@ class _Part(NamedTuple):
 
     problem: str | None
     results: Any  # torch's WriteResults
-    files: list[dict[str, Any]]
+    files: list[CheckpointFile]
 
 
 class _Strategy(TorchDistSaveShardedStrategy):
@@ -55,7 +57,7 @@ class _Strategy(TorchDistSaveShardedStrategy):
 class Save:
     """All ranks call every method together."""
 
-    def __init__(self, target: Path, record: dict[str, Any], seconds: float) -> None:
+    def __init__(self, target: Path, record: CheckpointRecord, seconds: float) -> None:
         self.target, self.record = target, record
         self.deadline = time.monotonic() + seconds
         self._strategy = _Strategy("torch_dist", 1)
@@ -102,7 +104,7 @@ class Save:
 
     def _part(self) -> _Part:
         results: Any = []
-        files: list[dict[str, Any]] = []
+        files: list[CheckpointFile] = []
 
         def collect() -> None:
             nonlocal results, files
@@ -124,8 +126,8 @@ class Save:
             self._strategy.writer.finish(self._strategy.metadata, [part.results for part in parts])
             save_config(CheckpointingConfig("torch_dist", 1), str(self.target))
             shared = _digests(path for path in self.target.iterdir() if not path.name.startswith("__"))
-            files = sorted((file for part in [*parts, _Part(None, [], shared)] for file in part.files), key=_name)
-            write_json(self.target / RECORD, sealed({**self.record, "files": files}))
+            files = [file for part in [*parts, _Part(None, [], shared)] for file in part.files]
+            write_json(self.target / RECORD, self.record.completed(sorted(files, key=attrgetter("name"))))
 
         if not problems and (problem := self._attempt(finish)):
             problems = [problem]
@@ -148,17 +150,13 @@ class Save:
         return _FULL if full else text[:300]
 
 
-def _digests(paths: Any) -> list[dict[str, Any]]:
+def _digests(paths: Iterable[Path]) -> list[CheckpointFile]:
     found = []
     for path in paths:
         with path.open("rb") as file:
             os.fsync(file.fileno())  # megatron-core syncs only some
-        found.append({"name": path.name, "bytes": path.stat().st_size, "digest": digest_file(path)})
+        found.append(CheckpointFile(name=path.name, bytes=path.stat().st_size, digest=digest_file(path)))
     return found
-
-
-def _name(file: dict[str, Any]) -> str:
-    return file["name"]
 
 
 def _free(folder: Path) -> int:

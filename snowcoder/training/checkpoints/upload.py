@@ -6,7 +6,6 @@ the same rule as on disk.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import defaultdict
@@ -18,6 +17,7 @@ from snowcoder.errors import OperationError, SnowcoderError
 from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.storage.objects import Store
 from snowcoder.storage.store import open_store
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import (
     RECORD,
     complete_steps,
@@ -55,8 +55,8 @@ def upload(config: Config, store: Store, step: int) -> None:
         if damage := find_damage(checkpoint):
             raise OperationError(f"{checkpoint} is damaged: {damage}")
         store.delete(key)  # of another past
-        for file in json.loads(record)["files"]:
-            store.write_file(f"{checkpoint.name}/{file['name']}", checkpoint / file["name"])
+        for file in CheckpointRecord.model_validate_json(record).files:
+            store.write_file(f"{checkpoint.name}/{file.name}", checkpoint / file.name)
         _upload_metrics(config, store)
         if (checkpoint / RECORD).read_bytes() != record:
             raise OperationError(f"{checkpoint} was removed meanwhile")
@@ -97,8 +97,9 @@ def listed(store: Store) -> dict[int, list[str]]:
 
 def _phase_end(store: Store, step: int) -> bool | None:
     try:
-        return bool(json.loads(store.read(f"{step_folder(Path(), step).name}/{RECORD}"))["phase_end"])
-    except (ValueError, KeyError, TypeError):
+        data = store.read(f"{step_folder(Path(), step).name}/{RECORD}")
+        return CheckpointRecord.model_validate_json(data).phase_end
+    except ValueError:
         return None
 
 

@@ -21,6 +21,7 @@ from megatron.core.models.gpt import GPTModel
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import (
     RECORD,
     all_steps,
@@ -65,7 +66,7 @@ class Checkpoints:
         """
         self._save(describe(run), lambda: _state(run.model, loading=False))
 
-    def save_weights(self, chunks: list[GPTModel], record: dict[str, Any]) -> None:
+    def save_weights(self, chunks: list[GPTModel], record: CheckpointRecord) -> None:
         """Save weights alone, from which a run starts with a new optimizer. Returns when it is complete."""
         self._save(record, lambda: _weights(chunks))
         self.require()
@@ -100,9 +101,9 @@ class Checkpoints:
         if dist.get_rank() == 0:  # the others wait in a collective, which has a time limit
             self._uploads.finish(min(seconds, 0.8 * self._seconds))
 
-    def _save(self, record: dict[str, Any], build_state: Callable[[], dict[str, Any]]) -> None:
+    def _save(self, record: CheckpointRecord, build_state: Callable[[], dict[str, Any]]) -> None:
         self.wait()  # one save in flight
-        target = step_folder(self.folder, record["step"])
+        target = step_folder(self.folder, record.step)
         if on_rank_0(lambda: (target / RECORD).exists()):
             self.failed = None
             return
@@ -115,7 +116,7 @@ class Checkpoints:
             self.wait()
 
     def _conclude(self, save: Save, problem: str | None) -> None:
-        step = save.record["step"]
+        step = save.record.step
         self.failed = on_rank_0(lambda: self._explain(step, problem)) if problem else None
         if dist.get_rank() != 0:
             return
@@ -154,10 +155,10 @@ class Checkpoints:
 
     def _phase_end(self, step: int) -> bool | None:
         try:
-            return bool(read_record(step_folder(self.folder, step))["phase_end"])
+            return read_record(step_folder(self.folder, step)).phase_end
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             return True  # it may be the disk that is ill: nothing is removed on that ground
 
 
@@ -187,23 +188,23 @@ def load_weights(chunks: list[GPTModel], folder: Path) -> None:
     _put_weights(chunks, loaded)
 
 
-def describe(run: Run) -> dict[str, Any]:
+def describe(run: Run) -> CheckpointRecord:
     """What the record says of a run at its present step."""
     plan, step = run.plan, run.step
     begun = plan.until(step).phases
-    return {
-        "step": step,
-        "phase": begun[-1].name if begun else plan.phases[0].name,
-        "phase_end": any(step == phase.last_step for phase in plan.phases),
+    return CheckpointRecord(
+        step=step,
+        phase=begun[-1].name if begun else plan.phases[0].name,
+        phase_end=any(step == phase.last_step for phase in plan.phases),
         **describe_inputs(plan, step, run.tokenizer, run.imported),
-        "ledger": plan.consumed(step),
-        "cursors": plan.cursors(step),
-        "plan": plan.digest,
-        "imported": run.imported,
-        "skips": [skip.model_dump() for skip in run.skips.all if skip.first < step],
-        "recent_losses": run.losses,
+        ledger=plan.consumed(step),
+        cursors=plan.cursors(step),
+        plan=plan.digest,
+        imported=run.imported,
+        skips=[skip for skip in run.skips.all if skip.first < step],
+        recent_losses=run.losses,
         **describe_model(run.config),
-    }
+    )
 
 
 def describe_model(config: Config) -> dict[str, Any]:
@@ -233,6 +234,6 @@ def _state(model: Model, loading: bool) -> dict[str, Any]:
 def _newest_size(folder: Path) -> int:
     """Bytes of the newest complete checkpoint; 0 if it cannot be told."""
     try:
-        return sum(file["bytes"] for file in read_record(step_folder(folder, complete_steps(folder)[-1]))["files"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return sum(file.bytes for file in read_record(step_folder(folder, complete_steps(folder)[-1])).files)
+    except (OSError, ValueError, IndexError):
         return 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch.distributed as dist
 
+from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import RECORD, complete_steps, read_record, step_folder
 from snowcoder.training.events import Events
 from snowcoder.training.rank.process_groups import on_rank_0
@@ -24,10 +24,10 @@ def read_skips(run: Run, checkpoints: Path) -> None:
         run.skips.add(skip)
 
 
-def adopt_skips(run: Run, record: dict[str, Any] | None) -> None:
+def adopt_skips(run: Run, record: CheckpointRecord | None) -> None:
     """Take up the decisions that a checkpoint knows of, which on a new machine are in no ledger yet."""
-    for item in (record or {}).get("skips", []):
-        run.skips.add(Skip(**item))
+    for skip in record.skips if record else ():
+        run.skips.add(skip)
     if dist.get_rank() == 0:
         run.skips.write_new()
 
@@ -47,7 +47,7 @@ def remove_disowned(run: Run, checkpoints: Path) -> None:
 def _unknown_to(folder: Path, skips: list[Skip]) -> Skip | None:
     """A decision that the checkpoint was made without."""
     try:
-        known = read_record(folder).get("skips", [])
+        known = read_record(folder).skips
     except (OSError, ValueError):
         return None  # damaged, so that it is passed over anyway
-    return next((skip for skip in skips if skip.model_dump() not in known), None)
+    return next((skip for skip in skips if skip not in known), None)

@@ -27,7 +27,7 @@ def resume(run: Run, checkpoints: Path) -> str:
     how = "starting from initial weights"
     if found and record:
         go_to(run, found)
-        how = f"resumed from {found} (step {run.step}, {record['phase']})"
+        how = f"resumed from {found} (step {run.step}, {record.phase})"
     if dist.get_rank() == 0:
         _record_start(run, passed_over, how)
     return "; ".join([*(f"passed over {text}" for text in passed_over), how])
@@ -45,7 +45,7 @@ def go_to(run: Run, checkpoint: Path) -> None:
     """Put `run` to where a valid checkpoint is."""
     doing(f"loading {checkpoint.name}")
     record = read_record(checkpoint)
-    run.step, run.imported, run.losses = record["step"], record.get("imported"), record.get("recent_losses", [])
+    run.step, run.imported, run.losses = record.step, record.imported, record.recent_losses
     if run.step == 0:  # imported weights, without optimizer state
         load_weights(run.model.bare_chunks, checkpoint)
         run.model.optimizer.reload_model_params()
