@@ -212,7 +212,7 @@ class RepositoriesConfig(Section):
 
 class LicencePolicyConfig(Section):
     allowed: Literal["permissive", "any"]
-    """permissive: files under the licences of snowcoder/corpus/permissive.txt. any: whatever the licence."""
+    """permissive: files under the licences of snowcoder/corpus/licences/permissive.txt. any: whatever the licence."""
 
     also_allowed: list[str]
     """SPDX identifiers that count as permissive besides those of permissive.txt."""

@@ -37,7 +37,7 @@ def test_events_come_back_as_they_were_written(tmp_path: Path) -> None:
 
 def test_a_person_can_read_it(tmp_path: Path) -> None:
     Events(config_of(tmp_path)).add("requeued", "rank 1 on node2 was silent for 60 s", 40)
-    line = (tmp_path / events.NAME).read_text()
+    line = (tmp_path / "events.log").read_text()
     assert line.startswith(f"{datetime.now(UTC):%Y-%m-%d}T")
     assert "  requeued     step 40 " in line
     assert line.endswith(" rank 1 on node2 was silent for 60 s\n")
@@ -108,7 +108,7 @@ def test_lines_of_two_writers_do_not_mix(tmp_path: Path) -> None:
 
 
 def append(folder: Path, data: bytes) -> None:
-    with (folder / events.NAME).open("ab") as file:
+    with (folder / "events.log").open("ab") as file:
         file.write(data)
 
 
@@ -130,7 +130,7 @@ def test_a_run_without_events_has_none(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_does_not_stop_a_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / events.NAME).symlink_to("/dev/full")
+    (tmp_path / "events.log").symlink_to("/dev/full")
     Events(config_of(tmp_path)).add("failed", "rank 1 on node2")
     said = capfd.readouterr().err
     assert "No space left on device" in said
