@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ OF_THE_PLACE = {
     "TokenizerConfig.dir": "an index names its tokenizer by digest, which is compared",
     "AnnotatorConfig.dir": "an annotator has a manifest",
     "ScoreConfig.dir": "scores have a manifest",
+    "Score.shards": "so many tasks share the cores",
 }
 
 
@@ -50,12 +52,15 @@ class Notes:
             self.keys[self._at_work[-1]] |= {(type(section), name) for name in names & _fields(type(section))}
 
     def forgotten(self, values: dict[str, list[Any]]) -> list[str]:
-        """Keys that a step reads, though it takes what was made with another value for its own.
+        """Keys that a step reads, or other values it is given, though it takes what was made by another for its own.
 
         `values`: of keys that cannot have any other of their type.
         """
         assert set(self.keys) <= set(self.arguments)
-        return sorted(
+        return sorted([*self._forgotten_keys(values), *self._forgotten_arguments()])
+
+    def _forgotten_keys(self, values: dict[str, list[Any]]) -> Iterator[str]:
+        yield from (
             f"{step.__name__}: {kind.__name__}.{name}"
             for step, keys in self.keys.items()
             for kind, name in keys
@@ -63,6 +68,17 @@ class Notes:
             if _made_from(step, self.arguments[step])
             == _made_from(step, [_changed(each, kind, name, values) for each in self.arguments[step]])
         )
+
+    def _forgotten_arguments(self) -> Iterator[str]:
+        """Of what is neither a section nor input."""
+        for step, arguments in self.arguments.items():
+            for number, name in enumerate(list(inspect.signature(step).parameters)[: len(arguments)]):
+                value = arguments[number]
+                if not isinstance(value, int | float | str | dict) or f"{step.__name__}.{name}" in OF_THE_PLACE:
+                    continue
+                other = [*arguments[:number], _other(value, type(value)), *arguments[number + 1 :]]
+                if _made_from(step, arguments) == _made_from(step, other):
+                    yield f"{step.__name__}: {name}"
 
 
 @contextmanager
@@ -93,6 +109,7 @@ def _watch_sections(notes: Notes, patch: pytest.MonkeyPatch) -> None:
 def _noting_arguments(notes: Notes, step: type[Step]) -> Callable[..., None]:
     build = step.__init__
 
+    @functools.wraps(build)
     def noted(self: Step, *arguments: Any) -> None:
         notes.arguments[step] = arguments
         with notes.at_work(step):
