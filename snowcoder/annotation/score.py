@@ -86,13 +86,6 @@ class Score(Step):
         self.cores = max(1, len(os.sched_getaffinity(0)) // min(shards, config.corpus.engine.workers or shards))
         self._scorer: _Scorer | None = None
 
-    def decided_by(self) -> dict[str, Any]:
-        return {
-            "runtime": self.runtime,
-            "columns": self.config.index.columns.model_dump(),
-            "max_document_mib": self.config.index.max_document_mib,
-        }
-
     def tasks(self, shards: list[Shard], annotator: str) -> list[Task]:
         """Named as the index names the shards. `annotator`: its digest."""
         return [
@@ -104,6 +97,13 @@ class Score(Step):
             )
             for number, shard in enumerate(shards)
         ]
+
+    def decided_by(self) -> dict[str, Any]:
+        return {
+            "runtime": self.runtime,
+            "columns": self.config.index.columns.model_dump(),
+            "max_document_mib": self.config.index.max_document_mib,
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         self._scorer = self._scorer or _Scorer(self.config, self.runtime, self.cores)

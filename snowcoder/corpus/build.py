@@ -1,9 +1,9 @@
 """`snowcoder corpus build`: raw shards to clean documents, in four steps.
 
-    filtered     a task a raw shard: licences and filters; what finds copies is computed on the way
+    filter       a task a raw shard: licences and filters; what finds copies is computed on the way
     dedup        tables of ids alone: which documents are copies
-    washed       a task a raw shard: copies and benchmarks dropped, personal data replaced, sent to a partition
-    grouped      a task a partition: files to training documents, one output shard
+    wash         a task a raw shard: copies and benchmarks dropped, personal data replaced, sent to a partition
+    group        a task a partition: files to training documents, one output shard
 
 A partition holds whole groups, about `corpus.partition_mib` of text. A killed build goes on with the next task.
 """

@@ -1,4 +1,4 @@
-"""The first step: a raw shard's documents, filtered, with what finds their copies."""
+"""Filter, the first step: a raw shard's documents, filtered, with what finds their copies."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class FilterStep(Step):
         super().__init__(folder)
         self.config = config
 
+    def tasks(self, shards: list[Shard]) -> list[Task]:
+        return [
+            self.task(
+                f"shard-{number:05d}",
+                [*shard.info, shard.digest],
+                {"number": number, "info": shard.info._asdict(), "digest": shard.digest},
+                shard.info.bytes,
+            )
+            for number, shard in enumerate(shards)
+        ]
+
     def decided_by(self) -> dict[str, Any]:
         config, opt_out = self.config, self.config.licence_policy.opt_out
         return {
@@ -50,17 +61,6 @@ class FilterStep(Step):
             "max_document_mib": config.index.max_document_mib,
             "samples": config.corpus.samples,
         }
-
-    def tasks(self, shards: list[Shard]) -> list[Task]:
-        return [
-            self.task(
-                f"shard-{number:05d}",
-                [*shard.info, shard.digest],
-                {"number": number, "info": shard.info._asdict(), "digest": shard.digest},
-                shard.info.bytes,
-            )
-            for number, shard in enumerate(shards)
-        ]
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         store, info = open_store(self.config.corpus.input, self.config.storage), ObjectInfo(**task.data["info"])

@@ -1,4 +1,4 @@
-"""The last step: a partition's files, grouped into training documents, as one shard of the output."""
+"""Group, the last step: a partition's files, grouped into training documents, as one shard of the output."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ class GroupStep(Step):
         self.config, self.washed = config, washed
         self.store = open_store(config.corpus.output, config.storage)
 
+    def tasks(self, washed: list[Record], partitions: int) -> list[Task]:
+        made_from, size = digest_json([record.digest for record in washed]), sum(record.bytes for record in washed)
+        return [
+            self.task(f"shard-{number:05d}", made_from, {"partition": number}, size // partitions)
+            for number in range(partitions)
+        ]
+
     def decided_by(self) -> dict[str, Any]:
         return {
             "grouping": self.config.grouping.model_dump(),
@@ -39,13 +46,6 @@ class GroupStep(Step):
             "columns": self.config.index.columns.model_dump(),
             "output": self.config.corpus.output,
         }
-
-    def tasks(self, washed: list[Record], partitions: int) -> list[Task]:
-        made_from, size = digest_json([record.digest for record in washed]), sum(record.bytes for record in washed)
-        return [
-            self.task(f"shard-{number:05d}", made_from, {"partition": number}, size // partitions)
-            for number in range(partitions)
-        ]
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         tables = read_partition(self.washed, DOCUMENT_SCHEMA, task.data["partition"])

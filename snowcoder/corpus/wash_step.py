@@ -1,4 +1,4 @@
-"""The step after deduplication: what is left of a shard, washed, and sent to the partition of its group."""
+"""Wash, the step after deduplication: what is left of a shard, washed, and sent to the partition of its group."""
 
 from __future__ import annotations
 
@@ -27,14 +27,6 @@ class WashStep(Step):
         super().__init__(folder)
         self.config, self.copies, self.partitions = config, copies, partitions
 
-    def decided_by(self) -> dict[str, Any]:
-        return {
-            **Wash.decided_by(self.config),
-            "by": self.config.grouping.by,
-            "partitions": self.partitions,
-            "partition_mib": self.config.corpus.partition_mib,
-        }
-
     def tasks(self, filtered: list[Record], documents: list[Table], copies: Record) -> list[Task]:
         return [
             self.task(
@@ -45,6 +37,14 @@ class WashStep(Step):
             )
             for number, (record, table) in enumerate(zip(filtered, documents, strict=True))
         ]
+
+    def decided_by(self) -> dict[str, Any]:
+        return {
+            **Wash.decided_by(self.config),
+            "by": self.config.grouping.by,
+            "partitions": self.partitions,
+            "partition_mib": self.config.corpus.partition_mib,
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         wash = Wash(self.config, self._copies(task.data["shard"]))

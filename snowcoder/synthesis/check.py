@@ -36,15 +36,6 @@ class Check(Step):
         self.config, self.answers = config, answers
         self._sandbox: Sandbox | None = None
 
-    def decided_by(self) -> dict[str, Any]:
-        config, synthesis = self.config, self.config.synthesis
-        return {
-            "seed": config.run.seed,
-            "recipe": synthesis.model_dump(include={"name", "chat", "syntax", "execute"}),
-            "near": config.corpus.near.model_dump(exclude={"threshold"}),
-            "samples": config.corpus.samples,
-        }
-
     def tasks(self, answered: list[Record]) -> list[Task]:
         return [
             self.task(
@@ -55,6 +46,15 @@ class Check(Step):
             )
             for number, record in enumerate(answered)
         ]
+
+    def decided_by(self) -> dict[str, Any]:
+        config, synthesis = self.config, self.config.synthesis
+        return {
+            "seed": config.run.seed,
+            "recipe": synthesis.model_dump(include={"name", "chat", "syntax", "execute"}),
+            "near": config.corpus.near.model_dump(exclude={"threshold"}),
+            "samples": config.corpus.samples,
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         table = Table(self.answers / f"{task.name}{OUTCOMES}", task.data["rows"]).read(OUTCOME_SCHEMA)

@@ -40,13 +40,6 @@ class Publish(Step):
         super().__init__(folder)
         self.config, self.copies = config, copies
 
-    def decided_by(self) -> dict[str, Any]:
-        return {
-            **Wash.decided_by(self.config),
-            "columns": self.config.index.columns.model_dump(),
-            "recipe": self.config.synthesis.model_dump(include={"chat", "python", "other"}),
-        }
-
     def tasks(self, given: Path, checked: list[Record], copies: Record) -> list[Task]:
         """`given`: where what was checked lies."""
         tasks = []
@@ -56,6 +49,13 @@ class Publish(Step):
             size = documents.path.stat().st_size
             tasks.append(self.task(record.name, [record.digest, copies.digest], data, size))
         return tasks
+
+    def decided_by(self) -> dict[str, Any]:
+        return {
+            **Wash.decided_by(self.config),
+            "columns": self.config.index.columns.model_dump(),
+            "recipe": self.config.synthesis.model_dump(include={"chat", "python", "other"}),
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         tables = read_partition([self.copies], COPIES, task.data["number"])

@@ -44,8 +44,9 @@ def find_copies(config: CorpusConfig, given: Path, records: list[Record]) -> tup
     resolve = Resolve(folder / "resolved", by_partition, _tables(shingles, sent), config.near)
     resolved = run_step(resolve, "near copies", resolve.tasks(found, sent), config.engine, by_partition.rows)
     merge = Merge(folder / "copies", exact, _tables(resolve, resolved))
-    made_from = digest_json([found.digest, *(record.digest for record in resolved)])
-    return _only(merge, "copies", made_from, {"pairs": _sums(resolved)})
+    pairs = _sums(resolved)
+    made_from = digest_json([found.digest, pairs, *(record.digest for record in resolved)])
+    return _only(merge, "copies", made_from, {"pairs": pairs})
 
 
 class Candidates(Step):

@@ -44,9 +44,6 @@ class Shingle(Step):
         super().__init__(folder)
         self.members, self.near = members, near
 
-    def decided_by(self) -> dict[str, Any]:
-        return {"ngram": self.near.ngram}
-
     def tasks(self, given: Path, records: list[Record], candidates: Record) -> list[Task]:
         """For the shards that have candidates, of all records; their documents lie in `given`."""
         tasks = []
@@ -56,6 +53,9 @@ class Shingle(Step):
             data = {"shard": number, "documents": str(documents.path), "rows": documents.rows}
             tasks.append(self.task(record.name, [candidates.digest, record.digest], data, record.bytes))
         return tasks
+
+    def decided_by(self) -> dict[str, Any]:
+        return {"ngram": self.near.ngram}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         (members,) = read_partition([self.members], MEMBERS, task.data["shard"])
@@ -90,12 +90,12 @@ class Resolve(Step):
         super().__init__(folder)
         self.pairs, self.sent, self.near = pairs, sent, near
 
-    def decided_by(self) -> dict[str, Any]:
-        return {"threshold": self.near.threshold}
-
     def tasks(self, candidates: Record, sent: list[Record]) -> list[Task]:
         made_from = digest_json([candidates.digest, *(record.digest for record in sent)])
         return [self.task(f"part-{n:05d}", made_from, {"partition": n}) for n in candidates.counts["partitions"]]
+
+    def decided_by(self) -> dict[str, Any]:
+        return {"threshold": self.near.threshold}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         number = task.data["partition"]
