@@ -128,7 +128,7 @@ def test_an_annotator_that_was_trained_again_scores_with_what_it_learned(
 def test_a_step_that_cleans_its_folder_leaves_the_lock_there(files: Path, encoder: Path, run_folder: Path) -> None:
     folder = run_folder / "annotator" / "scores"
     with build_lock(folder, ALL):
-        _clean(score.Score(folder, configure(run_folder, files, encoder), "torch", 1), [], [])  # keeps the lock
+        _clean(score.Score(folder, configure(run_folder, files, encoder), 1), [], [])  # keeps the lock
         with pytest.raises(Busy), build_lock(folder, ALL):
             pass
 
