@@ -11,7 +11,7 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.corpus_schema import CorpusConfig
 from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.stages.engine import start_engine
-from snowcoder.stages.steps import Task, run_step
+from snowcoder.stages.steps import run_step
 
 CORES = 2
 
@@ -21,7 +21,7 @@ def ours(files: Path, work: Path) -> None:
     start_engine(corpus.engine)
     paths = sorted(files.glob("*.parquet"))
     step = Sign(work / "signed", corpus.near)
-    tasks = [Task(path.stem, "", {"path": str(path)}, path.stat().st_size) for path in paths]
+    tasks = [step.task(path.stem, "", {"path": str(path)}, path.stat().st_size) for path in paths]
     records = run_step(step, "signatures", tasks, corpus.engine)
     _, found = find_copies(corpus, step.folder, records)
     print(found.counts)

@@ -20,6 +20,9 @@ class Sign(Step):
         super().__init__(folder)
         self.near = near
 
+    def decided_by(self) -> dict[str, Any]:
+        return self.near.model_dump()
+
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         path = Path(task.data["path"])
         (folder / f"{task.name}{DOCUMENTS}").hardlink_to(path)

@@ -34,14 +34,25 @@ _DOCUMENTS = 1024  # written together
 class Copy(Step):
     """Writes the shard of the selection into its index folder; its own folder keeps the record and which files."""
 
-    def __init__(self, folder: Path, weighed: Path, raw: Path, target: Path, tokenizer: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        weighed: Path,
+        raw: Path,
+        target: Path,
+        tokenizer: Path,
+        thresholds: dict[str, Threshold],  # by language
+    ) -> None:
         super().__init__(folder)
         self.weighed, self.raw, self.target, self.tokenizer = weighed, raw, target, tokenizer
+        self.thresholds = thresholds
+
+    def decided_by(self) -> dict[str, Any]:
+        return {"thresholds": self.thresholds}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        thresholds = {language: Threshold(*values) for language, values in task.data["thresholds"].items()}
         weighed = Table(self.weighed / f"{task.name}{UNITS}", task.data["rows"]).read(UNIT_SCHEMA)
-        units = weighed.filter(pa.array(taken(weighed, task.data["number"], thresholds)))
+        units = weighed.filter(pa.array(taken(weighed, task.data["number"], self.thresholds)))
         pq.write_table(units, folder / f"{task.name}{SELECTED}", compression="zstd")
         tokenizer, counts = load_tokenizer(self.tokenizer), Counts()
         names = []

@@ -36,7 +36,6 @@ from snowcoder.stages.stage import Stage
 from snowcoder.stages.steps import Record, Step, Task, run_step
 from snowcoder.stages.tables import rows_of as rows_in
 from snowcoder.storage.columns import Need
-from snowcoder.storage.digest import digest_json
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.shards import Batch, read_shard
@@ -51,16 +50,16 @@ def run(config: Config) -> None:
     """Raises UserError where there is no annotator or no shard."""
     folder = Path(config.annotator.score.dir)
     shards = find_promised_shards(open_store(config.index.sources["raw"].shards, config.storage))
-    inputs, how = _inputs(config, shards), _decided_by(config)
-    stage = Stage("annotate score", folder, inputs, how)
+    inputs, step = _inputs(config, shards), Score(folder, config, len(shards))
+    stage = Stage("annotate score", folder, inputs, step.decided_by())
     if stage.is_done("scores"):
         return
     begun = time.monotonic()
-    if how["runtime"] == "openvino":
+    if step.runtime == "openvino":
         prepare(Path(config.annotator.dir), inputs["annotator"])
-    engine = _engine(config.corpus.engine, how["runtime"])
+    engine = _engine(config.corpus.engine, step.runtime)
     start_engine(engine)
-    step, tasks = Score(folder, config, how["runtime"], len(shards)), _tasks(shards, inputs, how)
+    tasks = step.tasks(shards, inputs["annotator"])
     todo = [ObjectInfo(**task.data["info"]) for task in tasks if step.find(task) is None]
     check_shards(open_store(config.index.sources["raw"].shards, config.storage), todo, config.index.columns, _NEEDS)
     with stage.making():
@@ -81,11 +80,30 @@ class Encoded(NamedTuple):
 class Score(Step):
     """The scores of a shard's files. Its worker keeps the model from task to task."""
 
-    def __init__(self, folder: Path, config: Config, runtime: str, shards: int) -> None:
+    def __init__(self, folder: Path, config: Config, shards: int) -> None:
         super().__init__(folder)
-        self.config, self.runtime = config, runtime
+        self.config, self.runtime = config, resolve(config.annotator.score.runtime)
         self.cores = max(1, len(os.sched_getaffinity(0)) // min(shards, config.corpus.engine.workers or shards))
         self._scorer: _Scorer | None = None
+
+    def tasks(self, shards: list[Shard], annotator: str) -> list[Task]:
+        """Named as the index names the shards. `annotator`: its digest."""
+        return [
+            self.task(
+                f"shard-{number:05d}",
+                [annotator, *shard.info, shard.digest],
+                {"info": shard.info._asdict(), "digest": shard.digest},
+                shard.info.bytes,
+            )
+            for number, shard in enumerate(shards)
+        ]
+
+    def decided_by(self) -> dict[str, Any]:
+        return {
+            "runtime": self.runtime,
+            "columns": self.config.index.columns.model_dump(),
+            "max_document_mib": self.config.index.max_document_mib,
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         self._scorer = self._scorer or _Scorer(self.config, self.runtime, self.cores)
@@ -168,31 +186,10 @@ def _table(files: list[Numbered], scores: np.ndarray) -> pa.Table:
     return pa.table([pa.array(values, field.type) for values, field in zip(columns, SCORES, strict=True)], SCORES)
 
 
-def _tasks(shards: list[Shard], inputs: dict[str, Any], how: dict[str, Any]) -> list[Task]:
-    """Named as the index names the shards."""
-    return [
-        Task(
-            f"shard-{number:05d}",
-            digest_json([inputs["annotator"], how, number, *shard.info, shard.digest]),
-            {"info": shard.info._asdict(), "digest": shard.digest},
-            shard.info.bytes,
-        )
-        for number, shard in enumerate(shards)
-    ]
-
-
 def _inputs(config: Config, shards: list[Shard]) -> dict[str, Any]:
     return {
         "annotator": read_trained(Path(config.annotator.dir)).digest,
         "raw": identities(shards),
-    }
-
-
-def _decided_by(config: Config) -> dict[str, Any]:
-    return {
-        "runtime": resolve(config.annotator.score.runtime),
-        "columns": config.index.columns.model_dump(),
-        "max_document_mib": config.index.max_document_mib,
     }
 
 

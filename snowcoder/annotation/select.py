@@ -22,9 +22,8 @@ from snowcoder.lineage.dependents import refuse_change
 from snowcoder.lineage.manifest import Manifest, Output, find_manifest, read_manifest
 from snowcoder.stages.engine import start_engine
 from snowcoder.stages.stage import Stage, working_in
-from snowcoder.stages.steps import Record, Task, run_step
+from snowcoder.stages.steps import Record, run_step
 from snowcoder.stages.tables import Table
-from snowcoder.storage.digest import digest_json
 
 _TRAIN = SPLITS.index("train")
 
@@ -62,19 +61,16 @@ def _select(config: Config, raw: Manifest, index: Path, stage: Stage) -> Manifes
     engine, scores, target = config.corpus.engine, Path(config.annotator.score.dir), stage.folder
     shards, sizes = [shard["name"] for shard in raw.counts["shards"]], _sizes(raw)
     weigh = Weigh(scores / "units", index, scores, raw.config["held_out"])
-    weighed = run_step(
-        weigh, "weigh", [Task(shard, digest_json(stage.inputs), bytes=sizes[shard]) for shard in shards], engine
-    )
+    tasks = [weigh.task(shard, stage.inputs, bytes=sizes[shard]) for shard in shards]
+    weighed = run_step(weigh, "weigh", tasks, engine)
     tables = [table for record in weighed for table in record.tables_in(weigh.folder, UNITS)]
     before = total({files.language: int(files.tokens.sum())} for files in _ranked(tables))
     thresholds = find_thresholds(lambda: _ranked(tables), _budgets(before, stage.decided_by["tokens"], index.name))
-    values = {language: list(threshold) for language, threshold in thresholds.items()}
-    made_from = digest_json([stage.inputs, stage.decided_by])
+    copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir), thresholds)
     tasks = [
-        Task(shard, made_from, {"number": number, "thresholds": values, "rows": tables[number].rows}, sizes[shard])
-        for number, shard in enumerate(shards)
+        copy.task(shard, [stage.inputs, stage.decided_by], {"number": n, "rows": table.rows}, sizes[shard])
+        for n, (shard, table) in enumerate(zip(shards, tables, strict=True))
     ]
-    copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir))
     with stage.making():
         records = run_step(copy, "select", tasks, engine, sum(table.rows for table in tables))
         _remove_strays(target, records)

@@ -43,6 +43,9 @@ class Weigh(Step):
         super().__init__(folder)
         self.index, self.scores, self.held_out = index, scores, held_out
 
+    def decided_by(self) -> dict[str, Any]:
+        return {"held_out": self.held_out}
+
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         """Raises UserError where the scores are of other documents than the index's."""
         path = self.scores / f"{task.name}{SUFFIX}"

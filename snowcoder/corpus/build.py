@@ -1,9 +1,9 @@
 """`snowcoder corpus build`: raw shards to clean documents, in four steps.
 
-    filtered     a task a raw shard: licences and filters; what finds copies is computed on the way
+    filter       a task a raw shard: licences and filters; what finds copies is computed on the way
     dedup        tables of ids alone: which documents are copies
-    washed       a task a raw shard: copies and benchmarks dropped, personal data replaced, sent to a partition
-    grouped      a task a partition: files to training documents, one output shard
+    wash         a task a raw shard: copies and benchmarks dropped, personal data replaced, sent to a partition
+    group        a task a partition: files to training documents, one output shard
 
 A partition holds whole groups, about `corpus.partition_mib` of text. A killed build goes on with the next task.
 """
@@ -17,28 +17,28 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snowcoder import __version__, readable
+from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.dropped_examples import Samples
-from snowcoder.corpus.filter_step import Prepare
-from snowcoder.corpus.group_step import Gather, shard_of
+from snowcoder.corpus.filter_step import FilterStep
+from snowcoder.corpus.group_step import GroupStep, shard_of
 from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.corpus.output import OutputShards
-from snowcoder.corpus.wash_step import Scatter, check_copies
+from snowcoder.corpus.wash_step import WashStep, check_copies
 from snowcoder.index.ledger import total
 from snowcoder.lineage.manifest import Manifest
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
 from snowcoder.stages.engine import start_engine
 from snowcoder.stages.stage import working_in
-from snowcoder.stages.steps import Record, Task, run_step
+from snowcoder.stages.steps import Record, Step, run_step
+from snowcoder.stages.tables import Table
 from snowcoder.storage.atomic import write_json
 from snowcoder.storage.columns import without
-from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.store import open_store
@@ -79,84 +79,30 @@ class Done(NamedTuple):
 
 def _build(config: Config, shards: list[Shard], output: OutputShards) -> Done:
     work, engine = Path(config.corpus.work), config.corpus.engine
-    prepare = Prepare(work / "filtered", config)
-    tasks = _prepare_tasks(config, shards)
-    todo = [ObjectInfo(**task.data["info"]) for task in tasks if prepare.find(task) is None]
+    filter_step = FilterStep(work / "filtered", config)
+    tasks = filter_step.tasks(shards)
+    todo = [ObjectInfo(**task.data["info"]) for task in tasks if filter_step.find(task) is None]
     check_shards(open_store(config.corpus.input, config.storage), todo, config.index.columns, corpus_needs(config))
-    filtered = run_step(prepare, "filter", tasks, engine)
-    copies, found = find_copies(config.corpus, prepare.folder, filtered)
-    scatter = Scatter(work / "washed", config, copies)
+    filtered = run_step(filter_step, "filter", tasks, engine)
+    copies, found = find_copies(config.corpus, filter_step.folder, filtered)
     partitions = _partitions(config, filtered)
-    tasks = _scatter_tasks(config, prepare, filtered, found, partitions)
-    washed = run_step(scatter, "wash", tasks, engine, _written(filtered))
-    check_copies(config.corpus.near, copies, washed, scatter.folder)
-    gather = Gather(work / "grouped", config, [t for record in washed for t in record.tables_in(scatter.folder)])
-    groups = _gather_tasks(config, washed, partitions)
-    output.claim([f"{task.name}.parquet" for task in groups], changes=any(gather.find(task) is None for task in groups))
-    return Done(filtered, found, washed, run_step(gather, "group", groups, engine, _written(washed)))
+    wash_step = WashStep(work / "washed", config, copies, partitions)
+    tasks = wash_step.tasks(filtered, _tables(filter_step, filtered, DOCUMENTS), found)
+    washed = run_step(wash_step, "wash", tasks, engine, _written(filtered))
+    check_copies(config.corpus.near, copies, washed, wash_step.folder)
+    group_step = GroupStep(work / "grouped", config, _tables(wash_step, washed))
+    tasks = group_step.tasks(washed, partitions)
+    changes = any(group_step.find(task) is None for task in tasks)
+    output.claim([f"{task.name}.parquet" for task in tasks], changes)
+    return Done(filtered, found, washed, run_step(group_step, "group", tasks, engine, _written(washed)))
+
+
+def _tables(step: Step, records: list[Record], suffix: str = ".parquet") -> list[Table]:
+    return [table for record in records for table in record.tables_in(step.folder, suffix)]
 
 
 def _written(records: list[Record]) -> int:
     return sum(record.rows.written for record in records)
-
-
-def _prepare_tasks(config: Config, shards: list[Shard]) -> list[Task]:
-    how = _identity(
-        filters=config.filters.model_dump(),
-        licences=config.licence_policy.model_dump(),
-        opt_out=digest_file(Path(config.licence_policy.opt_out)) if config.licence_policy.opt_out else None,
-        near=config.corpus.near.model_dump(),
-        columns=config.index.columns.model_dump(),
-        needs=corpus_needs(config),
-        max_document_mib=config.index.max_document_mib,
-        samples=config.corpus.samples,
-    )
-    return [
-        Task(
-            f"shard-{number:05d}",
-            digest_json([how, number, *shard.info, shard.digest]),
-            {"number": number, "info": shard.info._asdict(), "digest": shard.digest},
-            shard.info.bytes,
-        )
-        for number, shard in enumerate(shards)
-    ]
-
-
-def _scatter_tasks(
-    config: Config, prepare: Prepare, filtered: list[Record], copies: Record, partitions: int
-) -> list[Task]:
-    how = _identity(
-        pii=config.pii.model_dump(),
-        benchmarks=Matcher.build(config.decontamination).digest,
-        by=config.grouping.by,
-        partitions=partitions,
-        samples=config.corpus.samples,
-        copies=copies.digest,
-    )
-    tasks = []
-    for number, record in enumerate(filtered):
-        (documents,) = record.tables_in(prepare.folder, DOCUMENTS)
-        where = {"documents": str(documents.path), "rows": documents.rows}
-        data = {"shard": number, **where, "partitions": partitions}
-        tasks.append(Task(record.name, digest_json([how, record.digest]), data, record.bytes))
-    return tasks
-
-
-def _gather_tasks(config: Config, washed: list[Record], partitions: int) -> list[Task]:
-    made_from = _identity(
-        grouping=config.grouping.model_dump(),
-        seed=config.run.seed,
-        columns=config.index.columns.model_dump(),
-        output=config.corpus.output,
-        washed=[record.digest for record in washed],
-    )
-    size = sum(record.bytes for record in washed) // partitions
-    return [Task(f"shard-{number:05d}", made_from, {"partition": number}, size) for number in range(partitions)]
-
-
-def _identity(**what: Any) -> str:
-    """Digest of what decides what a task makes, besides its input."""
-    return digest_json({"snowcoder": __version__, **what})
 
 
 def _partitions(config: Config, filtered: list[Record]) -> int:

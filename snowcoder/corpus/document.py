@@ -16,7 +16,7 @@ class Document(NamedTuple):
     licences: tuple[str, ...]  # SPDX identifiers
 
 
-DOCUMENTS = ".documents.parquet"  # suffix of a prepared shard's documents
+DOCUMENTS = ".documents.parquet"  # suffix of a filtered shard's documents
 DOCUMENT_SCHEMA = pa.schema(
     {
         "id": pa.uint64(),  # the shard's number, times 2**32, plus its place among the shard's kept documents

@@ -1,4 +1,4 @@
-"""The first step: a raw shard's documents, filtered, with what finds their copies."""
+"""Filter, the first step: a raw shard's documents, filtered, with what finds their copies."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.errors import OperationError
 from snowcoder.lineage.rows import Rows
+from snowcoder.lineage.vouched_shards import Shard
 from snowcoder.stages.steps import Step, Task
 from snowcoder.stages.tables import rows_of
+from snowcoder.storage.digest import digest_file
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import open_store
@@ -31,10 +33,34 @@ from snowcoder.storage.store import open_store
 NO_REPOSITORY = "no repository"
 
 
-class Prepare(Step):
+class FilterStep(Step):
     def __init__(self, folder: Path, config: Config) -> None:
         super().__init__(folder)
         self.config = config
+
+    def tasks(self, shards: list[Shard]) -> list[Task]:
+        return [
+            self.task(
+                f"shard-{number:05d}",
+                [*shard.info, shard.digest],
+                {"number": number, "info": shard.info._asdict(), "digest": shard.digest},
+                shard.info.bytes,
+            )
+            for number, shard in enumerate(shards)
+        ]
+
+    def decided_by(self) -> dict[str, Any]:
+        config, opt_out = self.config, self.config.licence_policy.opt_out
+        return {
+            "filters": config.filters.model_dump(),
+            "licences": config.licence_policy.model_dump(),
+            "opt_out": digest_file(Path(opt_out)) if opt_out else None,
+            "near": config.corpus.near.model_dump(exclude={"threshold"}),
+            "columns": config.index.columns.model_dump(),
+            "needs": corpus_needs(config),
+            "max_document_mib": config.index.max_document_mib,
+            "samples": config.corpus.samples,
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         store, info = open_store(self.config.corpus.input, self.config.storage), ObjectInfo(**task.data["info"])

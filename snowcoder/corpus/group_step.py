@@ -1,4 +1,4 @@
-"""The last step: a partition's files, grouped into training documents, as one shard of the output."""
+"""Group, the last step: a partition's files, grouped into training documents, as one shard of the output."""
 
 from __future__ import annotations
 
@@ -18,22 +18,37 @@ from snowcoder.lineage.manifest import Output
 from snowcoder.lineage.rows import Rows
 from snowcoder.stages.steps import Record, Step, Task
 from snowcoder.stages.tables import Table, rows_of
-from snowcoder.storage.digest import digest_file
+from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.storage.store import open_store
 
 _ROW_GROUP = 16 << 20  # bytes of text
 
 
-class Gather(Step):
+class GroupStep(Step):
     """Its shards go to where the config says, not into the step's folder, which keeps the records."""
 
-    def __init__(self, folder: Path, config: Config, scattered: list[Table]) -> None:
+    def __init__(self, folder: Path, config: Config, washed: list[Table]) -> None:
         super().__init__(folder)
-        self.config, self.scattered = config, scattered
+        self.config, self.washed = config, washed
         self.store = open_store(config.corpus.output, config.storage)
 
+    def tasks(self, washed: list[Record], partitions: int) -> list[Task]:
+        made_from, size = digest_json([record.digest for record in washed]), sum(record.bytes for record in washed)
+        return [
+            self.task(f"shard-{number:05d}", made_from, {"partition": number}, size // partitions)
+            for number in range(partitions)
+        ]
+
+    def decided_by(self) -> dict[str, Any]:
+        return {
+            "grouping": self.config.grouping.model_dump(),
+            "seed": self.config.run.seed,
+            "columns": self.config.index.columns.model_dump(),
+            "output": self.config.corpus.output,
+        }
+
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        tables = read_partition(self.scattered, DOCUMENT_SCHEMA, task.data["partition"])
+        tables = read_partition(self.washed, DOCUMENT_SCHEMA, task.data["partition"])
         rows = [row for table in tables for row in documents_of(table)]
         groups, counts = make_documents(rows, self.config.grouping, self.config.run.seed), Counts()
         path, key = folder / "shard", f"{task.name}.parquet"

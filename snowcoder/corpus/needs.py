@@ -9,7 +9,7 @@ from snowcoder.storage.columns import Need
 
 
 def corpus_needs(config: Config) -> list[Need]:
-    """Each with the key that asks for it. A row without one of these is another matter: see `prepare.py`."""
+    """Each with the key that asks for it. A row without one of these is another matter: see `filter_step.py`."""
     columns = (("repository", _of_repository), ("licence", _of_licence), ("path", _of_path))
     needs = [Need((column,), reason) for column, reasons in columns for reason in reasons(config)]
     return [*needs, Need(("language", "path"), "a file's language is given, or guessed by its path")]

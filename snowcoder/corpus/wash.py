@@ -20,6 +20,16 @@ _TOGETHER = 4 << 20  # characters
 
 
 class Wash:
+    @staticmethod
+    def decided_by(config: Config) -> dict[str, Any]:
+        """All of the config that decides what it does."""
+        return {
+            "level": config.corpus.near.level,
+            "benchmarks": Matcher.build(config.decontamination).digest,
+            "pii": config.pii.model_dump(),
+            "samples": config.corpus.samples,
+        }
+
     def __init__(self, config: Config, copies: dict[int, float | None]) -> None:
         """`copies`: number of each copy, file or repository, -> its similarity to the one kept, None if equal."""
         self.copies, self.by_file = copies, config.corpus.near.level == "file"

@@ -1,4 +1,4 @@
-"""The step after deduplication: what is left of a shard, washed, and sent to the partition of its group."""
+"""Wash, the step after deduplication: what is left of a shard, washed, and sent to the partition of its group."""
 
 from __future__ import annotations
 
@@ -22,10 +22,29 @@ from snowcoder.stages.steps import Record, Step, Task
 from snowcoder.stages.tables import Table, rows_of
 
 
-class Scatter(Step):
-    def __init__(self, folder: Path, config: Config, copies: Table) -> None:
+class WashStep(Step):
+    def __init__(self, folder: Path, config: Config, copies: Table, partitions: int) -> None:
         super().__init__(folder)
-        self.config, self.copies = config, copies
+        self.config, self.copies, self.partitions = config, copies, partitions
+
+    def tasks(self, filtered: list[Record], documents: list[Table], copies: Record) -> list[Task]:
+        return [
+            self.task(
+                record.name,
+                [record.digest, copies.digest],
+                {"shard": number, "documents": str(table.path), "rows": table.rows},
+                record.bytes,
+            )
+            for number, (record, table) in enumerate(zip(filtered, documents, strict=True))
+        ]
+
+    def decided_by(self) -> dict[str, Any]:
+        return {
+            **Wash.decided_by(self.config),
+            "by": self.config.grouping.by,
+            "partitions": self.partitions,
+            "partition_mib": self.config.corpus.partition_mib,
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         wash = Wash(self.config, self._copies(task.data["shard"]))
@@ -33,7 +52,7 @@ class Scatter(Step):
         for number, rows in enumerate(self._pieces(wash(_rows(given)))):
             ids, documents = zip(*rows, strict=True)
             keys = ("\0".join(group_key(document, self.config.grouping)).encode() for document in documents)
-            partition = np.array([xxhash.xxh3_64_intdigest(key) % task.data["partitions"] for key in keys])
+            partition = np.array([xxhash.xxh3_64_intdigest(key) % self.partitions for key in keys])
             path = folder / f"{task.name}-{number:03d}.parquet"
             write_partitioned(path, documents_table(list(documents), ids), partition)
         found = Rows(given.rows, rows_of(*folder.iterdir()), wash.counts.dropped)

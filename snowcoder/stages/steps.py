@@ -11,9 +11,11 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from snowcoder import __version__
 from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import Output
@@ -80,8 +82,23 @@ class Step(ABC):
         self.folder = folder
 
     @abstractmethod
+    def decided_by(self) -> dict[str, Any]:
+        """All of the config that decides what a task makes, besides its input. It stands beside `make`, which reads it.
+
+        Not what is of the place: folders, storage, engine.
+        """
+
+    @abstractmethod
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         """Write the task's files into `folder`, which is empty; return what became of its rows, and other counts."""
+
+    def task(self, name: str, made_from: Any, data: dict[str, Any] | None = None, bytes: int = 0) -> Task:
+        """`made_from`: digests of the input, for JSON. They and the name stand for `data`, which may hold paths."""
+        return Task(name, digest_json([self._how, name, made_from]), data or {}, bytes)
+
+    @cached_property
+    def _how(self) -> str:
+        return digest_json({"snowcoder": __version__, **self.decided_by()})
 
     def __call__(self, raw: dict[str, Any]) -> dict[str, Any]:
         """Files appear under their names when they are whole, the record when all of them have.

@@ -20,7 +20,7 @@ from snowcoder.lineage.rows import Rows
 from snowcoder.permutation import key_of
 from snowcoder.sandbox.program import Limits, Program
 from snowcoder.sandbox.sandbox import Sandbox
-from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.steps import Record, Step, Task
 from snowcoder.stages.tables import Table, rows_of
 from snowcoder.synthesis.draft import Draft, draft_of, program_of
 from snowcoder.synthesis.generate import OUTCOMES
@@ -35,6 +35,26 @@ class Check(Step):
         super().__init__(folder)
         self.config, self.answers = config, answers
         self._sandbox: Sandbox | None = None
+
+    def tasks(self, answered: list[Record]) -> list[Task]:
+        return [
+            self.task(
+                record.name,
+                record.digest,
+                {"number": number, "rows": sum(record.tables.values())},
+                sum(output.bytes for output in record.outputs),
+            )
+            for number, record in enumerate(answered)
+        ]
+
+    def decided_by(self) -> dict[str, Any]:
+        config, synthesis = self.config, self.config.synthesis
+        return {
+            "seed": config.run.seed,
+            "recipe": synthesis.model_dump(include={"name", "chat", "syntax", "execute"}),
+            "near": config.corpus.near.model_dump(exclude={"threshold"}),
+            "samples": config.corpus.samples,
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         table = Table(self.answers / f"{task.name}{OUTCOMES}", task.data["rows"]).read(OUTCOME_SCHEMA)

@@ -25,7 +25,6 @@ from snowcoder.lineage.rows import Rows
 from snowcoder.progress import bar
 from snowcoder.stages.steps import Record, Step, Task
 from snowcoder.stages.tables import Table
-from snowcoder.storage.digest import digest_json
 from snowcoder.synthesis.recipe import Outcome, Recipe
 from snowcoder.synthesis.requests import AnswerLog, Client, Left, Request, Unanswered, open_client
 from snowcoder.synthesis.seeds import SCHEMA as SEED_SCHEMA
@@ -41,26 +40,20 @@ SCHEMA = pa.schema(
         "fields": pa.string(),  # JSON
     }
 )
-_READING = 2  # of how answers are read: tables of another one are made again, from the logs
 _PARTS = 2  # under way: the next one begins while the last answers of one come
 
 
 def generate(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
     """Raises OperationError or UserError where no server answers; what was answered stays."""
-    recipe = Recipe(config)
-    step = Generate(Path(config.synthesis.dir) / "answers")
+    step = Generate(Path(config.synthesis.dir) / "answers", config)
     tasks = [
-        Task(
-            record.name,
-            digest_json([recipe.digest, record.digest, _READING]),
-            {"seeds": str(seeds.folder), "rows": record.rows.written},
-        )
+        step.task(record.name, record.digest, {"seeds": str(seeds.folder), "rows": record.rows.written})
         for record in seeds.records
     ]
     if todo := _to_ask(config, step, tasks):
         step.folder.mkdir(parents=True, exist_ok=True)
         try:
-            asyncio.run(_ask_all(config, recipe, step, todo))
+            asyncio.run(_ask_all(config, step, todo))
         except BaseExceptionGroup as group:
             raise _first(group) from None
     records = [record for task in tasks if (record := step.find(task))]
@@ -103,10 +96,15 @@ def _require_answers(config: Config, records: list[Record]) -> None:
 class Generate(Step):
     """Writes down what became of a part's seeds, once all of it is known."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: Config) -> None:
+        """Raises UserError where a prompt or the examples cannot be read."""
         super().__init__(folder)
+        self.recipe = Recipe(config)
         self.outcomes: dict[str, list[dict[str, Any]]] = {}
         self.counts: dict[str, dict[str, Any]] = {}
+
+    def decided_by(self) -> dict[str, Any]:
+        return {"recipe": self.recipe.digest}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         table = pa.Table.from_pylist(self.outcomes.pop(task.name), SCHEMA)
@@ -115,7 +113,7 @@ class Generate(Step):
         return rows, self.counts.pop(task.name)
 
 
-async def _ask_all(config: Config, recipe: Recipe, step: Generate, tasks: list[Task]) -> None:
+async def _ask_all(config: Config, step: Generate, tasks: list[Task]) -> None:
     requests = config.synthesis.requests
     async with open_client(requests) as client, asyncio.TaskGroup() as group:
         room = asyncio.Semaphore(2 * requests.concurrency * max(1, len(client.pool.servers)))
@@ -124,17 +122,15 @@ async def _ask_all(config: Config, recipe: Recipe, step: Generate, tasks: list[T
             running = []
             for task in tasks:
                 await parts.acquire()
-                part = _Part(config, recipe, step, client, room, progress)
+                part = _Part(config, step, client, room, progress)
                 running.append(group.create_task(part.run(task)))
                 running[-1].add_done_callback(lambda _: parts.release())
             await asyncio.gather(*running)
 
 
 class _Part:
-    def __init__(
-        self, config: Config, recipe: Recipe, step: Generate, client: Client, room: asyncio.Semaphore, progress: tqdm
-    ) -> None:
-        self.config, self.recipe, self.step = config, recipe, step
+    def __init__(self, config: Config, step: Generate, client: Client, room: asyncio.Semaphore, progress: tqdm) -> None:
+        self.config, self.step = config, step
         self.client, self.room, self.progress = client, room, progress
         self.left: list[Left] = []
         self.read = Counter[bool]()  # answers, and whether reasoning was left out
@@ -161,7 +157,7 @@ class _Part:
             if seed["text"] is None:
                 return [_row(seed, Outcome(seed["id"], "seed", "nothing to cut", {}))]
             fields = {"text": seed["text"], "language": seed["language"] or ""}
-            found = await self.recipe.follow(seed["id"], fields, lambda request: self._ask(request, log))
+            found = await self.step.recipe.follow(seed["id"], fields, lambda request: self._ask(request, log))
             return [_row(seed, outcome) for outcome in found]
         finally:
             self.room.release()

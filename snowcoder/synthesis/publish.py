@@ -11,7 +11,7 @@ import orjson
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.dedup.resolve import COPIES
-from snowcoder.corpus.document import DOCUMENT_SCHEMA, Document, documents_of
+from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, Document, documents_of
 from snowcoder.corpus.dropped_examples import Samples
 from snowcoder.corpus.group_step import write_shard
 from snowcoder.corpus.grouping import Group
@@ -39,6 +39,23 @@ class Publish(Step):
     def __init__(self, folder: Path, config: Config, copies: Table) -> None:
         super().__init__(folder)
         self.config, self.copies = config, copies
+
+    def tasks(self, given: Path, checked: list[Record], copies: Record) -> list[Task]:
+        """`given`: where what was checked lies."""
+        tasks = []
+        for number, record in enumerate(checked):
+            (documents,) = record.tables_in(given, DOCUMENTS)
+            data = {"number": number, "documents": str(documents.path), "rows": documents.rows}
+            size = documents.path.stat().st_size
+            tasks.append(self.task(record.name, [record.digest, copies.digest], data, size))
+        return tasks
+
+    def decided_by(self) -> dict[str, Any]:
+        return {
+            **Wash.decided_by(self.config),
+            "columns": self.config.index.columns.model_dump(),
+            "recipe": self.config.synthesis.model_dump(include={"chat", "python", "other"}),
+        }
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         tables = read_partition([self.copies], COPIES, task.data["number"])

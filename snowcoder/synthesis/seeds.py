@@ -18,7 +18,7 @@ from snowcoder.lineage.rows import Rows
 from snowcoder.permutation import key_of
 from snowcoder.stages.steps import Record, Step, Task, run_step
 from snowcoder.stages.tables import rows_of
-from snowcoder.storage.digest import digest_file, digest_json
+from snowcoder.storage.digest import digest_file
 from snowcoder.synthesis.files import CodeFile, IndexedFiles
 from snowcoder.synthesis.functions import functions
 from snowcoder.synthesis.mix import choose_files
@@ -47,8 +47,7 @@ def make_seeds(config: Config) -> Seeds:
     seeds = config.synthesis.seeds
     inputs, parts = _of_files(config) if seeds.cut in ("lines", "function") else _of_numbers(config)
     cut = Cut(Path(config.synthesis.dir) / "seeds", config)
-    how = digest_json([seeds.model_dump(exclude={"count", "shares"}), config.run.seed, config.synthesis.name, inputs])
-    tasks = [Task(f"part-{n:05d}", digest_json([how, n, part]), {"part": part}) for n, part in enumerate(parts)]
+    tasks = [cut.task(f"part-{n:05d}", [inputs, part], {"part": part}) for n, part in enumerate(parts)]
     return Seeds(inputs, cut.folder, run_step(cut, "seeds", tasks, config.corpus.engine))
 
 
@@ -58,6 +57,11 @@ class Cut(Step):
     def __init__(self, folder: Path, config: Config) -> None:
         super().__init__(folder)
         self.config = config
+
+    def decided_by(self) -> dict[str, Any]:
+        # What is left out decides which files or numbers a part has.
+        seeds = self.config.synthesis.seeds.model_dump(exclude={"count", "shares", "per_file", "part"})
+        return {"seeds": seeds, "seed": self.config.run.seed}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         seeds = self.config.synthesis.seeds

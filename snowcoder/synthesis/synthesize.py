@@ -16,20 +16,17 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snowcoder import __version__
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.dedup.find_copies import find_copies
-from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.wash_step import check_copies
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import NAME, Manifest, Output, describe
 from snowcoder.stages.engine import start_engine
 from snowcoder.stages.stage import working_in
-from snowcoder.stages.steps import Record, Task, run_step
+from snowcoder.stages.steps import Record, run_step
 from snowcoder.storage.atomic import atomic_path, write_json
-from snowcoder.storage.digest import digest_json
 from snowcoder.synthesis.check import Check
 from snowcoder.synthesis.generate import generate
 from snowcoder.synthesis.publish import CHAT, Publish, open_outputs, shards_of
@@ -45,7 +42,7 @@ def run(config: Config) -> bool:
 
     Raises OperationError where nothing is kept of the seeds.
     """
-    begun, folder = time.monotonic(), Path(config.synthesis.dir)
+    begun, folder, config = time.monotonic(), Path(config.synthesis.dir), _by_files(config)
     with working_in(folder):
         outputs = open_outputs(config)
         start_engine(config.corpus.engine)
@@ -79,73 +76,29 @@ def _make(config: Config, outputs: dict[str, OutputShards]) -> Done:
     seeds = make_seeds(config)
     answers, answered = generate(config, seeds)
     check = Check(folder / "checked", config, answers)
-    checked = run_step(check, "check", _check_tasks(config, answered), engine, _outcomes(answered))
-    # Samples are compared as files, whatever the corpus does.
-    near = config.corpus.near.model_copy(update={"level": "file"})
-    copies, found = find_copies(
-        config.corpus.model_copy(update={"work": str(folder), "near": near}), check.folder, checked
-    )
+    checked = run_step(check, "check", check.tasks(answered), engine, _outcomes(answered))
+    copies, found = find_copies(config.corpus, check.folder, checked)
     publish = Publish(folder / "published", config, copies)
-    tasks = _publish_tasks(config, check, checked, found)
+    tasks = publish.tasks(check.folder, checked, found)
     changes = any(publish.find(task) is None for task in tasks)
     for output in outputs.values():
         output.claim([f"{task.name}.parquet" for task in tasks], changes)
     if changes:
         (folder / NAME).unlink(missing_ok=True)
     published = run_step(publish, "publish", tasks, engine, sum(record.rows.written for record in checked))
-    check_copies(near, copies, published, publish.folder)
+    check_copies(config.corpus.near, copies, published, publish.folder)
     return Done(seeds, answered, checked, found, published)
+
+
+def _by_files(config: Config) -> Config:
+    """Samples are compared as files, whatever the corpus does, and in this stage's folder."""
+    near = config.corpus.near.model_copy(update={"level": "file"})
+    corpus = config.corpus.model_copy(update={"near": near, "work": config.synthesis.dir})
+    return config.model_copy(update={"corpus": corpus})
 
 
 def _outcomes(answered: list[Record]) -> int:
     return sum(rows for record in answered for rows in record.tables.values())
-
-
-def _check_tasks(config: Config, answered: list[Record]) -> list[Task]:
-    synthesis = config.synthesis
-    how = digest_json(
-        [
-            __version__,
-            config.run.seed,
-            synthesis.name,
-            synthesis.syntax,
-            synthesis.execute,
-            synthesis.chat.model_dump() if synthesis.chat else None,
-            config.corpus.near.model_dump(),
-            config.corpus.samples,
-        ]
-    )
-    return [
-        Task(
-            record.name,
-            digest_json([how, n, record.digest]),
-            {"number": n, "rows": _outcomes([record])},
-            sum(o.bytes for o in record.outputs),
-        )
-        for n, record in enumerate(answered)
-    ]
-
-
-def _publish_tasks(config: Config, check: Check, checked: list[Record], copies: Record) -> list[Task]:
-    synthesis = config.synthesis
-    how = digest_json(
-        [
-            __version__,
-            config.pii.model_dump(),
-            Matcher.build(config.decontamination).digest,
-            config.index.columns.model_dump(),
-            synthesis.python,
-            synthesis.other,
-            synthesis.chat.model_dump() if synthesis.chat else None,
-            copies.digest,
-        ]
-    )
-    tasks = []
-    for number, record in enumerate(checked):
-        (documents,) = record.tables_in(check.folder, DOCUMENTS)
-        data = {"number": number, "documents": str(documents.path), "rows": documents.rows}
-        tasks.append(Task(record.name, digest_json([how, record.digest]), data, documents.path.stat().st_size))
-    return tasks
 
 
 def _manifest(config: Config, done: Done, report: dict[str, Any]) -> Manifest:

@@ -19,12 +19,14 @@ from snowcoder.annotation import quantize, score, train
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.files import rows_of
 from snowcoder.annotation.scores import SUFFIX
+from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.stages.lock import ALL, Busy, build_lock
 from snowcoder.stages.steps import _clean
 from snowcoder.storage.shards import read_shard
 from tests.annotation.conftest import SHARDS, configure, overrides
+from tests.read_keys import noting
 
 ONE = "index.sources.raw.shards={}/one"
 
@@ -44,6 +46,13 @@ def run_folder(trained: Path, tmp_path: Path) -> Path:
 
 def tables(folder: Path) -> dict[str, list[dict[str, object]]]:
     return {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def test_each_key_that_it_reads_decides_what_is_scored_again(files: Path, encoder: Path, run_folder: Path) -> None:
+    with noting() as notes:
+        score.run(configure(run_folder, files, encoder, "annotator.score.runtime=torch", ONE.format(files)))
+    assert (ColumnsConfig, "file_lengths") in notes.keys[score.Score]
+    assert notes.forgotten({"ScoreConfig.runtime": ["openvino", "torch"]}) == []
 
 
 @pytest.mark.parametrize("runtime", ["torch", "openvino"])
@@ -119,7 +128,7 @@ def test_an_annotator_that_was_trained_again_scores_with_what_it_learned(
 def test_a_step_that_cleans_its_folder_leaves_the_lock_there(files: Path, encoder: Path, run_folder: Path) -> None:
     folder = run_folder / "annotator" / "scores"
     with build_lock(folder, ALL):
-        _clean(score.Score(folder, configure(run_folder, files, encoder), "torch", 1), [], [])  # keeps the lock
+        _clean(score.Score(folder, configure(run_folder, files, encoder), 1), [], [])  # keeps the lock
         with pytest.raises(Busy), build_lock(folder, ALL):
             pass
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import xxhash
 
-from snowcoder.annotation import copy_selected, select
+from snowcoder.annotation import copy_selected, select, selectable_files
 from snowcoder.annotation.files import rows_of
 from snowcoder.annotation.scores import SCORES, SUFFIX
 from snowcoder.config.compose import load_config
@@ -29,9 +29,11 @@ from snowcoder.storage.atomic import write_json
 from snowcoder.storage.shards import Files, read_shard
 from snowcoder.tokenization.encoders import build_encoder
 from snowcoder.tokenization.load import load_tokenizer
+from tests.read_keys import noting
 from tests.tiny import snowcoder, tiny_overrides
 
 SHARDS, DOCUMENTS = 3, 30
+AGAIN = ["+index.sources.again.selection_of=raw", "+index.sources.again.shards=nowhere"]
 LOSSY = ["+index.sources.lossy.selection_of=raw", "+index.sources.lossy.shards=nowhere", "corpus.engine.workers=1"]
 
 
@@ -219,6 +221,14 @@ def test_a_second_run_does_nothing_and_other_scores_do(
     select.run(config)
     assert [row["content_hash"] for _, row, _ in documents(config, "selected")] != first
     write_scores(config)
+
+
+def test_what_decides_which_files_are_taken_decides_what_is_made_again(folder: Path, workspace: Path) -> None:
+    config = configure(folder, workspace, "annotator.select.source=again", *AGAIN, "corpus.engine.workers=1")
+    with noting() as notes:
+        select.run(config)
+    assert set(notes.arguments) == {selectable_files.Weigh, copy_selected.Copy}
+    assert notes.forgotten({}) == []
 
 
 def test_a_selection_that_a_run_was_trained_on_stays(folder: Path, workspace: Path, tmp_path: Path, capfd: Any) -> None:

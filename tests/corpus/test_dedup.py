@@ -61,18 +61,18 @@ def corpus_config(folder: Path, **more: object) -> CorpusConfig:
 
 def copies_of(folder: Path, shards: list[list[Document]], **more: object) -> dict[int, tuple[int, float]]:
     """Copy -> (what it is a copy of, similarity), with documents numbered through all shards."""
-    config, records, prepared, number = corpus_config(folder, **more), [], folder / "prepared", {}
-    prepared.mkdir()
+    config, records, filtered, number = corpus_config(folder, **more), [], folder / "filtered", {}
+    filtered.mkdir()
     for shard, documents in enumerate(shards):
         name, ids = f"shard-{shard:05d}", range(shard << 32, (shard << 32) + len(documents))
         number |= {key: len(number) + place for place, key in enumerate(ids)}
-        pq.write_table(documents_table(documents, ids), prepared / f"{name}{DOCUMENTS}")
-        pq.write_table(signature_table(documents, ids, config.near), prepared / f"{name}{SIGNATURES}")
-        outputs = describe(prepared, [f"{name}{DOCUMENTS}", f"{name}{SIGNATURES}"])
+        pq.write_table(documents_table(documents, ids), filtered / f"{name}{DOCUMENTS}")
+        pq.write_table(signature_table(documents, ids, config.near), filtered / f"{name}{SIGNATURES}")
+        outputs = describe(filtered, [f"{name}{DOCUMENTS}", f"{name}{SIGNATURES}"])
         size, count = sum(len(document.content) for document in documents), len(documents)
         tables = {output.name: count for output in outputs}
         records.append(Record(name, "", outputs, {}, size, Rows(count, count), tables))
-    copies, record = find_copies(config, prepared, records)
+    copies, record = find_copies(config, filtered, records)
     rows = copies.read(COPIES).to_pylist()
     assert record.counts["exact"] + record.counts["near"] == len(rows)
     return {number[row["id"]]: (number[row["better"]], row["similarity"] or 1) for row in rows}
@@ -173,17 +173,17 @@ def test_precision_and_recall_against_all_pairs(tmp_path: Path) -> None:
 def repository_copies(folder: Path, shards: list[list[Document]]) -> dict[int, tuple[int, float]]:
     """Copy -> (what it is a copy of, similarity), by the repositories' ids."""
     config = corpus_config(folder, near=NEAR.model_copy(update={"level": "repository"}))
-    records, prepared = [], folder / "prepared"
-    prepared.mkdir()
+    records, filtered = [], folder / "filtered"
+    filtered.mkdir()
     for shard, documents in enumerate(shards):
         name, signatures = f"shard-{shard:05d}{SIGNATURES}", RepositorySignatures(config.near)
-        with pq.ParquetWriter(prepared / name, signatures.schema) as writer:
+        with pq.ParquetWriter(filtered / name, signatures.schema) as writer:
             for first in range(0, len(documents), 2):
                 signatures.write(writer, documents[first : first + 2], range(2))
             signatures.close(writer)
-        rows, tables = Rows(len(documents), len(documents)), {name: rows_of(prepared / name)}
-        records.append(Record(f"shard-{shard:05d}", "", describe(prepared, [name]), {}, 1, rows, tables))
-    copies, _ = find_copies(config, prepared, records)
+        rows, tables = Rows(len(documents), len(documents)), {name: rows_of(filtered / name)}
+        records.append(Record(f"shard-{shard:05d}", "", describe(filtered, [name]), {}, 1, rows, tables))
+    copies, _ = find_copies(config, filtered, records)
     return {row["id"]: (row["better"], row["similarity"] or 1) for row in copies.read(COPIES).to_pylist()}
 
 
@@ -215,8 +215,8 @@ def test_a_second_run_does_nothing_and_a_changed_threshold_does(tmp_path: Path) 
     documents = [python(text, n) for n, text in enumerate([*texts, changed(texts[0], 0.06, seed=6)])]
     assert len(copies_of(tmp_path, [documents])) == 1
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*") if path.is_file()}
-    (tmp_path / "prepared").rename(tmp_path / "before")
+    (tmp_path / "filtered").rename(tmp_path / "before")
     assert len(copies_of(tmp_path, [documents])) == 1
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*") if path.is_file()} == files
-    (tmp_path / "prepared").rename(tmp_path / "again")
+    (tmp_path / "filtered").rename(tmp_path / "again")
     assert not copies_of(tmp_path, [documents], near=NEAR.model_copy(update={"threshold": 0.99}))

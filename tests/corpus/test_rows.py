@@ -16,14 +16,13 @@ import pytest
 
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
-from snowcoder.corpus import build
-from snowcoder.corpus import group_step as gather
+from snowcoder.corpus import build, group_step
 from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.dedup.signature import FileSignatures
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.filter_step import Sieve
 from snowcoder.corpus.wash import Wash
-from snowcoder.corpus.wash_step import Scatter
+from snowcoder.corpus.wash_step import WashStep
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.stages import steps
@@ -104,7 +103,12 @@ def build_fails(built: Path, message: str, *steps: str) -> None:
             "__call__",
             "washed shard-00000: of 8 rows [5-7] were written and [0-2] dropped, so 1 is lost",
         ),
-        ("grouped", gather, "make_documents", "grouped shard-00000: of 14 rows 8 were written and 0 dropped, so 6 are"),
+        (
+            "grouped",
+            group_step,
+            "make_documents",
+            "grouped shard-00000: of 14 rows 8 were written and 0 dropped, so 6 are",
+        ),
     ],
 )
 @pytest.mark.usefixtures("mended")
@@ -135,7 +139,7 @@ def test_documents_without_a_signature_are_missed(built: Path, monkeypatch: Patc
 
 @pytest.mark.usefixtures("mended")
 def test_copies_that_nobody_drops_are_missed(built: Path, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Scatter, "_copies", lambda *_: {})
+    monkeypatch.setattr(WashStep, "_copies", lambda *_: {})
     build_fails(built, "wash, its copies: 0 rows were read, where the step before wrote 2, so 2 are lost", "washed")
     shutil.rmtree(built / "corpus" / "washed")  # as it says
 

@@ -38,9 +38,9 @@ def outcome(seed: str, step: str, reason: str | None = None) -> dict[str, Any]:
     return {"id": f"{seed}/{step}", "seed": seed, "step": step, "reason": reason, "fields": '{"code": "x = 1\\n"}'}
 
 
-def generate(folder: Path, rows: int) -> Record:
+def generate(folder: Path, config: Config, rows: int) -> Record:
     """Of three seeds: two samples of one, nothing of another."""
-    step, task = Generate(folder / "answers"), Task(NAME, "", {"rows": rows})
+    step, task = Generate(folder / "answers", config), Task(NAME, "", {"rows": rows})
     step.outcomes[NAME] = [
         outcome("a", "one"),
         outcome("a", "two"),
@@ -55,7 +55,7 @@ def generate(folder: Path, rows: int) -> Record:
 
 
 def check(folder: Path, config: Config) -> Record:
-    generate(folder, 3)
+    generate(folder, config, 3)
     step, task = Check(folder / "checked", config, folder / "answers"), Task(NAME, "", {"number": 0, "rows": 4})
     step(asdict(task))
     record = step.find(task)
@@ -79,14 +79,14 @@ def without_the_last(function: Callable[..., Iterable[Any]]) -> Callable[..., li
 
 
 def test_rows_of_a_recipe_add_up(tmp_path: Path, config: Config) -> None:
-    assert generate(tmp_path, 3).rows == Rows(3, 3)
+    assert generate(tmp_path, config, 3).rows == Rows(3, 3)
     assert check(tmp_path, config).rows == Rows(4, 3, 1)
     assert publish(tmp_path, config).rows == Rows(3, 3)
 
 
-def test_a_seed_without_an_outcome_is_missed(tmp_path: Path) -> None:
+def test_a_seed_without_an_outcome_is_missed(tmp_path: Path, config: Config) -> None:
     with pytest.raises(OperationError, match="answers part-00000: of 4 rows 3 were written and 0 dropped"):
-        generate(tmp_path, 4)
+        generate(tmp_path, config, 4)
 
 
 def test_samples_that_nobody_judges_are_missed(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from snowcoder.config.compose import load_config
+from snowcoder.config.synthesis_schema import StepConfig, SynthesisConfig
 from snowcoder.errors import OperationError, UserError
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.synthesis import report as report_stage
-from snowcoder.synthesis.synthesize import run
+from snowcoder.synthesis import synthesize as stage
+from snowcoder.synthesis.check import Check
+from snowcoder.synthesis.generate import Generate
+from snowcoder.synthesis.publish import Publish
+from snowcoder.synthesis.seeds import Cut
 from tests.corpus.raw_shards import library, row, write_raw_shards
+from tests.read_keys import noting
 from tests.synthesis.faulty_model import faulty_model
 from tests.synthesis.language_server import LanguageServer, language_server
 from tests.synthesis.model import PLANTED, answer
@@ -66,7 +72,7 @@ def overrides(folder: Path, workspace: Path, *more: str) -> list[str]:
 
 def synthesize(folder: Path, workspace: Path, url: str, *more: str) -> bool:
     """In this process: a new one takes longer to import than to do it."""
-    return run(load_config(overrides(folder, workspace, f"synthesis.requests.servers=[{url}]", *more)))
+    return stage.run(load_config(overrides(folder, workspace, f"synthesis.requests.servers=[{url}]", *more)))
 
 
 def report_of(folder: Path, recipe: str) -> dict[str, Any]:
@@ -110,6 +116,13 @@ def test_what_is_planted_is_dropped_for_the_right_reason(folder: Path, made: Lan
     ]
     assert sum("compute_something_of" in text for text in kept) == 1  # of the copies
     assert not any("rolling_max" in text for text in kept)
+
+
+def test_samples_are_compared_as_files_whatever_the_corpus_does(folder: Path, workspace: Path, tmp_path: Path) -> None:
+    places = [f"synthesis.dir={tmp_path}/run", f"storage.root={tmp_path}/out"]
+    with language_server(answer) as (_, url):
+        synthesize(folder, workspace, url, "synthesis.seeds.count=40", "corpus.near.level=repository", *places)
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["dropped"]["near copy"]
 
 
 def test_shards_are_indexed_and_lead_back_to_the_seeds(folder: Path, workspace: Path, made: LanguageServer) -> None:
@@ -196,6 +209,31 @@ def test_self_code_align_keeps_one_answer_that_passes_its_tests(
     assert counts["whole"] == 40
 
 
+VALUES: dict[str, list[Any]] = {
+    "DecontaminationConfig.benchmarks": [[]],
+    "StepConfig.prompt": ["code_file", "oss_instruct"],
+    "SynthesisConfig.examples": ["self_code_align", "self_instruct"],
+}
+
+
+@pytest.mark.parametrize("recipe", ["code_file", "self_code_align", "self_instruct"])
+@pytest.mark.usefixtures("sandbox")
+def test_each_key_that_a_step_reads_decides_what_is_made_again(
+    folder: Path, workspace: Path, tmp_path: Path, recipe: str
+) -> None:
+    few = [
+        f"synthesis={recipe}",
+        "synthesis.seeds.count=4",
+        f"synthesis.dir={tmp_path}/run",
+        f"storage.root={tmp_path}",
+    ]
+    with language_server(answer) as (_, url), noting((stage, "generate", Generate)) as notes:
+        synthesize(folder, workspace, url, *few)
+    assert {Cut, Generate, Check, Publish} <= set(notes.arguments)
+    assert {(StepConfig, "max_tokens"), (SynthesisConfig, "model")} <= notes.keys[Generate]
+    assert notes.forgotten(VALUES) == []
+
+
 def test_evol_instruct_goes_on_from_self_instruct(folder: Path, workspace: Path) -> None:
     with language_server(answer) as (_, url):
         synthesize(folder, workspace, url, "synthesis=self_instruct", "synthesis.seeds.count=5")
@@ -221,7 +259,7 @@ def test_what_a_server_refused_while_it_answered_others_is_asked_again_on_demand
             synthesize(folder, workspace, address, *what, "synthesis.requests.attempts=1")
         assert (requests()["answered"], requests()["refused"], requests()["unanswered"]) == (18, 1, 1)
         assert "no answer yet: 1 requests" in capsys.readouterr().out
-        run(load_config(overrides(folder, workspace, *what)))  # with no server it is enough
+        stage.run(load_config(overrides(folder, workspace, *what)))  # with no server it is enough
         assert "1 requests have no answer" in capsys.readouterr().out
         with faulty_model(url, lambda n: "400" if n == 0 else None) as (proxy, address):
             synthesize(folder, workspace, address, *what)

@@ -16,7 +16,6 @@ from snowcoder.corpus.dedup.partitions import assign
 from snowcoder.corpus.dedup.repositories import RepositoryCopies
 from snowcoder.corpus.dedup.resolve import COPIES, Resolve, Shingle
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema
-from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.shuffled_shard import write_partitioned
 from snowcoder.lineage.rows import Rows, check_given
 from snowcoder.stages.steps import Record, Step, Task, run_step
@@ -27,36 +26,40 @@ _EXACT, _BY_PARTITION, _BY_SHARD = "exact.parquet", "by-partition.parquet", "by-
 _COPIES = "copies.parquet"
 
 
-def find_copies(config: CorpusConfig, prepared: Path, records: list[Record]) -> tuple[Table, Record]:
+def find_copies(config: CorpusConfig, given: Path, records: list[Record]) -> tuple[Table, Record]:
     """A table of copies (`COPIES`), and what was found. `records`: of the shards.
 
     Of files, partitioned by the number of their shard; of repositories, in one partition.
     """
     folder = Path(config.work) / "dedup"
-    made_from = digest_json([config.near.model_dump(), *(record.digest for record in records)])
+    made_from = digest_json([record.digest for record in records])
     if config.near.level == "repository":
-        parts = [table for record in records for table in record.tables_in(prepared, SIGNATURES)]
-        return _only(RepositoryCopies(folder / "repositories", parts, config.near), Task("copies", made_from), _COPIES)
-    tables = Candidates(folder / "candidates", prepared, records, config)
-    found = _do(tables, Task("candidates", made_from))
+        parts = [table for record in records for table in record.tables_in(given, SIGNATURES)]
+        return _only(RepositoryCopies(folder / "repositories", parts, config.near), "copies", made_from)
+    tables = Candidates(folder / "candidates", given, records, config)
+    found = _do(tables, tables.task("candidates", made_from))
     exact, by_shard, by_partition = (_table(tables, found, name) for name in (_EXACT, _BY_SHARD, _BY_PARTITION))
     shingles = Shingle(folder / "shingles", by_shard, config.near)
-    tasks = _shingle_tasks(prepared, records, found, made_from)
-    sent = run_step(shingles, "shingles", tasks, config.engine, by_shard.rows)
+    sent = run_step(shingles, "shingles", shingles.tasks(given, records, found), config.engine, by_shard.rows)
     resolve = Resolve(folder / "resolved", by_partition, _tables(shingles, sent), config.near)
-    tasks = [Task(f"part-{n:05d}", made_from, {"partition": n}) for n in found.counts["partitions"]]
-    resolved = run_step(resolve, "near copies", tasks, config.engine, by_partition.rows)
+    resolved = run_step(resolve, "near copies", resolve.tasks(found, sent), config.engine, by_partition.rows)
     merge = Merge(folder / "copies", exact, _tables(resolve, resolved))
-    return _only(merge, Task("copies", made_from, {"pairs": _sums(resolved)}), _COPIES)
+    pairs = _sums(resolved)
+    made_from = digest_json([found.digest, pairs, *(record.digest for record in resolved)])
+    return _only(merge, "copies", made_from, {"pairs": pairs})
 
 
 class Candidates(Step):
     """Done in the launching process, for the engine itself spreads the work."""
 
-    def __init__(self, folder: Path, prepared: Path, records: list[Record], config: CorpusConfig) -> None:
+    def __init__(self, folder: Path, given: Path, records: list[Record], config: CorpusConfig) -> None:
         super().__init__(folder)
-        self.signatures, self.schema = _signatures(prepared, records), signature_schema(config.near)
+        self.config = config
+        self.signatures, self.schema = _signatures(given, records), signature_schema(config.near)
         self.partitions = 1 + sum(record.bytes for record in records) // (config.partition_mib << 20)
+
+    def decided_by(self) -> dict[str, Any]:
+        return {"bands": self.config.near.bands, "partition_mib": self.config.partition_mib}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         ids = sum((read_ids(table, self.schema, n << 32) for n, table in enumerate(self.signatures)), NO_IDS)
@@ -72,6 +75,9 @@ class Merge(Step):
         super().__init__(folder)
         self.exact, self.near = exact, near
 
+    def decided_by(self) -> dict[str, Any]:
+        return {}
+
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         exact = self.exact.read(EDGES, ["id", "better"])
         exact = exact.append_column("similarity", pa.nulls(len(exact), pa.float32()))
@@ -82,9 +88,9 @@ class Merge(Step):
         return rows, {"exact": len(exact), "near": len(table) - len(exact), **task.data["pairs"]}
 
 
-def _only(step: Step, task: Task, name: str) -> tuple[Table, Record]:
-    record = _do(step, task)
-    return _table(step, record, name), record
+def _only(step: Step, name: str, made_from: str, data: dict[str, Any] | None = None) -> tuple[Table, Record]:
+    record = _do(step, step.task(name, made_from, data))
+    return _table(step, record, _COPIES), record
 
 
 def _table(step: Step, record: Record, name: str) -> Table:
@@ -95,12 +101,12 @@ def _tables(step: Step, records: list[Record]) -> list[Table]:
     return [table for record in records for table in record.tables_in(step.folder)]
 
 
-def _signatures(prepared: Path, records: list[Record]) -> list[Table]:
+def _signatures(given: Path, records: list[Record]) -> list[Table]:
     """Of files: a row for each document that was kept. Raises OperationError for others."""
     tables = []
     for record in records:
-        (table,) = record.tables_in(prepared, SIGNATURES)
-        check_given(f"signatures of {record.name}", record.rows.written, table.rows, prepared)
+        (table,) = record.tables_in(given, SIGNATURES)
+        check_given(f"signatures of {record.name}", record.rows.written, table.rows, given)
         tables.append(table)
     return tables
 
@@ -112,15 +118,6 @@ def _do(step: Step, task: Task) -> Record:
     record = step.find(task)
     assert record
     return record
-
-
-def _shingle_tasks(prepared: Path, records: list[Record], found: Record, made_from: str) -> list[Task]:
-    tasks = []
-    for number in found.counts["shards"]:
-        (documents,) = records[number].tables_in(prepared, DOCUMENTS)
-        data = {"shard": number, "documents": str(documents.path), "rows": documents.rows}
-        tasks.append(Task(records[number].name, made_from, data, records[number].bytes))
-    return tasks
 
 
 def _sums(records: list[Record]) -> dict[str, int]:

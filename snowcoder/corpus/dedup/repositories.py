@@ -103,6 +103,9 @@ class RepositoryCopies(Step):
         super().__init__(folder)
         self.parts, self.near = parts, near
 
+    def decided_by(self) -> dict[str, Any]:
+        return self.near.model_dump()
+
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         wholes = self._wholes(folder / "repositories.parquet")
         exact, pairs = write_candidates([wholes], WHOLES, read_ids(wholes, WHOLES), folder)

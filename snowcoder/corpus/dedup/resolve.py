@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.candidates import EDGES
 from snowcoder.corpus.dedup.shingles import jaccard, shingles, tokens
-from snowcoder.corpus.document import DOCUMENT_SCHEMA
+from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS
 from snowcoder.corpus.shuffled_shard import read_partition, write_partitioned
 from snowcoder.errors import OperationError
 from snowcoder.lineage.rows import Rows, start_again
-from snowcoder.stages.steps import Step, Task
+from snowcoder.stages.steps import Record, Step, Task
 from snowcoder.stages.tables import Table, rows_of
+from snowcoder.storage.digest import digest_json
 
 MEMBERS = pa.schema({"id": pa.uint64(), "partition": pa.int64()})  # of pairs, by shard
 _SHINGLES = pa.schema({"id": pa.uint64(), "shingles": pa.large_list(pa.uint64())})
@@ -42,6 +43,19 @@ class Shingle(Step):
     def __init__(self, folder: Path, members: Table, near: NearConfig) -> None:
         super().__init__(folder)
         self.members, self.near = members, near
+
+    def tasks(self, given: Path, records: list[Record], candidates: Record) -> list[Task]:
+        """For the shards that have candidates, of all records; their documents lie in `given`."""
+        tasks = []
+        for number in candidates.counts["shards"]:
+            record = records[number]
+            (documents,) = record.tables_in(given, DOCUMENTS)
+            data = {"shard": number, "documents": str(documents.path), "rows": documents.rows}
+            tasks.append(self.task(record.name, [candidates.digest, record.digest], data, record.bytes))
+        return tasks
+
+    def decided_by(self) -> dict[str, Any]:
+        return {"ngram": self.near.ngram}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         (members,) = read_partition([self.members], MEMBERS, task.data["shard"])
@@ -75,6 +89,13 @@ class Resolve(Step):
     def __init__(self, folder: Path, pairs: Table, sent: list[Table], near: NearConfig) -> None:
         super().__init__(folder)
         self.pairs, self.sent, self.near = pairs, sent, near
+
+    def tasks(self, candidates: Record, sent: list[Record]) -> list[Task]:
+        made_from = digest_json([candidates.digest, *(record.digest for record in sent)])
+        return [self.task(f"part-{n:05d}", made_from, {"partition": n}) for n in candidates.counts["partitions"]]
+
+    def decided_by(self) -> dict[str, Any]:
+        return {"threshold": self.near.threshold}
 
     def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
         number = task.data["partition"]

@@ -13,7 +13,7 @@ from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.shingles import bands, is_short, signatures, tokens
 from snowcoder.corpus.document import Document, size_of
 
-SIGNATURES = ".signatures.parquet"  # suffix of a prepared shard's signatures
+SIGNATURES = ".signatures.parquet"  # suffix of a filtered shard's signatures
 _SIZE_LIMIT = (1 << 32) - 1
 
 
