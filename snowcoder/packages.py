@@ -85,6 +85,7 @@ def _broken_module(error: Exception) -> str:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_globals.get("__name__", "").partition(".")[0]
         if frame.f_code.co_name == "<module>" and module not in ("snowcoder", "__main__"):
-            return module
+            found: str = module
+            return found
     # A module in machine code has no frames.
     return (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""

@@ -41,4 +41,5 @@ def _hash(values: np.ndarray) -> np.ndarray:
     values = values * _MIX
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    found: np.ndarray = values ^ (values >> np.uint64(31))
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 
-def bar(title: str, total: float | None, unit: str, over: Iterable[Any] | None = None) -> tqdm:
+def bar(title: str, total: float | None, unit: str, over: Iterable[Any] | None = None) -> tqdm[Any]:
     """A tqdm bar, over the items of `over` if given. `unit` "B" counts bytes with binary prefixes."""
     interactive = sys.stderr.isatty()
     return tqdm(

@@ -45,7 +45,8 @@ class Examples(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        return self.table["text"].to_pylist()
+        found: list[str] = self.table["text"].to_pylist()
+        return found
 
     @property
     def labels(self) -> np.ndarray:

@@ -129,7 +129,8 @@ def _weights(labels: np.ndarray, head: str) -> list[float]:
     if head == "regression":
         return [1.0] * len(labels)
     share = labels.mean()
-    return np.where(labels == 1, 0.5 / share, 0.5 / (1 - share)).tolist()
+    found: list[float] = np.where(labels == 1, 0.5 / share, 0.5 / (1 - share)).tolist()
+    return found
 
 
 def _macro_f1(found: EvalPrediction, head: str) -> float:

@@ -35,7 +35,8 @@ class Threshold(NamedTuple):
         """Which of them."""
         early = (files.shard < self.shard) | ((files.shard == self.shard) & (files.rows <= self.row))
         score = np.float32(self.score)
-        return (files.scores > score) | ((files.scores == score) & early)
+        found: np.ndarray = (files.scores > score) | ((files.scores == score) & early)
+        return found
 
 
 def find_thresholds(read: Callable[[], Iterable[Ranked]], budgets: dict[str, int]) -> dict[str, Threshold]:

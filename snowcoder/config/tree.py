@@ -22,7 +22,8 @@ def below(node: Node) -> dict[str, Node]:
     content = _content(node)
     if "additionalProperties" in content and "properties" not in content:
         return {NAME: content["additionalProperties"]}
-    return content.get("properties", {})
+    found: dict[str, Node] = content.get("properties", {})
+    return found
 
 
 def find(key: str) -> Node | None:

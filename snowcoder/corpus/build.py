@@ -193,6 +193,7 @@ def _print_summary(config: Config, manifest: Manifest, dropped: Counts, seconds:
 def read_report(config: Config) -> dict[str, Any] | None:
     """What the last finished build of this config's work folder wrote, or None."""
     try:
-        return json.loads((Path(config.corpus.work) / REPORT).read_text())
+        found: dict[str, Any] | None = json.loads((Path(config.corpus.work) / REPORT).read_text())
+        return found
     except FileNotFoundError:
         return None

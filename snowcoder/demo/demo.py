@@ -106,7 +106,8 @@ def _train_with_a_kill(config: Config, overrides: list[str]) -> None:
 def _last_step(config: Config) -> int:
     try:
         lines = RunFolder.of(config).metrics.read_text().splitlines()
-        return json.loads(lines[-1])["step"]
+        found: int = json.loads(lines[-1])["step"]
+        return found
     except (FileNotFoundError, IndexError, ValueError):
         return 0
 

@@ -49,7 +49,8 @@ class LocalModel:
         """The prompt's ids; of one that leaves no room for an answer, the end."""
         most = self.longest - room(new_tokens, self.longest)
         if not task.suffix:
-            return self.tokenizer(task.prompt)["input_ids"][-most:]
+            found: list[int] = self.tokenizer(task.prompt)["input_ids"][-most:]
+            return found
         prefix, suffix = (
             self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (task.prompt, task.suffix)
         )

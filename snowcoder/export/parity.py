@@ -69,7 +69,8 @@ def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
 
 def _read(tokenizer: Any) -> list[int]:
     """Ids of TEXT. Not verbose: it may be longer than the model's sequence, to which it is cut."""
-    return tokenizer(TEXT, add_special_tokens=False, verbose=False)["input_ids"]
+    found: list[int] = tokenizer(TEXT, add_special_tokens=False, verbose=False)["input_ids"]
+    return found
 
 
 def _compare_text(model: Any, folder: Path, reference: Path, tokenizer: Tokenizer) -> PromptParity:

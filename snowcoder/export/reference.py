@@ -72,7 +72,8 @@ def _logits(config: Config, chunks: list[GPTModel], ids: torch.Tensor) -> torch.
     if not outputs:
         return None
     # The rows that pad the vocabulary mean nothing.
-    return outputs[0][0, : len(ids), : config.model.vocab_size].cpu().contiguous()
+    found: torch.Tensor | None = outputs[0][0, : len(ids), : config.model.vocab_size].cpu().contiguous()
+    return found
 
 
 def _forward(batches: Any, model: GPTModel) -> tuple[torch.Tensor, Any]:

@@ -20,9 +20,10 @@ from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.dependents import refuse_change
 from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
 from snowcoder.progress import bar
-from snowcoder.stages.lock import Busy, Held, Part, is_lock
+from snowcoder.stages.lock import Busy, Part, is_lock
 from snowcoder.stages.stage import working_in
 from snowcoder.storage.columns import without
+from snowcoder.storage.lock import Held
 from snowcoder.storage.schemas import shard_problems
 from snowcoder.tokenization.encoder import Encoder
 from snowcoder.tokenization.encoders import fastest_encoder

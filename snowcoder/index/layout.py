@@ -66,7 +66,8 @@ def join(ids: np.ndarray, lengths: np.ndarray, counts: np.ndarray, tokenizer: To
 
 def files_of_documents(files: pa.ChunkedArray) -> np.ndarray:
     """How many files each document has (int64), by the sidecar's column."""
-    return pc.fill_null(pc.list_value_length(files), 1).to_numpy().astype(np.int64)
+    found: np.ndarray = pc.fill_null(pc.list_value_length(files), 1).to_numpy().astype(np.int64)
+    return found
 
 
 def split(ids: np.ndarray, tokenizer: Tokenizer) -> list[np.ndarray]:

@@ -59,4 +59,5 @@ def sidecar_row(index: IndexedSource, document: int) -> dict[str, Any]:
     """Repository, path, language, licence, content_hash, tokens, bytes and files of a document."""
     shard, row = index.locate(document)
     path = index.prefixes[shard].with_suffix(".docs.parquet")
-    return pyarrow.dataset.dataset(path).take([row]).to_pylist()[0]
+    found: dict[str, Any] = pyarrow.dataset.dataset(path).take([row]).to_pylist()[0]
+    return found

@@ -48,7 +48,8 @@ class _Worker:
             ) from None
         if isinstance(outcome, SnowcoderError):
             raise outcome
-        return outcome
+        found: ShardRecord = outcome
+        return found
 
 
 def index_shards(job: Job, tasks: list[Task], workers: int) -> Iterator[ShardRecord]:

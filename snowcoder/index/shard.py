@@ -20,8 +20,8 @@ from snowcoder.index.record import ShardRecord, record_path
 from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
 from snowcoder.lineage.manifest import describe
 from snowcoder.lineage.rows import Rows, check_rows
-from snowcoder.stages.lock import Held
 from snowcoder.storage.atomic import writing_to
+from snowcoder.storage.lock import Held
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.shards import read_shard
 from snowcoder.storage.store import open_store

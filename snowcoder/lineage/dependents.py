@@ -82,7 +82,8 @@ def _of_run(run: Path) -> Iterator[Dependent]:
 
 def _names(record: dict[str, Any], what: str, digest: str) -> bool:
     if "inputs" in record:
-        return record["inputs"].get(what) == digest
+        found: bool = record["inputs"].get(what) == digest
+        return found
     # A record of an earlier version names sources, but no digests.
     used = {source for sources in record.get("ledger", {}).values() for source in sources}
     return bool(used) and (what == "tokenizer" or what.removeprefix("index ") in used)

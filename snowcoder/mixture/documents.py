@@ -48,7 +48,8 @@ class Rooms:
         self._index, self._files, self._reserved = index, files, reserved
 
     def lengths(self, documents: np.ndarray) -> np.ndarray:
-        return self._index.lengths(documents) + self._reserved * self._files.counts(np.asarray(documents))
+        found: np.ndarray = self._index.lengths(documents) + self._reserved * self._files.counts(np.asarray(documents))
+        return found
 
 
 class FimDocuments(Rooms):

@@ -54,7 +54,8 @@ class FileTable:
 
     def counts(self, documents: np.ndarray) -> np.ndarray:
         """How many files each of `documents` has; int64."""
-        return self._first[documents + 1] - self._first[documents]
+        found: np.ndarray = self._first[documents + 1] - self._first[documents]
+        return found
 
     def begins(self, document: int) -> np.ndarray:
         """Where in a document its files begin, with their paths; int64, tokens. 0 where it is one file."""

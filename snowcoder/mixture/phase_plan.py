@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snowcoder.config.schema import Config, FimConfig, LearningRateConfig, PhaseConfig, Section
+from snowcoder.config.schema import Config, FimConfig, LearningRateConfig, PhaseConfig
+from snowcoder.config.section import Section
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import read_manifest
 from snowcoder.mixture.apportion import apportion, turns_before

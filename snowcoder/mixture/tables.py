@@ -29,4 +29,5 @@ def open_table(path: Path, rows: int) -> np.ndarray:
         raise OperationError(f"{path} cannot be read ({error}): run `snowcoder plan`") from None
     if len(table) != rows:
         raise OperationError(f"{path} has {len(table)} rows, the index {rows}: run `snowcoder plan`")
-    return table
+    found: np.ndarray = table
+    return found

@@ -12,7 +12,7 @@ from megatron.core.transformer.module import MegatronModule
 from megatron.core.transformer.transformer_config import TransformerConfig
 
 
-class FusedCoreAttention(MegatronModule):
+class FusedCoreAttention(MegatronModule):  # type: ignore[misc]  # its library has no types
     """Causal self-attention by `scaled_dot_product_attention`; with packed sequences, inside each document."""
 
     def __init__(

@@ -100,5 +100,6 @@ def _last_step(run: Path) -> dict[str, Any] | None:
         except ValueError:  # cut short
             continue
         if record.get("kind") == "step":
-            return record
+            found: dict[str, Any] | None = record
+            return found
     return None

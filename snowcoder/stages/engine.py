@@ -95,5 +95,6 @@ class _Worker:
 
 def _result(outcome: dict[str, Any]) -> Task:
     if "error" not in outcome:
-        return outcome["result"]
+        found: Task = outcome["result"]
+        return found
     raise (UserError if outcome["user"] else OperationError)(outcome["error"])

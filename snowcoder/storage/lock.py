@@ -42,7 +42,8 @@ def _received(duplicate: Any) -> Held:
 def read_holder(path: Path) -> Holder:
     """Who holds the lock, or held it when it was killed."""
     try:
-        return json.loads(path.read_text())
+        found: Holder = json.loads(path.read_text())
+        return found
     except (OSError, ValueError):
         return {}
 

@@ -63,7 +63,8 @@ class _Leaves(NamedTuple):
 
 def _rows_at_a_time(group: pq.RowGroupMetaData) -> int:
     per_row = max(1, group.total_byte_size // max(1, group.num_rows))
-    return max(1, min(COUNT, BYTES // per_row))
+    found: int = max(1, min(COUNT, BYTES // per_row))
+    return found
 
 
 def _values(batch: pa.RecordBatch, leaf: Leaf | None) -> list[Any]:

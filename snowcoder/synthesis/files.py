@@ -54,7 +54,8 @@ class IndexedFiles:
 
     def languages(self, shard: int) -> list[str]:
         """Of the shard's files, in their order."""
-        return self._table(shard, ["language"])["language"].to_pylist()
+        found: list[str] = self._table(shard, ["language"])["language"].to_pylist()
+        return found
 
     def read(self, shard: int, rows: np.ndarray) -> Iterator[CodeFile]:
         """Those files of a shard, in this order."""

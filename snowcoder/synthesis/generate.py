@@ -129,7 +129,9 @@ async def _ask_all(config: Config, step: Generate, tasks: list[Task]) -> None:
 
 
 class _Part:
-    def __init__(self, config: Config, step: Generate, client: Client, room: asyncio.Semaphore, progress: tqdm) -> None:
+    def __init__(
+        self, config: Config, step: Generate, client: Client, room: asyncio.Semaphore, progress: tqdm[Any]
+    ) -> None:
         self.config, self.step = config, step
         self.client, self.room, self.progress = client, room, progress
         self.left: list[Left] = []

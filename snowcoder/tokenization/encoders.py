@@ -131,7 +131,8 @@ def _concatenate(documents: list[np.ndarray]) -> Encoded:
 
 
 def _tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
-    return json.loads((tokenizer.folder / FILE).read_bytes())
+    found: dict[str, Any] = json.loads((tokenizer.folder / FILE).read_bytes())
+    return found
 
 
 def _tokens_by_rank(model: dict[str, Any]) -> list[str]:

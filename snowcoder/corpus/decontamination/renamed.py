@@ -27,7 +27,8 @@ _IMPORTS = tuple(Words("import from as").hashes)  # known words, but lists of im
 
 def is_pythons(hashes: np.ndarray) -> np.ndarray:
     """Which words are keywords or names of built-ins."""
-    return _TABLE.take((hashes >> _SHIFT).view(np.int64)) == hashes
+    found: np.ndarray = _TABLE.take((hashes >> _SHIFT).view(np.int64)) == hashes
+    return found
 
 
 def shapes(words: Words) -> np.ndarray:

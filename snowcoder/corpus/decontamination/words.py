@@ -61,12 +61,16 @@ class Words:
 
     def texts_of(self, words: np.ndarray) -> np.ndarray:
         """Numbers of the texts that these words are in."""
-        return np.searchsorted(self._offsets, self._starts[words], side="right") - 1
+        found: np.ndarray = np.searchsorted(self._offsets, self._starts[words], side="right") - 1
+        return found
 
     def places(self) -> np.ndarray:
         """Each word's number in its text."""
         counts = self._counts()
-        return (np.arange(len(self._starts)) - np.repeat(np.cumsum(counts) - counts, counts)).view(np.uint64)
+        found: np.ndarray = (np.arange(len(self._starts)) - np.repeat(np.cumsum(counts) - counts, counts)).view(
+            np.uint64
+        )
+        return found
 
     def are_numbers(self) -> np.ndarray:
         return self._first_letters() <= ord("9")
@@ -146,4 +150,5 @@ def _comments(text: bytes) -> list[int]:
 
 def _mixed(hashes: np.ndarray) -> np.ndarray:
     """Every bit of a hash depends on all."""
-    return (hashes ^ (hashes >> _HALF)) * _MIX
+    found: np.ndarray = (hashes ^ (hashes >> _HALF)) * _MIX
+    return found

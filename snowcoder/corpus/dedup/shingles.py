@@ -27,7 +27,8 @@ def tokens(text: str) -> str:
     text_bytes = np.frombuffer(text.encode().translate(_SEPARATORS), np.uint8)
     keep = text_bytes != _SPACE
     keep[1:] |= keep[:-1].copy()  # of several spaces the first
-    return text_bytes[keep].tobytes().decode().rstrip(" ")
+    found: str = text_bytes[keep].tobytes().decode().rstrip(" ")
+    return found
 
 
 def is_short(joined: str, config: NearConfig) -> bool:
@@ -43,7 +44,8 @@ def signatures(joined: list[str], config: NearConfig) -> np.ndarray:
     series = daft.Series.from_arrow(pa.array(joined, pa.large_string())).minhash(
         config.permutations, config.ngram, _SEED, "xxhash3_64"
     )
-    return series.to_arrow().flatten().to_numpy().reshape(len(joined), config.permutations)
+    found: np.ndarray = series.to_arrow().flatten().to_numpy().reshape(len(joined), config.permutations)
+    return found
 
 
 def bands(signature: np.ndarray, config: NearConfig) -> np.ndarray:
@@ -86,7 +88,8 @@ class Tokens:
     def lengths(self, size: int) -> np.ndarray:
         """Bytes of each n-gram, with the spaces in it."""
         count = max(0, len(self._starts) - size + 1)
-        return self._ends[size - 1 :][:count] - self._starts[:count]
+        found: np.ndarray = self._ends[size - 1 :][:count] - self._starts[:count]
+        return found
 
     def grams(self, size: int) -> np.ndarray:
         """64-bit hashes of all n-grams, in their order."""
@@ -121,4 +124,5 @@ def _mixed(hashes: np.ndarray) -> np.ndarray:
     """The end of splitmix64: every bit of a hash depends on all."""
     hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
+    found: np.ndarray = hashes ^ (hashes >> np.uint64(31))
+    return found

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from snowcoder.corpus.licences.expressions import UNKNOWN, normalise
+from snowcoder.corpus.licences.expressions import normalise
+from snowcoder.corpus.licences.restrictions import UNKNOWN
 
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([^\n\r]{1,200})")
 _TAG_WITHIN = 2048  # characters from a file's beginning

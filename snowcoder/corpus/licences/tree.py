@@ -6,8 +6,8 @@ import re
 from pathlib import PurePosixPath
 
 from snowcoder.corpus.licences.declared import metadata_licence
-from snowcoder.corpus.licences.expressions import UNKNOWN, parts
-from snowcoder.corpus.licences.restrictions import KINDS
+from snowcoder.corpus.licences.expressions import parts
+from snowcoder.corpus.licences.restrictions import KINDS, UNKNOWN
 from snowcoder.corpus.licences.texts import detect_licences
 
 _POINTER = 500  # characters; a text as short names a licence that lies beside it

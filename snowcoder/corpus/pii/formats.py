@@ -36,7 +36,8 @@ class _Format(NamedTuple):
 
 
 def _of(detector: type[RegexBasedDetector]) -> list[re.Pattern[str]]:
-    return list(detector.denylist)  # type: ignore[call-overload]  # a property in its base
+    found: list[re.Pattern[str]] = list(detector.denylist)  # type: ignore[call-overload]  # a property in its base
+    return found
 
 
 def _own(begins: str, rest: str, secret: str = "", random: bool = False) -> _Format:

@@ -120,7 +120,8 @@ def keep_until(path: Path, step: int) -> None:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
+        found: float = json.loads(line)["step"]
+        return found
     except ValueError:
         return float("inf")  # cut short by a kill
 

@@ -72,11 +72,13 @@ class CheckpointRecord(Basis):
 
     @property
     def dtype(self) -> str:
-        return self.precision["dtype"]
+        found: str = self.precision["dtype"]
+        return found
 
     @property
     def distributed_optimizer(self) -> bool:
-        return self.parallel["distributed_optimizer"]
+        found: bool = self.parallel["distributed_optimizer"]
+        return found
 
     def completed(self, files: list[CheckpointFile]) -> dict[str, Any]:
         """What is written when all `files` are there."""

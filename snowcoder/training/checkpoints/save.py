@@ -45,7 +45,7 @@ class _Part(NamedTuple):
     files: list[CheckpointFile]
 
 
-class _Strategy(TorchDistSaveShardedStrategy):
+class _Strategy(TorchDistSaveShardedStrategy):  # type: ignore[misc]  # its library has no types
     """megatron-core's, but for its end, which `Save.conclude` is instead."""
 
     def _get_save_and_finalize_callbacks(self, writer: Any, save_state_dict_ret: Any) -> AsyncRequest:
@@ -83,7 +83,8 @@ class Save:
             self._process.join(10)
             self._caller.process = None
             self._problem = f"{socket.gethostname()}: its writer came to no end in time"
-        return self._caller.is_current_async_call_done()
+        found: bool = self._caller.is_current_async_call_done()
+        return found
 
     def conclude(self) -> str | None:
         """Make the checkpoint complete, or remove it. Returns why it failed, if it did."""

@@ -72,4 +72,5 @@ class LocalRanks:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        found: int = probe.getsockname()[1]
+        return found

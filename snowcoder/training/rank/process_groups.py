@@ -71,12 +71,14 @@ def on_rank_0(look: Callable[[], T]) -> T:
     """Rank 0's answer, on every rank: a shared file system may show files to them at different times."""
     answer: list[Any] = [look() if dist.get_rank() == 0 else None]
     dist.broadcast_object_list(answer, src=0)
-    return answer[0]
+    found: T = answer[0]
+    return found
 
 
 def counts_loss() -> bool:
     """Whether this rank's loss enters the global sum: one rank per data-parallel and context-parallel part."""
-    return (
+    found: bool = (
         parallel_state.is_pipeline_last_stage(ignore_virtual=True)
         and parallel_state.get_tensor_model_parallel_rank() == 0
     )
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from snowcoder.config.schema import Section
+from snowcoder.config.section import Section
 from snowcoder.errors import OperationError
 from snowcoder.mixture.phase_plan import Plan
 from snowcoder.storage.atomic import write_json

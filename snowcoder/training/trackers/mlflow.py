@@ -50,7 +50,8 @@ class MLflow:
         entries = [self.entities.Param(name, str(value)) for name, value in parameters.items()]
         for first in range(0, len(entries), 100):  # the most that a server takes at once
             self.client.log_batch(run.info.run_id, params=entries[first : first + 100])
-        return run.info.run_id
+        result: str = run.info.run_id
+        return result
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

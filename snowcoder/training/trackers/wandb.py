@@ -18,7 +18,8 @@ def wandb_login(verify: bool) -> bool:
     wandb: Any = importlib.import_module("wandb")
     if wandb.setup().settings.mode not in ("online", "shared"):
         return True
-    return wandb.login(prompt=False, verify=verify)
+    found: bool = wandb.login(prompt=False, verify=verify)
+    return found
 
 
 class WandB:
