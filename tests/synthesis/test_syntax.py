@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import pytest
@@ -120,7 +121,9 @@ HOSTILE = {
     "Kotlin": ['"${' * 30_000, "}" * 30_000, '"""' + '"' * 30_000, "?" * 20_000],
     "C": ["AAA(" * 20_000, "/*" * 50_000, '"\\' * 50_000, "AAA " * 30_000, ")" + " " * 50_000, "#if A\n" * 20_000],
     "SQL": [
-        "USE a;" + each for each in ("[" * 50_000, "$a$ $b$" * 10_000, "/*" * 50_000, "CREATE " * 20_000, "(" * 50_000)
+        *("USE a;" + each for each in ("[" * 50_000, "$a$ $b$" * 10_000, "/*" * 50_000, "CREATE " * 20_000)),
+        "USE a;" + "(" * 50_000,
+        *("SELECT " + each for each in ("CASE WHEN 1 THEN " * 45, "f(" * 45 + "1 +" + ")" * 45, "NOT + " * 45)),
     ],
     "TypeScript": ["<in out " * 20_000, "export type " * 20_000],
     "PHP": ["(" * 50_000],
@@ -129,9 +132,22 @@ HOSTILE = {
 
 @pytest.mark.parametrize("language", HOSTILE)
 def test_hostile_code_is_judged(language: str) -> None:
-    """In time that grows with its length: squared, each would take minutes."""
+    """In time that grows with its length: squared, each would take minutes, and SQL's last ones would take years."""
     for code in HOSTILE[language]:
         assert parses(code, language) in (True, False)
+
+
+def test_sql_is_judged_after_a_text_that_took_too_long() -> None:
+    top = "SELECT TOP 10 name FROM goods ORDER BY price;"  # which tree-sitter refuses
+    assert [parses(code, "SQL") for code in ("SELECT " + "CASE " * 45, top)] == [False, True]
+
+
+def test_sql_is_judged_in_a_fork() -> None:
+    assert parses("SELECT TOP 10 a FROM b", "SQL") is True
+    if not (child := os.fork()):
+        os._exit(parses("SELECT TOP 10 a FROM b WHERE", "SQL") is True)
+    assert os.waitpid(child, 0)[1] == 0
+    assert parses("SELECT TOP 10 c FROM d", "SQL") is True
 
 
 def test_a_fence_tells_the_dialect_too() -> None:
