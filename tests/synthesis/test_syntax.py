@@ -17,6 +17,9 @@ GOOD = [
     ("Python", "", "type Pair[T] = tuple[T, T]\ndef f[T](x: T) -> T:\n    return x\n"),  # of Python 3.12
     ("Python", "", 'print(f"{names["first"]}")\n'),
     ("Python", "", "greeting = t'Hello {name}'\n"),  # of Python 3.14
+    ("Python", "", 'def f():\n    print("a" f"{b["c"]!r:>{d["e"]}}" "g", f"{yield h["i"]}", f"{"-".join(*j)} {k=}")\n'),
+    ("Python", "", """f'{(lambda x: x['a'])(b['c'])} {f'{d['e']}'} {*f['g'], h} {i['j']:=5}'\n"""),
+    ("Python", "", 'type A = int\nprint(f"{a!r:>{b}} {yes}" if c else f"{(lambda: 1)()}")\n'),
     ("PHP", "", "function f($a) { return $a + 1; }"),
     ("PHP", "", "<h1><?= $title ?></h1>"),
     ("PHP", "", "<h1>No code</h1>"),
@@ -75,6 +78,14 @@ BAD = [
     ("Python", "", "x = 1\0\n"),
     ("Python", "", "type A = int\ndef f[T](x):\n    pass\n      pass\n"),  # newer, and wrong besides
     ("Python", "", "type A = int\nprint(f'{a b}')\n"),
+    *(
+        ("Python", "", f"x = {quoted}\n")
+        for field in ("x!z", "x!r!s", "lambda x: 1", "a or lambda: 1", "*a", "f(a=1, a=2)", "x:{y!z}", "1 = 2", "a b")
+        for quoted in (f"f'{{{field}}}'", f"f'{{a['b']}} {{{field}}}'", f"t'{{{field}}}'", f"f'{{f'{{{field}}}'}}'")
+    ),
+    ("Python", "", "print f'{a['b']}'\n"),
+    ("Python", "", "  type A = int\n"),
+    ("Python", "", "f'{a['b']}' = 1\n"),
     ("PHP", "", "function f($a { return $a; }"),
     ("PHP", "", "<?php function f( { }"),
     ("PHP", "", "It works like this."),
@@ -117,7 +128,15 @@ def test_code_is_not_run() -> None:
 
 
 HOSTILE = {
-    "Python": ["(" * 100_000, "-" * 100_000 + "1", "1" + "+1" * 20_000, "f'{" * 1000, "x = " + "9" * 10_000, "\ud800"],
+    "Python": [
+        "(" * 100_000,
+        "-" * 100_000 + "1",
+        "1" + "+1" * 20_000,
+        "f'{" * 1000,
+        "x = " + "9" * 10_000,
+        "\ud800",
+        "f'{" * 1500 + "1" + "}'" * 1500,
+    ],
     "Kotlin": ['"${' * 30_000, "}" * 30_000, '"""' + '"' * 30_000, "?" * 20_000],
     "C": ["AAA(" * 20_000, "/*" * 50_000, '"\\' * 50_000, "AAA " * 30_000, ")" + " " * 50_000, "#if A\n" * 20_000],
     "SQL": [
