@@ -12,7 +12,6 @@ import ast
 import builtins
 import json
 import random
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.data_rules.arguments import arguments
 from snowcoder.config.corpus_schema import DecontaminationConfig
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.decontamination.tasks import Task, read_tasks
@@ -164,4 +164,4 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*arguments("decontamination", "BENCHMARKS SHARDS"))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 import re
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import enry
 
+from benchmarks.data_rules.arguments import arguments
 from snowcoder.config.compose import load_config
 from snowcoder.corpus.document import Document
 from snowcoder.corpus.filters.generated import generated
@@ -63,4 +63,4 @@ def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*arguments("generated", "SHARDS"))

@@ -7,7 +7,6 @@ headers, which no extension tells, is what one of tree-sitter's grammars takes a
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import tree_sitter_c
 import tree_sitter_cpp
 from tree_sitter import Language, Parser
 
+from benchmarks.data_rules.arguments import arguments
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.corpus.languages import detect, language_named
 from snowcoder.storage.shards import SUFFIXES, read_shard
@@ -71,4 +71,4 @@ def _by_parsers(content: str) -> str | None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(arguments("languages", "SOURCE..."))

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import yaml
 from license_expression import get_spdx_licensing
 
+from benchmarks.data_rules.arguments import arguments
 from snowcoder.config.corpus_schema import LicencePolicyConfig
 from snowcoder.corpus.document import Document
 from snowcoder.corpus.licences import LicencePolicy, LicenceTree, is_licence_text
@@ -141,4 +142,4 @@ def _read(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(arguments("licences", "FOLDER..."))

@@ -7,11 +7,11 @@ a reader: no program can tell. Then recall on lines with random values, planted 
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from benchmarks.data_rules.arguments import arguments
 from snowcoder.config.compose import load_config
 from snowcoder.corpus.pii.redact import find
 from snowcoder.storage.shards import list_shards, read_shard
@@ -92,4 +92,4 @@ def _files(url: str) -> Iterator[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*arguments("pii", "SHARDS"))

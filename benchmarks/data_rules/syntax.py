@@ -5,10 +5,10 @@ The folder holds LANGUAGE/good and LANGUAGE/bad, whose files somebody else has j
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
+from benchmarks.data_rules.arguments import arguments
 from snowcoder.synthesis.syntax import parses
 
 
@@ -31,4 +31,4 @@ def _judged(folder: Path, kind: str, wrong: bool) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(*arguments("syntax", "FOLDER")))

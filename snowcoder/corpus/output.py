@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import UserError
@@ -17,7 +18,7 @@ from snowcoder.storage.store import open_store
 class OutputShards:
     """Shards at `url`, the value of the config's `key`, that the build in the folder `work` makes.
 
-    Raises UserError where shards lie that no build of this folder wrote.
+    Raises UserError where shards lie that no build of this folder wrote, and where its list of those is damaged.
     """
 
     def __init__(self, url: str, key: str, storage: StorageConfig, work: Path) -> None:
@@ -51,6 +52,11 @@ class OutputShards:
 
     def _owned(self) -> set[str]:
         try:
-            return set(json.loads(self._names.read_text()))
+            return set(TypeAdapter(list[str]).validate_json(self._names.read_bytes()))
         except FileNotFoundError:
             return set()
+        except ValidationError:
+            raise UserError(
+                f"{self._names} is damaged: it lists the shards in {self.store.url} that are of this build. Remove it, "
+                f"and the shards, which then nobody knows to be of this build, and run the same command again"
+            ) from None

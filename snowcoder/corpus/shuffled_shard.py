@@ -35,7 +35,7 @@ def write_partitioned(path: Path, table: pa.Table, partition: np.ndarray) -> Non
 def read_partition(tables: list[Table], schema: pa.Schema, partition: int) -> Iterator[pa.Table]:
     """The partition's rows, a table for every file that has some, in the order of `tables`."""
     for table in tables:
-        file = table.open(schema)
-        groups = json.loads(file.schema_arrow.metadata[_KEY])
+        groups = json.loads(table.open(schema).schema_arrow.metadata[_KEY])
         if str(partition) in groups:
-            yield file.read_row_group(groups[str(partition)]).replace_schema_metadata(None)
+            (rows,) = table.row_groups(schema, only=[groups[str(partition)]])
+            yield rows.replace_schema_metadata(None)

@@ -96,6 +96,5 @@ def check_copies(near: NearConfig, copies: Table, washed: list[Record], folder: 
 
 
 def _rows(documents: Table) -> Iterator[Row]:
-    file = documents.open(DOCUMENT_SCHEMA)
-    for number in range(file.num_row_groups):
-        yield from documents_of(file.read_row_group(number))
+    for group in documents.row_groups(DOCUMENT_SCHEMA):
+        yield from documents_of(group)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ import daft
 import pyarrow as pa
 import pyarrow.parquet as pq
 from daft import DataType
+from daft.exceptions import DaftCoreException
 
 from snowcoder.errors import OperationError
 from snowcoder.lineage.rows import start_again
@@ -33,10 +35,8 @@ class Table(NamedTuple):
 
     def open(self, schema: pa.Schema) -> pq.ParquetFile:
         """Raises OperationError where the file is another one than was written."""
-        try:
+        with self._reading():
             file = pq.ParquetFile(self.path, memory_map=True)
-        except (pa.ArrowException, OSError) as error:
-            raise self._changed(f"cannot be read ({' '.join(str(error).split())})") from None
         if not file.schema_arrow.equals(schema):
             raise self._changed(_difference(file.schema_arrow, schema))
         if file.metadata.num_rows != self.rows:
@@ -44,7 +44,27 @@ class Table(NamedTuple):
         return file
 
     def read(self, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-        return self.open(schema).read(columns)
+        """Raises OperationError as `open` does, and where its pages are damaged."""
+        file = self.open(schema)
+        with self._reading():
+            return file.read(columns)
+
+    def row_groups(
+        self, schema: pa.Schema, columns: list[str] | None = None, only: Iterable[int] | None = None
+    ) -> Iterator[pa.Table]:
+        """One at a time, all of them or `only` those of these numbers. Raises as `read` does."""
+        file = self.open(schema)
+        for number in range(file.num_row_groups) if only is None else only:
+            with self._reading():
+                group = file.read_row_group(number, columns)
+            yield group
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            raise self._changed(f"cannot be read ({' '.join(str(error).split())})") from None
 
     def _changed(self, what: str) -> OperationError:
         return OperationError(f"{self.path} {what}: it was changed after it was written; {start_again(self.path)}")
@@ -78,12 +98,24 @@ def write_table(frame: daft.DataFrame, path: Path, schema: pa.Schema) -> int:
 
 
 def tables_of(frame: daft.DataFrame, schema: pa.Schema) -> Iterator[pa.Table]:
-    """The rows of a frame, some at a time. Raises as `write_table` does."""
-    for batch in frame.to_arrow_iter():
+    """The rows of a frame, some at a time. Raises as `write_table` does, and where a table's pages are damaged."""
+    for batch in _batches(frame):
         table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
         if nulls := [name for name in schema.names if table[name].null_count]:
             raise OperationError(f"daft {daft.__version__} made nulls in column {', '.join(nulls)}; {start_again()}")
         yield table
+
+
+def _batches(frame: daft.DataFrame) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from frame.to_arrow_iter()
+    except DaftCoreException as error:
+        if "CorruptFile" not in str(error):
+            raise
+        what = " ".join(str(error).split()).removeprefix("DaftError::CorruptFile ")
+        raise OperationError(
+            f"{what}: this file was changed after it was written; remove it and {start_again()}"
+        ) from None
 
 
 def _literal(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -103,6 +104,22 @@ def test_a_file_that_is_cut_or_gone_is_refused_by_its_name(tmp_path: Path) -> No
     for table in tables[:2]:
         with pytest.raises(OperationError, match=f"{table.path} cannot be read .*remove {table.path} and run"):
             read_tables([table], SCHEMA)
+
+
+def test_a_file_with_damaged_pages_is_refused_by_its_name(tmp_path: Path) -> None:
+    """Its size is right, and its footer. An OSError would be taken for one of the folder that is written to."""
+    schema = pa.schema({"content": pa.string()})
+    table = Table(tmp_path / "documents.parquet", 2000)
+    texts = [random.Random(number).randbytes(50).hex() for number in range(table.rows)]
+    pq.write_table(pa.table([texts], schema), table.path, compression="zstd")
+    content = bytearray(table.path.read_bytes())
+    content[4:400] = bytes(byte ^ 0xFF for byte in content[4:400])
+    table.path.write_bytes(content)
+    for read in (table.read, lambda schema: list(table.row_groups(schema, only=[0]))):
+        with pytest.raises(OperationError, match=f"{table.path} cannot be read .*remove {table.path} and run"):
+            read(schema)
+    with pytest.raises(OperationError, match=f"{table.path}: .*changed after it was written; remove it and run"):
+        write_table(read_tables([table], schema), tmp_path / "copy.parquet", schema)
 
 
 def test_the_order_of_files_is_ours(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import pytest
@@ -16,6 +17,9 @@ GOOD = [
     ("Python", "", "type Pair[T] = tuple[T, T]\ndef f[T](x: T) -> T:\n    return x\n"),  # of Python 3.12
     ("Python", "", 'print(f"{names["first"]}")\n'),
     ("Python", "", "greeting = t'Hello {name}'\n"),  # of Python 3.14
+    ("Python", "", 'def f():\n    print("a" f"{b["c"]!r:>{d["e"]}}" "g", f"{yield h["i"]}", f"{"-".join(*j)} {k=}")\n'),
+    ("Python", "", """f'{(lambda x: x['a'])(b['c'])} {f'{d['e']}'} {*f['g'], h} {i['j']:=5}'\n"""),
+    ("Python", "", 'type A = int\nprint(f"{a!r:>{b}} {yes}" if c else f"{(lambda: 1)()}")\n'),
     ("PHP", "", "function f($a) { return $a + 1; }"),
     ("PHP", "", "<h1><?= $title ?></h1>"),
     ("PHP", "", "<h1>No code</h1>"),
@@ -74,6 +78,14 @@ BAD = [
     ("Python", "", "x = 1\0\n"),
     ("Python", "", "type A = int\ndef f[T](x):\n    pass\n      pass\n"),  # newer, and wrong besides
     ("Python", "", "type A = int\nprint(f'{a b}')\n"),
+    *(
+        ("Python", "", f"x = {quoted}\n")
+        for field in ("x!z", "x!r!s", "lambda x: 1", "a or lambda: 1", "*a", "f(a=1, a=2)", "x:{y!z}", "1 = 2", "a b")
+        for quoted in (f"f'{{{field}}}'", f"f'{{a['b']}} {{{field}}}'", f"t'{{{field}}}'", f"f'{{f'{{{field}}}'}}'")
+    ),
+    ("Python", "", "print f'{a['b']}'\n"),
+    ("Python", "", "  type A = int\n"),
+    ("Python", "", "f'{a['b']}' = 1\n"),
     ("PHP", "", "function f($a { return $a; }"),
     ("PHP", "", "<?php function f( { }"),
     ("PHP", "", "It works like this."),
@@ -116,11 +128,21 @@ def test_code_is_not_run() -> None:
 
 
 HOSTILE = {
-    "Python": ["(" * 100_000, "-" * 100_000 + "1", "1" + "+1" * 20_000, "f'{" * 1000, "x = " + "9" * 10_000, "\ud800"],
+    "Python": [
+        "(" * 100_000,
+        "-" * 100_000 + "1",
+        "1" + "+1" * 20_000,
+        "f'{" * 1000,
+        "x = " + "9" * 10_000,
+        "\ud800",
+        "f'{" * 1500 + "1" + "}'" * 1500,
+    ],
     "Kotlin": ['"${' * 30_000, "}" * 30_000, '"""' + '"' * 30_000, "?" * 20_000],
     "C": ["AAA(" * 20_000, "/*" * 50_000, '"\\' * 50_000, "AAA " * 30_000, ")" + " " * 50_000, "#if A\n" * 20_000],
     "SQL": [
-        "USE a;" + each for each in ("[" * 50_000, "$a$ $b$" * 10_000, "/*" * 50_000, "CREATE " * 20_000, "(" * 50_000)
+        *("USE a;" + each for each in ("[" * 50_000, "$a$ $b$" * 10_000, "/*" * 50_000, "CREATE " * 20_000)),
+        "USE a;" + "(" * 50_000,
+        *("SELECT " + each for each in ("CASE WHEN 1 THEN " * 45, "f(" * 45 + "1 +" + ")" * 45, "NOT + " * 45)),
     ],
     "TypeScript": ["<in out " * 20_000, "export type " * 20_000],
     "PHP": ["(" * 50_000],
@@ -129,9 +151,24 @@ HOSTILE = {
 
 @pytest.mark.parametrize("language", HOSTILE)
 def test_hostile_code_is_judged(language: str) -> None:
-    """In time that grows with its length: squared, each would take minutes."""
+    """In time that grows with its length: squared, each would take minutes, and SQL's last ones would take years."""
     for code in HOSTILE[language]:
         assert parses(code, language) in (True, False)
+
+
+def test_sql_is_judged_after_a_text_that_took_too_long() -> None:
+    top = "SELECT TOP 10 name FROM goods ORDER BY price;"  # which tree-sitter refuses
+    assert [parses(code, "SQL") for code in ("SELECT " + "CASE WHEN 1 THEN " * 45, top)] == [False, True]
+
+
+def test_a_fork_judges_sql_beside_its_parent() -> None:
+    """Each has its own answers, though both ask at once."""
+    good, bad = "SELECT TOP 10 a FROM b", "SELECT TOP 10 a FROM b WHERE"
+    assert parses(good, "SQL") is True
+    if not (child := os.fork()):
+        os._exit(any(parses(bad, "SQL") for _ in range(300)))
+    assert all(parses(good, "SQL") for _ in range(300))
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_fence_tells_the_dialect_too() -> None:

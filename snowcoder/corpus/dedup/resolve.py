@@ -61,7 +61,7 @@ class Shingle(Step):
         (members,) = read_partition([self.members], MEMBERS, task.data["shard"])
         documents, found = Table(Path(task.data["documents"]), task.data["rows"]), []
         ids = members["id"].to_numpy()
-        for group in _row_groups(documents):
+        for group in documents.row_groups(DOCUMENT_SCHEMA, ["id", "content"]):
             wanted = np.isin(group["id"].to_numpy(), ids)
             texts = group["content"].filter(wanted).to_pylist()
             hashes = [shingles(tokens(text), self.near.ngram) for text in texts]
@@ -76,11 +76,6 @@ class Shingle(Step):
         path = folder / f"{task.name}.parquet"
         write_partitioned(path, table, members["partition"].to_numpy())
         return Rows(len(members), rows_of(path)), {}
-
-
-def _row_groups(documents: Table) -> Any:
-    file = documents.open(DOCUMENT_SCHEMA)
-    return (file.read_row_group(number, columns=["id", "content"]) for number in range(file.num_row_groups))
 
 
 class Resolve(Step):

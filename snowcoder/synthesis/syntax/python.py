@@ -33,15 +33,25 @@ def _is_newer(code: str) -> bool:
     tree = tree_of(code, "Python")
     if tree.has_error:
         return False
-    source, end, parts = code.encode(errors="replace"), 0, []
-    for start, stop, text in _new(tree):
-        parts += [source[end:start], text]
-        end = stop
-    return bool(parts) and _compiles(b"".join([*parts, source[end:]]).decode(errors="replace"))
+    try:
+        older = _older(tree).decode(errors="replace")
+    except RecursionError:  # strings within strings
+        return False
+    before = code[: len(code) - len(code.lstrip())]  # is not in the tree
+    return older != (tree.text or b"").decode(errors="replace") and _compiles(before + older)
 
 
-def _new(root: Node) -> Iterator[tuple[int, int, bytes]]:
-    """Each place of newer syntax, in order: where it starts and ends, and what takes its place."""
+def _older(node: Node) -> bytes:
+    """The text of a node, with something older in each place of newer syntax."""
+    text, parts, end = node.text or b"", [], node.start_byte
+    for each, instead in _new(node):
+        parts += [text[end - node.start_byte : each.start_byte - node.start_byte], instead]
+        end = each.end_byte
+    return b"".join([*parts, text[end - node.start_byte :]])
+
+
+def _new(root: Node) -> Iterator[tuple[Node, bytes]]:
+    """Each place of newer syntax, in order, and what takes its place."""
     todo = [root]
     while todo:
         node = todo.pop()
@@ -50,10 +60,53 @@ def _new(root: Node) -> Iterator[tuple[int, int, bytes]]:
             and node.parent
             and node.parent.type in ("function_definition", "class_definition")
         ):
-            yield node.start_byte, node.end_byte, b""  # PEP 695: def f[T](x: T), class A[T]
+            yield node, b""  # PEP 695: def f[T](x: T), class A[T]
         elif node.type == "type_alias_statement":
-            yield node.start_byte, node.end_byte, b"pass"  # PEP 695: type A = int
-        elif node.type == "string" and any(child.type == "interpolation" for child in node.children):
-            yield node.start_byte, node.end_byte, b"''"  # PEP 701: f"{a["b"]}"; PEP 750: t"{a}"
+            yield node, b"pass"  # PEP 695: type A = int
+        elif node.type in ("string", "concatenated_string") and (fields := _fields(node)):
+            if not _compiles(f"({(node.text or b'').decode(errors='replace')}\n)"):
+                yield node, _set_of(fields)  # PEP 701: f"{a["b"]}"; PEP 750: t"{a}"
         else:
             todo += reversed(node.children)
+
+
+def _fields(node: Node) -> list[Node]:
+    """The replacement fields of a string, also those in the formats of others."""
+    found = []
+    for child in node.children:
+        if child.type in ("interpolation", "format_expression"):
+            found.append(child)
+        if child.type in ("string", "interpolation", "format_expression", "format_specifier"):
+            found += _fields(child) if child.type != "string" or node.type == "concatenated_string" else []
+    return found
+
+
+def _set_of(fields: list[Node]) -> bytes:
+    """What holds their expressions where a string may stand, and where none may stand is as wrong as a string."""
+    return b"{'', " + b", ".join(_value(field) for field in fields) + b"}"
+
+
+def _value(field: Node) -> bytes:
+    conversion, value = _child(field, "type_conversion"), field.child_by_field_name("expression")
+    known = conversion is None or conversion.text in (b"!r", b"!s", b"!a")
+    return b"(" + _older(value) + b"\n)" if value and known and not _is_lambda(value) else b"!"  # that is no Python
+
+
+def _child(node: Node, kind: str) -> Node | None:
+    return next((child for child in node.children if child.type == kind), None)
+
+
+def _is_lambda(node: Node) -> bool:
+    """Whether a lambda stands outside of all brackets: Python takes its colon for a format's."""
+    if node.type == "lambda":
+        return True
+    return (
+        node.children[:1] != []
+        and not _child(node, "(")
+        and not _child(node, "[")
+        and any(
+            _is_lambda(child)
+            for child in node.children
+            if child.type not in ("argument_list", "string", "dictionary", "set")
+        )
+    )

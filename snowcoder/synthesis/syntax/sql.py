@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import re
 
-import sqloxide
-
+from snowcoder.synthesis.syntax import sqlparser
 from snowcoder.synthesis.syntax.trees import is_clean
 
-_DIALECTS = ("generic", "postgres", "mysql", "mssql", "sqlite")
 _DELIMITER = re.compile(r"^[ \t]*DELIMITER[ \t]+(\S+)[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 _CLIENT = re.compile(  # lines that are for a database's shell: psql's \c, sqlite3's .mode, GO of sqlcmd, / of SQL*Plus
     r"^[ \t]*(?:\\.*|\.[a-z].*|GO(?:[ \t]+\d+)?[ \t]*;?|/|PROMPT\b.*"
@@ -49,21 +47,15 @@ _LAST = re.compile(r"\bEND(?:\s+\w+)?\s*\Z", re.IGNORECASE)
 
 
 def is_sql(code: str) -> bool:
-    if _parses(code):
-        return True
-    statements = _statements(_without_client(code))
-    return statements is not None and _are_statements(statements)
+    """False also of what a parser is not done with in time."""
+    try:
+        return _parses(code) or _are_statements(_statements(_without_client(code)) or [])
+    except sqlparser.TooLong:
+        return False
 
 
 def _parses(code: str) -> bool:
-    return is_clean(code, "SQL") or any(_parses_as(code, dialect) for dialect in _DIALECTS)
-
-
-def _parses_as(code: str, dialect: str) -> bool:
-    try:
-        return bool(sqloxide.parse_sql(code, dialect))
-    except ValueError:
-        return False
+    return is_clean(code, "SQL") or sqlparser.is_taken(code)
 
 
 def _without_client(code: str) -> str:
