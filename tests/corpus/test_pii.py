@@ -222,6 +222,7 @@ def test_findings_are_in_order_and_the_text_at_most_twice_as_long(text: str) -> 
         *("-----BEGIN PRIVATE KEY-----" + "-----END PRIVATE KEY", "2600:", "key", "github_pat_"),
         *("password: a | ", "password: |\n a", "password = f(", "password(", "${password:-", "' password'", "pwd\n"),
         *("mysql -p", "curl -u a:", "echo a:", "identified by '", "login a password ", "jdbc:oracle:thin:a/"),
+        *("--password a ", "name: password\n value: a", "<add name='password'>a", "://a:b@b@", "f('password', '"),
         *("Opera/99.1.1.1", "a-99.1.1.1", "99.1.1.1 < ", "## 99.1.1.1\n", "A/9.9 b/99.1.1.1"),
     ],
 )
