@@ -12,7 +12,7 @@ _WINDOW = 200  # characters on either side
 _DATE = r"\(?(?:\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d? [A-Z][a-z]{2,8} \d{4}|[A-Z][a-z]{2,8} \d\d?, \d{4})\)?"
 _WORD = re.compile(
     r"(?:version\w{0,3}[\"'\s:=(>,-]{0,6}|(?:\bver|release|build|\brev(?:ision)?|\bv)[\"'\s:=(>-]{0,6})\Z"
-    r"|\b(?:driver|firmware) \Z"
+    r"|\b(?:driver|firmware) \Z|[?&](?:annotate|rev)=\Z"
     r"|(?:\brv|,v|[@(\[]since|\b(?:up|down)grad\w{1,3}(?: from(?: [\d.]+ to)?| to)?)[\s:]{0,2}\Z"
     r"|(?:[=<>~]=|&& ?<) ?\Z"  # base >=4.18 && <4.20.0.0; but where a = '1.2.3.4'
     r"|(?:\b(?:sections?|clauses?|chapter|annex|living standard|oid)|\u00a7)[\s:=]{0,3}\Z",
@@ -25,7 +25,7 @@ _BROWSER = re.compile(
     r"(?:Chrom(?:e|ium)|CriOS|Edg\w{0,3}|OPR|Opera|Firefox|Safari|Vivaldi|Electron|\w{0,20}Browser)/\Z"
 )
 _PRODUCT = re.compile(r"\b(?!IP|TCP|UDP|SIP|HTTP|TLS)[A-Z]\w{1,30}/\d{1,4}(?:\.\d{1,8}){1,2}(?![\w.])")
-_SYSTEM = re.compile(r" \((?:compatible|Windows|X11|Linux|Macintosh|iPhone|iPad|Android|U;)")
+_SYSTEM = re.compile(r" (?:\((?:compatible|Windows|X11|Linux|Macintosh|iPhone|iPad|Android|U;)|Profile/MIDP)")
 # frob-1.2.3.4.jar; org.frob:frob:1.2.3.4; releases/tag/1.2.3.4
 _PACKAGE = re.compile(
     r"[A-Za-z][\w.+]{0,40}-\Z|\w\.[\w.-]{1,40}:[A-Za-z][\w.-]{0,40}:\Z"
@@ -42,14 +42,13 @@ _LINE = re.compile(r"(?:\A|\n)(?P<marks>[#=*]{0,6})[ \t]{0,3}\[?v?\Z")
 _HEADED = re.compile(rf"\]?(?:[ \t]{{1,2}}[-\u2013]|,|:)?[ \t]{{1,2}}{_DATE}[ \t]*(?:\n|\r|\Z)|[ \t]*\r?\n[=~^-]{{3,}}")
 _HEADING = re.compile(r"\]?[ \t]*(?:[\r\n\[(]|\Z)")
 # A list of hosts has such lines, too. What tells them apart: marks and a date, a date and a rule, another heading.
-_DATED = re.compile(
-    rf"\]?(?:[ \t]{{1,2}}[-\u2013]|,|:)?[ \t]{{1,2}}(?:{_DATE}|\([^()\n]{{0,60}}\d{{4}}\))[ \t]*(?:\n|\r|\Z)"
-)
+_MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_DATED = re.compile(rf"{_HEADED.pattern}|\]?[ \t][^\n]{{1,180}}\b{_MONTHS}\.? (?:\d\d?, )?\d{{4}}\)?[ \t]*(?:\n|\r|\Z)")
 _RULED = re.compile(rf"[ \t]{{1,2}}{_DATE}[ \t]*\r?\n[=~^-]{{3,}}")
 _CHANGES = re.compile(
     r"^[#=*]{0,6}[ \t]{0,3}(?:(?i:change ?log|changes|release notes|release history|what's new)\b"
     rf"|\[?v?\d{{1,4}}(?:\.\d{{1,4}}){{1,2}}(?:\]?[ \t]*\r?$|{_HEADED.pattern}))"
-    rf"|^##[#]{{0,4}}[ \t]\[?v?(?:\d{{1,4}}\.){{3}}\d{{1,4}}{_DATED.pattern}",
+    rf"|^##[#]{{0,4}}[ \t]\[?v?(?:\d{{1,4}}\.){{3}}\d{{1,4}}(?:{_DATED.pattern})",
     re.MULTILINE,
 )
 _WEEKDAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", "[A-Z][a-z]{2}"
@@ -59,7 +58,8 @@ _PLACE = re.compile(
     r"|\b(?:ssh|ping|telnet|ip|host(?:name)?|addr(?:ess)?|server|connect(?:ed|ing)? to)[\"']?[ :=][ \"']{0,2})\Z",
     re.IGNORECASE,
 )
-_PORT = re.compile(r":\d{2,5}(?![\w.])|/(?:[12]?\d|3[0-2])(?![\w.])")
+_PORT = re.compile(r":\d{2,5}(?![\w.])")
+_MASK = re.compile(r"/(?:[12]?\d|3[0-2])(?![\w.])")
 _DEBIAN = re.compile(r"[-+~\w.]{0,20}\) [\w-]{1,20}; urgency=")
 
 
@@ -80,7 +80,9 @@ def is_version(text: str, start: int, end: int) -> bool:
 
 def is_host(text: str, start: int, end: int) -> bool:
     """Whether they stand where only an address does, so that they are one in all of the text."""
-    return _PLACE.search(text[max(0, start - 30) : start]) is not None or _PORT.match(text, end) is not None
+    before = text[max(0, start - 30) : start]
+    network = not before.endswith("/") and _MASK.match(text, end)  # but UCBrowser/8.7.1.234/28/352
+    return bool(network or _PORT.match(text, end) or _PLACE.search(before))
 
 
 def _is_package(before: str) -> bool:
