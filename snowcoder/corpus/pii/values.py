@@ -46,7 +46,7 @@ PART = re.compile(
 _OPTION = r"(?P<rest>)=(?P<value>[^\s\"'`;&\\()<>]{6,80})"
 OPTIONS = [
     re.compile(rf"(?:(?<=[?&]pwd)|(?<=[?&]password)){_OPTION}(?=[\s\"'`;&]|\Z)", re.IGNORECASE),
-    re.compile(rf"(?:(?<=--password)|(?<=_PASSWORD)){_OPTION}(?=[\s\"'`;]|&&?\s|\Z)"),
+    re.compile(rf"(?:(?<=--password)|(?<=--PASSWORD)|(?<=_PASSWORD)){_OPTION}(?=[\s\"'`;]|&&?\s|\Z)"),
 ]
 BARE = re.compile(
     r"(?P<rest>[\w.-]{0,40}+)[ \t]{0,4}(?:=|:(?![-=]))[ \t]{0,4}(?P<value>[^\s\"'`()\[\],;\\]{6,200})"
