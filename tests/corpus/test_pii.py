@@ -113,6 +113,18 @@ def test_what_is_said_once_to_be_a_version_is_one_in_the_whole_text() -> None:
     assert "1.24.1.0" not in redact("* Reverts what 1.24.1.0 broke\n", "Markdown")
 
 
+def test_what_stands_once_in_the_place_of_a_host_is_no_version_in_the_whole_text() -> None:
+    assert "52.15.78.9" not in redact("version 52.15.78.9\nssh root@52.15.78.9\n", "Shell")
+    assert "52.15.78.9" not in redact("## 52.15.78.9 - 2016-05-04\n\nallow 52.15.78.9/32\n", "Markdown")
+
+
+def test_no_half_of_a_password_is_left() -> None:
+    assert redact("ENV DB_PASSWORD=k1ng&fisher\n", "Dockerfile") == "ENV DB_PASSWORD=<PASSWORD>\n"
+    assert redact("'postgres://app:k1ng@f1sher@h/x'") == "'postgres://app:<PASSWORD>@h/x'"
+    assert redact("mysql -p'k1ng&f1sher' app", "Shell") == "mysql -p'<PASSWORD>' app"
+    assert redact("tool --password=k1ngf1(sher", "Shell") == "tool --password=k1ngf1(sher"
+
+
 def test_of_a_backward_address_it_is_the_forward_one_that_counts() -> None:
     assert redact("1.0.168.192.in-addr.arpa") == "1.0.168.192.in-addr.arpa"
     assert redact("168.192.0.52.in-addr.arpa") != "168.192.0.52.in-addr.arpa"
@@ -222,7 +234,8 @@ def test_findings_are_in_order_and_the_text_at_most_twice_as_long(text: str) -> 
         *("-----BEGIN PRIVATE KEY-----" + "-----END PRIVATE KEY", "2600:", "key", "github_pat_"),
         *("password: a | ", "password: |\n a", "password = f(", "password(", "${password:-", "' password'", "pwd\n"),
         *("mysql -p", "curl -u a:", "echo a:", "identified by '", "login a password ", "jdbc:oracle:thin:a/"),
-        *("Opera/99.1.1.1", "a-99.1.1.1", "99.1.1.1 < "),
+        *("--password a ", "name: password\n value: a", "<add name='password'>a", "://a:b@b@", "f('password', '"),
+        *("Opera/99.1.1.1", "a-99.1.1.1", "99.1.1.1 < ", "## 99.1.1.1\n", "A/9.9 b/99.1.1.1"),
     ],
 )
 def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:

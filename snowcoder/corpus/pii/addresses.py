@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from snowcoder.corpus.pii.versions import is_small, is_version
+from snowcoder.corpus.pii.versions import is_host, is_small, is_version
 
 # What an address has within itself and little else has: its beginning is then looked for to the left.
 _INSIDE_V4 = re.compile(r"\.[0-9]{1,3}\.[0-9]")
@@ -29,6 +29,8 @@ def find_addresses(text: str) -> Iterator[tuple[int, int]]:
         match for match in _around(_INSIDE_V4, 3, _V4, text) if not is_small(match[0]) and _is_public(_forward(match))
     ]
     versions = {match[0] for match in matches if is_version(text, *match.span())}  # wherever they stand in the text
+    if versions:
+        versions -= {match[0] for match in matches if is_host(text, *match.span())}
     yield from (match.span() for match in matches if match[0] not in versions)
     for match in _around(_INSIDE_V6, 4, _V6, text):
         if len(match[0].replace(":", "")) >= _FEWEST and _is_public(match[0]):

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_VALUE = r"(?P<value>[^\s\"'`\\;|&<>(){}$]{6,80})"
+# Up to the quote that closes it, or to the shell's next sign: a part of a password tells too much of it.
+_VALUE = r"(?P<value>[^\s\"'\\]{6,80}(?=[\"'])|[^\s\"'`\\;|&<>(){}$]{6,80}(?=[\s`\\;|&<>]|\Z))"
+_WORD = r"(?P<value>[^\s\"'`\\$<>]{6,80})(?=[\s\"'`\\]|\Z)"
 _QUOTED = r"\\?[\"'](?P<value>[^\"'\s\\]{6,80})[\"'\\]"
 _CONTEXT = 120  # characters before a name
 
@@ -32,10 +34,22 @@ _PLACES = [
 _NAMED = [
     (re.compile(before, re.IGNORECASE), re.compile(rf"(?P<rest>\w{{0,40}}+){after}"))
     for before, after in [
-        (r"(?:\A|\n)ENV \w{0,40}\Z", rf"[ \t]{{1,4}}{_VALUE}"),  # of a Dockerfile
-        (r"\blogin\s{1,8}\S{1,60}\s{1,8}\Z", rf"\s{{1,8}}{_VALUE}"),  # of .netrc
+        (r"(?:\A|\n)ENV \w{0,40}\Z", rf"(?:=|[ \t]{{1,4}}){_WORD}"),  # of a Dockerfile
+        (r"[ \t\"']--\w{0,20}\Z", rf"[ \t]{{1,2}}[\"']?{_VALUE}"),
+        (  # Kubernetes
+            r"\bname:[ \t]{1,4}[\"']?\w{0,40}\Z",
+            rf"[\"']?[ \t]{{0,4}}\r?\n[ \t]{{1,40}}value:[ \t]{{1,4}}[\"']?{_WORD}",
+        ),
+        (
+            r"<(?:string|property|entry|param|setting|add)\s[^<>]{0,60}\b(?:name|key)=[\"'][\w.-]{0,60}\Z",
+            r"[\"']>\s{0,20}(?P<value>[^<>\s]{6,200})\s{0,20}</",
+        ),
+        (r"\blogin\s{1,8}\S{1,60}\s{1,8}\Z", rf"\s{{1,8}}{_WORD}"),  # of .netrc
         (r"\bwget [^\n;|]{0,100}--(?:http-|ftp-)?\Z", rf"[ =][\"']?{_VALUE}"),
-        (r"\$\{[\w.]{0,60}\Z", rf"(?::-|:=|[:-]){_VALUE}(?=\}})"),  # where the shell, or Spring, knows no value
+        (
+            r"\$\{[\w.]{0,60}\Z",
+            r"(?::-|:=|[:-])(?P<value>[^\s\"'`\\{}$]{6,80})(?=\})",
+        ),  # where the shell, or Spring, knows no value
     ]
 ]
 

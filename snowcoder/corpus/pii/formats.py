@@ -68,6 +68,7 @@ _FORMATS = [
     _own(r"AC(?=[a-z0-9]{32})", r"[a-z0-9]{32}(?!\w)", random=True),
 ]
 _LOGIN = _of(BasicAuthDetector)[0]  # scheme://name:password@host
+_REST = re.compile(r"(?:@[^\s/@\"'`<>?#\\,;()]{1,80}){1,3}(?=@[\w\[])")  # of a password with an @ in it
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _BODY = re.compile(r"[0-9A-Za-z+/]{40}")  # or it is code about such keys
 _LONGEST_KEY = 20_000  # characters
@@ -88,7 +89,8 @@ def find_logins(text: str) -> Iterator[tuple[int, int]]:
     while at >= 0:
         match = _LOGIN.match(text, at, at + _LONGEST)
         if match and not _is_example(match[1]):
-            yield match.span(1)
+            rest = _REST.match(text, match.end(1))
+            yield match.start(1), rest.end() if rest else match.end(1)
         at = text.find("://", match.end() if match else at + 3)
 
 

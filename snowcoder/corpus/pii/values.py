@@ -42,13 +42,16 @@ ELEMENT = re.compile(rf"{_REST}>\s{{0,20}}(?P<value>[^<>\s]{{6,200}})\s{{0,20}}<
 PART = re.compile(
     r"(?:(?<=[;\"']pwd)|(?<=[;\"']password))(?P<rest>)=(?P<value>[^\s\"'`;\\()]{6,80})(?=;)", re.IGNORECASE
 )
-# Of an address, of a command line, of a container's environment.
-OPTION = re.compile(
-    r"(?:(?<=[?&]pwd)|(?<=[?&]password)|(?<=--password)|(?<=(?-i:_PASSWORD)))(?P<rest>)"
-    r"=(?P<value>[^\s\"'`;&\\()<>]{6,80})(?=[\s\"'`;&]|\Z)",
-    re.IGNORECASE,
+# Of an address, where & ends it; of a command line, of a container's environment.
+_OPTION = r"(?P<rest>)=(?P<value>[^\s\"'`;&\\()<>]{6,80})"
+OPTIONS = [
+    re.compile(rf"(?:(?<=[?&]pwd)|(?<=[?&]password)){_OPTION}(?=[\s\"'`;&]|\Z)", re.IGNORECASE),
+    re.compile(rf"(?:(?<=--password)|(?<=--PASSWORD)|(?<=_PASSWORD)){_OPTION}(?=[\s\"'`;]|&&?\s|\Z)"),
+]
+BARE = re.compile(
+    r"(?P<rest>[\w.-]{0,40}+)[ \t]{0,4}(?:=|:(?![-=]))[ \t]{0,4}(?P<value>[^\s\"'`()\[\],;\\]{6,200})"
+    r"(?=[,;]?(?:\s|\Z)|[,;][\w-]{1,40}+=)"
 )
-BARE = re.compile(r"(?P<rest>[\w.-]{0,40}+)[ \t]{0,4}[:=][ \t]{0,4}(?P<value>[^\s\"'`()\[\],;\\]{6,200})(?=[\s,;]|\Z)")
 # password: |
 #   the value
 BLOCK = re.compile(
