@@ -179,6 +179,28 @@ def test_packages_declare_licences(path: str, text: str, expected: str | None) -
 
 
 @pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("pyproject.toml", '"a"' + ".a" * 65_536 + "=1\n"),
+        ("Cargo.toml", "1." * 65_536),
+        ("Cargo.toml", f"[package{'.a' * 65_536}]\n"),
+        ("Cargo.toml", f"a = {{b{'.a' * 65_536} = 1}}\n"),
+        ("Cargo.toml", "# a comment\n" * 100_000),
+        ("setup.cfg", "[metadata]\na" + " " * 200_000 + "b\n"),
+    ],
+)
+def test_a_description_made_to_be_slow_declares_none(path: str, text: str) -> None:
+    assert metadata_licence(path, text) is None
+
+
+def test_a_list_of_very_many_licences_is_not_read() -> None:
+    named = ",".join(f'"x{number}"' for number in range(60_000))
+    assert metadata_licence("package.json", f'{{"license": [{named}]}}') == UNKNOWN
+    classifiers = "".join(f"Classifier: License :: x{number}\n" for number in range(30_000))
+    assert metadata_licence("PKG-INFO", classifiers) == UNKNOWN
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("// SPDX-License-Identifier: MIT\nint a;\n", "MIT"),
@@ -190,6 +212,14 @@ def test_packages_declare_licences(path: str, text: str, expected: str | None) -
         ("# SPDX-License-Identifier: no such thing\n", UNKNOWN),
         ("\n" * 5000 + "# SPDX-License-Identifier: MIT\n", None),
         ("int a;\n", None),
+        ("# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: GPL-2.0\n", "MIT AND GPL-2.0-only"),
+        ("# SPDX-License-Identifier: MIT OR ISC\n# SPDX-License-Identifier: MIT OR ISC\n", "MIT OR ISC"),
+        ("{- SPDX-License-Identifier: MIT -}\n", "MIT"),
+        ("{- SPDX-License-Identifier: MIT -} module A where\n", "MIT"),
+        ("-- SPDX-License-Identifier: MIT --\n", "MIT"),
+        ("## SPDX-License-Identifier: (MIT) ##\n", "MIT"),
+        ("<%# SPDX-License-Identifier: Apache-2.0+ %>\n", "Apache-2.0+"),
+        ("{{!-- SPDX-License-Identifier: MIT --}}\n", "MIT"),
     ],
 )
 def test_a_files_own_tag(content: str, expected: str | None) -> None:
