@@ -77,11 +77,31 @@ _UNNAMED = (
 _NAMED = re.compile(rf"(?<![\w.-])(?!(?:{_UNNAMED.replace(' ', '|')})\b)([\w.+-]+) {_LICENCE}s?\b")
 
 
+# Pages of one licence each, at the addresses that descriptions of packages give; None: the address has its name.
+_ADDRESSES = {
+    r"(?:opensource|spdx|gnu)\.org/licen[cs]es?/([\w.+-]+?)(?:\.en)?": None,
+    r"choosealicense\.com/licenses/([\w.+-]+?)": None,
+    r"apache\.org/licenses/license-2\.0": "Apache-2.0",
+    r"mozilla\.org/(?:[a-z]{2}(?:-[a-z]{2})?/)?mpl/2\.0": "MPL-2.0",
+    r"creativecommons\.org/publicdomain/zero/1\.0": "CC0-1.0",
+    r"unlicense\.org": "Unlicense",
+    r"boost\.org/license_1_0": "BSL-1.0",
+}
+
+
 class _Name(NamedTuple):
     start: int
     end: int
     id: str
     sure: bool  # it says "licence", or has a version: not the institute, the language or the server
+
+
+def at_address(text: str) -> str:
+    """The name of the licence that is shown at a well-known address; text that is none as it is."""
+    for pattern, name in _ADDRESSES.items():
+        if found := re.fullmatch(rf"https?://(?:www\.)?{pattern}(?:\.html|\.php|\.txt)?/?", text.strip().lower()):
+            return name or found[1]
+    return text
 
 
 def expression(name: str) -> str | None:
