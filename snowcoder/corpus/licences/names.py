@@ -89,6 +89,15 @@ _ADDRESSES = {
 }
 
 
+_COPYLEFT = re.compile(r"gpl|general public|mozilla public|eclipse public|\b[me]pl\b", re.IGNORECASE)
+_LONGEST_NOTES = 64 << 10
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
+_MERELY = re.compile(
+    r"\bor\b|\beither\b|\bdual|\balternativ|\boption|\bchoice\b|\bcompatib|\bnot?\b|\bnever\b|\bwas\b|\bwere\b"
+    r"|\bformer|\bpreviously\b|\bunlike\b|\binstead\b|\bif you\b|\bmay\b|\bcan\b|\bwithout\b|\brelicen"
+)
+
+
 class _Name(NamedTuple):
     start: int
     end: int
@@ -128,6 +137,18 @@ def statement(text: str) -> str | None:
     gaps = [text[one.end : other.start] for one, other in pairwise(names)]
     offered = _OFFERED.search(text) or all(map(_CHOICE.fullmatch, gaps))
     return _join(names, " OR " if offered else " AND ")
+
+
+def copyleft(text: str) -> Iterator[str]:
+    """The licences with copyleft that sentences put something under, and not only offer, compare or remember."""
+    if not _COPYLEFT.search(text):
+        return
+    for sentence in map(plain, _SENTENCE.split(text[:_LONGEST_NOTES])):
+        for found in _names(sentence):
+            rest = f"{sentence[: found.start]} {sentence[found.end :]}"
+            under = _BEFORE.search(sentence[max(0, found.start - 60) : found.start])
+            if under and found.id.startswith(("GPL", "LGPL", "AGPL", "MPL", "EPL")) and not _MERELY.search(rest):
+                yield found.id
 
 
 def _names(text: str) -> Iterator[_Name]:
