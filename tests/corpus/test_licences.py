@@ -20,6 +20,8 @@ from snowcoder.corpus.licences import (
     tagged_licence,
 )
 from snowcoder.corpus.licences.evaluate import evaluate
+from snowcoder.corpus.licences.names import copyleft
+from snowcoder.corpus.licences.restrictions import restrictions
 from snowcoder.errors import UserError
 from tests.corpus.repositories import licence_of
 
@@ -81,10 +83,61 @@ def test_the_grant_of_an_unknown_licence_counts_beside_a_text() -> None:
         "Commercial use is allowed.",
         "It trains neural networks, and comes without a data set.",
         "Contact us for support.",
+        "Copyright (c) 2018 A. Person, All rights reserved\nCopyright (c) 2021 Lightning AI",
+        "Copyright 2019 Acme, all rights reserved.\nCopyright 2022 Acme Institute for Artificial Intelligence",
+        "Copyright (c) 2020 No Limits AI Inc.",
+        "No generative AI was used to write this code.",
+        "No part of this was written by AI.",
+        "No datasets are distributed with this code; obtain them from their owners.",
+        "Commercial support is available from Acme GmbH, contact sales@example.com.",
+        "For commercial support contact us",
+        "It is dual-licensed. You may use it under the MIT license below or obtain a commercial license.",
+        "By contributing you agree that your contributions will be licensed under the MIT license.",
+        "By downloading you agree to the above.",
+        "This license does not grant any patent rights.",
+        "Disclaimer: this tool is for educational purposes only. The author is not responsible for misuse.",
+        "This is a prototype, not intended for production use.",
+        "Acme and the Acme logo are trademarks of Acme Inc. You may not use them without permission.",
+        "The FTL is incompatible with GPLv2.",
+        "Unlike the GPL, it is short, and compatible with it.",
+        "It is dual-licensed under the MIT license and the GPL.",
+        "You may also use it under the GPL, version 2.",
+        "Parts were under the GPL, and were relicensed.",
     ],
 )
 def test_harmless_words_beside_a_text_take_nothing(note: str) -> None:
     assert detect_licences(f"{note}\n\n{MIT}\n{note}\n") == ("MIT",)
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ("The file ee.c is licensed under GPL-2.0.", "GPL-2.0-only"),
+        ("Some files are under the GNU General Public License version 3.", "GPL-3.0-only"),
+        ("The server is AGPL-3.0.", "AGPL-3.0-only"),
+        ("ee/ is under the LGPL", "LGPL-2.0-or-later"),
+        ("libee: GPL v2 or (at your option) any later version", "GPL-2.0-or-later"),
+        ("The plugins are licensed under the MPL-2.0.", "MPL-2.0"),
+        ("MIT-NC License", "LicenseRef-non-commercial"),
+        ("The icons are under CC BY-NC-SA 4.0.", "LicenseRef-non-commercial"),
+        ("It was licensed under the MIT License until 2020. It is now closed source.", "LicenseRef-restricted"),
+        ("The project is no longer open source.", "LicenseRef-restricted"),
+        ("Acme is a trademark. You may not use these files.", "LicenseRef-restricted"),
+        ("Copyright 2020 Acme Inc, not for use in the training of AI.", "LicenseRef-no-training"),
+        ("All rights reserved, including for text and data mining.", "LicenseRef-no-training"),
+        ("Do not use it for AI.", "LicenseRef-no-training"),
+        ("For commercial use or support contact us.", "LicenseRef-non-commercial"),
+        ("Not licensed for production use.", "LicenseRef-source-available"),
+    ],
+)
+def test_what_else_applies_is_seen_on_either_side_of_a_text(note: str, expected: str) -> None:
+    assert set(detect_licences(f"{note}\n\n{MIT}")) == {"MIT", expected}
+    assert set(detect_licences(f"{MIT}\n{note}\n")) == {"MIT", expected}
+
+
+@pytest.mark.parametrize("words", ["free of charge", "the rights", "subject to"])
+def test_a_limit_within_a_grant_is_no_known_licence(words: str) -> None:
+    assert detect_licences(MIT.replace(words, f"{words} for non-commercial purposes")) == ()
 
 
 @pytest.mark.parametrize(
@@ -121,9 +174,27 @@ def test_a_text_may_name_its_licence(text: str, expected: tuple[str, ...]) -> No
     assert detect_licences(text) == expected
 
 
-@pytest.mark.parametrize("text", ["may not ", "(c) ", "\n", "- \n", "commercial fee ", "mit or ", "a@", "<a "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "may not ",
+        "(c) ",
+        "\n",
+        "- \n",
+        "commercial fee ",
+        "mit or ",
+        "a@",
+        "<a ",
+    ],
+)
 def test_long_texts_of_half_a_pattern_are_read(text: str) -> None:
     assert detect_licences(text * (20_000 // len(text))) == ()
+
+
+@pytest.mark.parametrize("text", ["(c) ", "copyright-", "copyright a ", "no a ", "under gpl ", "\n \n"])
+def test_long_notes_of_half_a_pattern_are_read(text: str) -> None:
+    assert not restrictions(text * (200_000 // len(text)))
+    assert set(copyleft(text * (200_000 // len(text)))) <= {"GPL-1.0-or-later"}
 
 
 def test_files_that_may_tell_a_licence() -> None:
@@ -283,7 +354,9 @@ def test_what_the_description_forbids_counts_beside_a_text() -> None:
         ("https://opensource.org/licenses/MIT", ("MIT",)),
     ],
 )
-def test_a_description_that_contradicts_the_text_beside_it_applies_too(declared: str, expected: list[str]) -> None:
+def test_a_description_that_contradicts_the_text_beside_it_applies_too(
+    declared: str, expected: tuple[str, ...]
+) -> None:
     assert tree(**{"LICENSE": MIT, "package.json": f'{{"license": "{declared}"}}'}).of("src/a.js") == expected
 
 

@@ -90,10 +90,10 @@ _ADDRESSES = {
 
 
 _COPYLEFT = re.compile(r"gpl|general public|mozilla public|eclipse public|\b[me]pl\b", re.IGNORECASE)
-_LONGEST_NOTES = 64 << 10
+_LONGEST_NOTES = 64 << 10  # characters
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
 _MERELY = re.compile(
-    r"\bor\b|\beither\b|\bdual|\balternativ|\boption|\bchoice\b|\bcompatib|\bnot?\b|\bnever\b|\bwas\b|\bwere\b"
+    r"\bor\b|\beither\b|\bdual|\balternativ|\boption|\bchoice\b|compatib|\bnot?\b|\bnever\b|\bwas\b|\bwere\b"
     r"|\bformer|\bpreviously\b|\bunlike\b|\binstead\b|\bif you\b|\bmay\b|\bcan\b|\bwithout\b|\brelicen"
 )
 
@@ -141,14 +141,13 @@ def statement(text: str) -> str | None:
 
 def copyleft(text: str) -> Iterator[str]:
     """The licences with copyleft that sentences put something under, and not only offer, compare or remember."""
-    if not _COPYLEFT.search(text):
-        return
-    for sentence in map(plain, _SENTENCE.split(text[:_LONGEST_NOTES])):
-        for found in _names(sentence):
-            rest = f"{sentence[: found.start]} {sentence[found.end :]}"
-            under = _BEFORE.search(sentence[max(0, found.start - 60) : found.start])
-            if under and found.id.startswith(("GPL", "LGPL", "AGPL", "MPL", "EPL")) and not _MERELY.search(rest):
-                yield found.id
+    sentences = map(plain, _SENTENCE.split(text[:_LONGEST_NOTES]))
+    for sentence in (each[at : at + _LONGEST] for each in sentences for at in range(0, len(each), _LONGEST)):
+        if _COPYLEFT.search(sentence) and not _MERELY.search(_MENTION.sub(" ", sentence)):
+            for found in _names(sentence):
+                under = _BEFORE.search(sentence[max(0, found.start - 60) : found.start])
+                if under and found.id.startswith(("GPL", "LGPL", "AGPL", "MPL", "EPL")):
+                    yield found.id
 
 
 def _names(text: str) -> Iterator[_Name]:

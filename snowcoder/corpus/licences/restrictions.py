@@ -70,8 +70,9 @@ _RULES = [
     ("LicenseRef-non-commercial", r"\b(?:mit|isc|bsd|apache|by)-nc\b", r"(?!)"),
     (
         "LicenseRef-no-training",
-        rf"(?:{_NOT}|\bno |\bdo(?: not|n't) (?:use|feed|scrape|crawl)\b|\bopt(?:s|ed)?[ -]out\b|(?<!rights )\breserv\w+\b|\brights reserved,? (?:for|in|to)"
-        rf").{{0,200}}{_LEARNING}|{_LEARNING}.{{0,200}}{_NOT}",
+        rf"(?:{_NOT}|\bno |\bdo(?: not|n't) (?:use|feed|scrape|crawl)\b|\bopt(?:s|ed)?[ -]out\b"
+        rf"|(?<!rights )\breserv\w+\b|\brights reserved,? (?:for|in|to)).{{0,200}}{_LEARNING}"
+        rf"|{_LEARNING}.{{0,200}}{_NOT}",
         r"\bnot? (?:required|responsible|liable)|\b(?:is|are) (?:not )?included"
         r"|^no\b.{0,60}\b(?:was|were) (?:used|written|generated|created|made)\b"
         r"|^no warrant|^no (?:data ?sets?|models?)\b.{0,40}\bare (?:distributed|shipped|provided|bundled)\b",
@@ -155,12 +156,10 @@ _MARKS = re.compile(r"\b(?:trade ?marks?|logos?)\b")
 _OF_THEM = re.compile(
     r"(?:you|they|these)\b(?!.{0,200}\b(?:software|code|files?|work|library|program)\b).{0,40}\b(?:them|they|these)\b"
 )
-_LIMITS = re.compile(
-    rf"\bnon-?commercial|\bfor (?:(?:their|your|its) (?:own )?)?{_PURPOSE[2:]} (?:and \w+ )?(?:use|purposes?)\b"
-)
 _HOLDER = re.compile(
-    r"(?:\bcopyright|\(c\)|©)[ ,©\d()c-]*"
-    rf"(?:(?!(?:not|for|of|by|to|{_USE[2:-2]})\b)[\w&'-]+,? ){{1,6}}?(?:ai|inc|ltd|llc|gmbh|corp|co|limited|labs?)\b"
+    r"(?:\bcopyright|\(c\)|©)[ ,©\d()c-]{0,40}"
+    rf"(?:(?!(?:not|for|of|by|to)\b|{_USE})[\w&'-]{{1,40}},? ){{1,6}}?"
+    r"(?:ai|inc|ltd|llc|gmbh|corp|co|limited|labs?)\b"
 )
 _COMPILED = [(name, re.compile(says), re.compile(unless)) for name, says, unless in _RULES]
 
@@ -168,12 +167,6 @@ _COMPILED = [(name, re.compile(says), re.compile(unless)) for name, says, unless
 def grants(text: str) -> bool:
     """Whether a text is, or has in it, a licence in its own words."""
     return re.search(_GRANT, plain(text)) is not None
-
-
-def limits_within(text: str) -> set[str]:
-    """The limits that are put into the text of a licence that allows any use."""
-    found = {found[0] for found in _LIMITS.finditer(plain(text))}
-    return {"LicenseRef-non-commercial" if "commercial" in each else "LicenseRef-limited-purpose" for each in found}
 
 
 def plain(text: str) -> str:
@@ -190,7 +183,7 @@ def restrictions(text: str) -> tuple[str, ...]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """Plain ones, without whose the work is, and without "you may not use them" after one on trademarks."""
+    """Plain ones without their owner's name, and without "you may not use them" after one on trademarks."""
     before = ""
     for sentence in map(plain, _SENTENCE.split(text)):
         if not (_OF_THEM.match(sentence) and _MARKS.search(before)):

@@ -8,7 +8,7 @@ from licenseclassifier import LicenseIdentificationResult, identify_license
 
 from snowcoder.corpus.licences import names
 from snowcoder.corpus.licences.declared import tagged_licence
-from snowcoder.corpus.licences.restrictions import UNKNOWN, limits_within, restrictions
+from snowcoder.corpus.licences.restrictions import UNKNOWN, restrictions
 
 _COVERAGE = 50.0  # percent of a text that is a licence's: real ones begin with credits
 _LONGEST = 256 << 10  # characters; longer ones are collections of notices
@@ -16,9 +16,6 @@ _CREDITS = re.compile(
     r"^.{0,20}?(?:copyright|\(c\)|©)(?: \(c\)| ©)?[ :]*(?:\d{4}|\S+@|[^\n]{0,80}(?:\d{4}|@|\binc\b)).*$"
     r"|^.{1,100}?<?[\w.+-]+@[\w-]+\.[\w.]+>?.*$|^[ \t]*all rights reserved\.?[ \t]*$|^[ \t]*[-*] .{1,60}$",
     re.IGNORECASE | re.MULTILINE,
-)
-_FOR_ANY_USE = frozenset(
-    ["MIT", "MIT-0", "ISC", "0BSD", "Zlib", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0"]
 )
 _HEAD = 400  # characters: a match begins up to fifty words before its licence, at the word "copyright"
 _BREAK = re.compile(r"[.;]\s+|\n")
@@ -40,22 +37,20 @@ def detect_licences(text: str) -> tuple[str, ...]:
     known = {named} if named else {match.id for match in found}
     if not known:
         return ()
-    bodies = [(_body(text, match), match.end, match.id) for match in found]
-    outside = f"{credits}\n\n{_outside(text, bodies)}"
+    outside = f"{credits}\n\n{_outside(text, found)}"
     others = () if named else names.copyleft(outside)
     known |= {other for other in others if _family(other) not in set(map(_family, known))}
-    within = (limits_within(text[start:end]) for start, end, licence in bodies if licence in _FOR_ANY_USE)
-    return tuple(sorted(known.union(restrictions(outside), *within)))
+    return tuple(sorted(known.union(restrictions(outside))))
 
 
 def _family(licence: str) -> str:
     return licence.partition("-")[0]
 
 
-def _outside(text: str, bodies: list[tuple[int, int, str]]) -> str:
+def _outside(text: str, found: list[LicenseIdentificationResult]) -> str:
     """What is no licence's text."""
-    ends = [0, *(end for _, end, _ in bodies)]
-    starts = [*(start for start, _, _ in bodies), len(text)]
+    ends = [0, *(match.end for match in found)]
+    starts = [*(_body(text, match) for match in found), len(text)]
     return "\n\n".join(text[end:start] for end, start in zip(ends, starts, strict=True))
 
 
