@@ -129,7 +129,7 @@ _RULES = [
         rf"{_NOT}.{{0,80}}{_USE}|{_USE}.{{0,120}}\b(?:prohibited|forbidden"
         rf"|not (?:be )?(?:permitted|allowed|authori[sz]ed))\b|\b(?:only with|unless) .{{0,60}}\b{_PERMISSION}"
         rf"|\btrade secrets?\b|\bfor use only\b"
-        r"|\b(?:is|are) (?:now )?(?:closed[ -]source|proprietary)\b"
+        r"|(?<!if it )\b(?:is|are) (?:now )?(?:closed[ -]source|proprietary)\b"
         r"|\bno longer (?:open[ -]source|free software|licen[cs]ed|available|released)\b"
         r"|\b(?:was|were) (?:licen[cs]ed|released|available) under\b.{0,60}\buntil\b"
         r"|\bproprietary\b.{0,80}\bconfidential\b|\bconfidential\b.{0,80}\bproprietary\b"
