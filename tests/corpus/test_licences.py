@@ -20,6 +20,8 @@ from snowcoder.corpus.licences import (
     tagged_licence,
 )
 from snowcoder.corpus.licences.evaluate import evaluate
+from snowcoder.corpus.licences.names import copyleft
+from snowcoder.corpus.licences.restrictions import restrictions
 from snowcoder.errors import UserError
 from tests.corpus.repositories import licence_of
 
@@ -81,10 +83,61 @@ def test_the_grant_of_an_unknown_licence_counts_beside_a_text() -> None:
         "Commercial use is allowed.",
         "It trains neural networks, and comes without a data set.",
         "Contact us for support.",
+        "Copyright (c) 2018 A. Person, All rights reserved\nCopyright (c) 2021 Lightning AI",
+        "Copyright 2019 Acme, all rights reserved.\nCopyright 2022 Acme Institute for Artificial Intelligence",
+        "Copyright (c) 2020 No Limits AI Inc.",
+        "No generative AI was used to write this code.",
+        "No part of this was written by AI.",
+        "No datasets are distributed with this code; obtain them from their owners.",
+        "Commercial support is available from Acme GmbH, contact sales@example.com.",
+        "For commercial support contact us",
+        "It is dual-licensed. You may use it under the MIT license below or obtain a commercial license.",
+        "By contributing you agree that your contributions will be licensed under the MIT license.",
+        "By downloading you agree to the above.",
+        "This license does not grant any patent rights.",
+        "Disclaimer: this tool is for educational purposes only. The author is not responsible for misuse.",
+        "This is a prototype, not intended for production use.",
+        "Acme and the Acme logo are trademarks of Acme Inc. You may not use them without permission.",
+        "The FTL is incompatible with GPLv2.",
+        "Unlike the GPL, it is short, and compatible with it.",
+        "It is dual-licensed under the MIT license and the GPL.",
+        "You may also use it under the GPL, version 2.",
+        "Parts were under the GPL, and were relicensed.",
     ],
 )
 def test_harmless_words_beside_a_text_take_nothing(note: str) -> None:
     assert detect_licences(f"{note}\n\n{MIT}\n{note}\n") == ("MIT",)
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ("The file ee.c is licensed under GPL-2.0.", "GPL-2.0-only"),
+        ("Some files are under the GNU General Public License version 3.", "GPL-3.0-only"),
+        ("The server is AGPL-3.0.", "AGPL-3.0-only"),
+        ("ee/ is under the LGPL", "LGPL-2.0-or-later"),
+        ("libee: GPL v2 or (at your option) any later version", "GPL-2.0-or-later"),
+        ("The plugins are licensed under the MPL-2.0.", "MPL-2.0"),
+        ("MIT-NC License", "LicenseRef-non-commercial"),
+        ("The icons are under CC BY-NC-SA 4.0.", "LicenseRef-non-commercial"),
+        ("It was licensed under the MIT License until 2020. It is now closed source.", "LicenseRef-restricted"),
+        ("The project is no longer open source.", "LicenseRef-restricted"),
+        ("Acme is a trademark. You may not use these files.", "LicenseRef-restricted"),
+        ("Copyright 2020 Acme Inc, not for use in the training of AI.", "LicenseRef-no-training"),
+        ("All rights reserved, including for text and data mining.", "LicenseRef-no-training"),
+        ("Do not use it for AI.", "LicenseRef-no-training"),
+        ("For commercial use or support contact us.", "LicenseRef-non-commercial"),
+        ("Not licensed for production use.", "LicenseRef-source-available"),
+    ],
+)
+def test_what_else_applies_is_seen_on_either_side_of_a_text(note: str, expected: str) -> None:
+    assert set(detect_licences(f"{note}\n\n{MIT}")) == {"MIT", expected}
+    assert set(detect_licences(f"{MIT}\n{note}\n")) == {"MIT", expected}
+
+
+@pytest.mark.parametrize("words", ["free of charge", "the rights", "subject to"])
+def test_a_limit_within_a_grant_is_no_known_licence(words: str) -> None:
+    assert detect_licences(MIT.replace(words, f"{words} for non-commercial purposes")) == ()
 
 
 @pytest.mark.parametrize(
@@ -121,9 +174,27 @@ def test_a_text_may_name_its_licence(text: str, expected: tuple[str, ...]) -> No
     assert detect_licences(text) == expected
 
 
-@pytest.mark.parametrize("text", ["may not ", "(c) ", "\n", "- \n", "commercial fee ", "mit or ", "a@", "<a "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "may not ",
+        "(c) ",
+        "\n",
+        "- \n",
+        "commercial fee ",
+        "mit or ",
+        "a@",
+        "<a ",
+    ],
+)
 def test_long_texts_of_half_a_pattern_are_read(text: str) -> None:
     assert detect_licences(text * (20_000 // len(text))) == ()
+
+
+@pytest.mark.parametrize("text", ["(c) ", "copyright-", "copyright a ", "no a ", "under gpl ", "\n \n"])
+def test_long_notes_of_half_a_pattern_are_read(text: str) -> None:
+    assert not restrictions(text * (200_000 // len(text)))
+    assert set(copyleft(text * (200_000 // len(text)))) <= {"GPL-1.0-or-later"}
 
 
 def test_files_that_may_tell_a_licence() -> None:
@@ -144,7 +215,7 @@ def test_files_that_may_tell_a_licence() -> None:
         ("package.json", '{"license": "MIT"}', "MIT"),
         ("package.json", '{"license": {"type": "isc"}}', "ISC"),
         ("package.json", '{"license": "SEE LICENSE IN x"}', UNKNOWN),
-        ("package.json", '{"license": "UNLICENSED"}', UNKNOWN),
+        ("package.json", '{"license": "UNLICENSED"}', "LicenseRef-restricted"),
         ("package.json", "[1]", None),
         ("package.json", "{", None),
         ("composer.json", '{"license": ["MIT", "GPL-2.0-only"]}', "MIT OR GPL-2.0-only"),
@@ -166,16 +237,45 @@ def test_files_that_may_tell_a_licence() -> None:
         ("pyproject.toml", '[tool.poetry]\nlicense = "ISC"', "ISC"),
         ("setup.cfg", "[metadata]\nlicense = BSD 2-Clause\n", "BSD-2-Clause"),
         ("setup.cfg", "[metadata", None),
+        ("package.json", '{"license": "https://opensource.org/licenses/MIT"}', "MIT"),
+        ("package.json", '{"license": "http://opensource.org/licenses/mit-license.php"}', "MIT"),
+        ("package.json", '{"license": "http://www.apache.org/licenses/LICENSE-2.0"}', "Apache-2.0"),
+        ("package.json", '{"license": "https://www.apache.org/licenses/LICENSE-2.0.txt"}', "Apache-2.0"),
+        ("package.json", '{"license": "https://creativecommons.org/publicdomain/zero/1.0/"}', "CC0-1.0"),
+        ("package.json", '{"license": "https://www.gnu.org/licenses/gpl-3.0.en.html"}', "GPL-3.0-only"),
+        ("package.json", '{"license": "https://example.org/LICENSE"}', UNKNOWN),
         (
             "PKG-INFO",
             "Classifier: License :: OSI Approved :: MIT License\nClassifier: License :: Other/Proprietary License\n",
-            f"MIT AND {UNKNOWN}",
+            "MIT AND LicenseRef-restricted",
         ),
         ("PKG-INFO", "License: GPLv3+\nClassifier: License :: OSI Approved\n", "GPL-3.0-or-later"),
     ],
 )
 def test_packages_declare_licences(path: str, text: str, expected: str | None) -> None:
     assert metadata_licence(path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("pyproject.toml", '"a"' + ".a" * 65_536 + "=1\n"),
+        ("Cargo.toml", "1." * 65_536),
+        ("Cargo.toml", f"[package{'.a' * 65_536}]\n"),
+        ("Cargo.toml", f"a = {{b{'.a' * 65_536} = 1}}\n"),
+        ("Cargo.toml", "# a comment\n" * 100_000),
+        ("setup.cfg", "[metadata]\na" + " " * 200_000 + "b\n"),
+    ],
+)
+def test_a_description_made_to_be_slow_declares_none(path: str, text: str) -> None:
+    assert metadata_licence(path, text) is None
+
+
+def test_a_list_of_very_many_licences_is_not_read() -> None:
+    named = ",".join(f'"x{number}"' for number in range(20_000))
+    assert metadata_licence("package.json", f'{{"license": [{named}]}}') == UNKNOWN
+    classifiers = "".join(f"Classifier: License :: x{number}\n" for number in range(5_000))
+    assert metadata_licence("PKG-INFO", classifiers) == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -190,6 +290,14 @@ def test_packages_declare_licences(path: str, text: str, expected: str | None) -
         ("# SPDX-License-Identifier: no such thing\n", UNKNOWN),
         ("\n" * 5000 + "# SPDX-License-Identifier: MIT\n", None),
         ("int a;\n", None),
+        ("# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: GPL-2.0\n", "MIT AND GPL-2.0-only"),
+        ("# SPDX-License-Identifier: MIT OR ISC\n# SPDX-License-Identifier: MIT OR ISC\n", "MIT OR ISC"),
+        ("{- SPDX-License-Identifier: MIT -}\n", "MIT"),
+        ("{- SPDX-License-Identifier: MIT -} module A where\n", "MIT"),
+        ("-- SPDX-License-Identifier: MIT --\n", "MIT"),
+        ("## SPDX-License-Identifier: (MIT) ##\n", "MIT"),
+        ("<%# SPDX-License-Identifier: Apache-2.0+ %>\n", "Apache-2.0+"),
+        ("{{!-- SPDX-License-Identifier: MIT --}}\n", "MIT"),
     ],
 )
 def test_a_files_own_tag(content: str, expected: str | None) -> None:
@@ -231,7 +339,25 @@ def test_a_choice_is_in_the_packages_description() -> None:
 def test_what_the_description_forbids_counts_beside_a_text() -> None:
     description = '{"license": "MIT, non-commercial"}'
     assert tree(**{"LICENSE": MIT, "package.json": description}).of("a.js") == ("LicenseRef-non-commercial", "MIT")
-    assert tree(LICENSE=PROPRIETARY, **{"package.json": '{"license": "MIT"}'}).of("a.js") == (UNKNOWN,)
+    assert tree(LICENSE=PROPRIETARY, **{"package.json": '{"license": "MIT"}'}).of("a.js") == (UNKNOWN, "MIT")
+    choice = '{"license": "MIT OR GPL-3.0-only"}'
+    assert tree(**{"LICENSE": BSD, "package.json": choice}).of("a.js") == ("BSD-3-Clause", "MIT OR GPL-3.0-only")
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("GPL-3.0", ("GPL-3.0-only", "MIT")),
+        ("UNLICENSED", ("LicenseRef-restricted", "MIT")),
+        ("Proprietary", ("LicenseRef-restricted", "MIT")),
+        ("SEE LICENSE IN LICENSE", ("MIT",)),
+        ("https://opensource.org/licenses/MIT", ("MIT",)),
+    ],
+)
+def test_a_description_that_contradicts_the_text_beside_it_applies_too(
+    declared: str, expected: tuple[str, ...]
+) -> None:
+    assert tree(**{"LICENSE": MIT, "package.json": f'{{"license": "{declared}"}}'}).of("src/a.js") == expected
 
 
 def test_scores_on_the_labelled_examples() -> None:
@@ -252,6 +378,22 @@ def test_a_pointer_counts_only_where_nothing_else_is() -> None:
     pointer = "Either of the licences in LICENSE.MIT or LICENSE.BSD.\n"
     assert tree(**{"LICENSE": pointer, "LICENSE.MIT": MIT}).of("a.py") == ("MIT",)
     assert tree(LICENSE=pointer).of("a.py") == (UNKNOWN,)
+
+
+@pytest.mark.parametrize(
+    "pointer", ["see ../LICENSE", "../../LICENSE", "The licence is in the root of the repository."]
+)
+def test_a_pointer_up_the_tree_leaves_it_to_what_it_points_to(pointer: str) -> None:
+    assert tree(**{"LICENSE": MIT, "a/src/LICENSE": pointer}).of("a/src/a.py") == ("MIT",)
+    assert tree(**{"a/src/LICENSE": pointer}).of("a/src/a.py") == (UNKNOWN,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["See ../ee/LICENSE", "All rights reserved.", "Like ../LICENSE, but you may not sell it.", "Ask for the text."],
+)
+def test_a_short_text_that_points_elsewhere_hides_the_licence_above(text: str) -> None:
+    assert tree(**{"LICENSE": MIT, "src/LICENSE": text}).of("src/a.py") == (UNKNOWN,)
 
 
 def test_a_wheels_licence_covers_its_packages() -> None:

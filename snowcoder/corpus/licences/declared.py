@@ -17,14 +17,25 @@ from snowcoder.corpus.licences.restrictions import UNKNOWN
 
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([^\n\r]{1,200})")
 _TAG_WITHIN = 2048  # characters from a file's beginning
-_COMMENT_ENDS = re.compile(r"\s*(\*/|-->|\*\)|--\]\]|#\}|'''|\"\"\").*$")
+_COMMENT_ENDS = re.compile(r"\s*(\*/|-->|\*\)|--\]\]|--\}\}|[#-]\}|%>|'''|\"\"\").*$|\s+[^\w\s()+.]+\s*$")
+_LONGEST = 256 << 10  # characters of a description
+_MOST_DOTS = 500  # of a line: the time that tomllib takes for a key grows with the square of its dots
+_MOST_NAMED = 50  # licences in a list of them
+_BLANKS = re.compile(r"[^\S\n]+")
 
 
 def tagged_licence(content: str) -> str | None:
-    """The expression of a source file's `SPDX-License-Identifier`, if it has one near its beginning."""
+    """The expression of a source file's `SPDX-License-Identifier`, if it has one near its beginning.
+
+    Of several all apply: REUSE Specification 3.3, "Comment headers".
+    """
     at = content.find("SPDX-License-Identifier:", 0, _TAG_WITHIN)
-    found = _TAG.match(content, at) if at >= 0 else None
-    return normalise(_COMMENT_ENDS.sub("", found[1])) if found else None
+    tags = _TAG.findall(content[at : _TAG_WITHIN + 200]) if at >= 0 else []
+    return _all(list(dict.fromkeys(normalise(_COMMENT_ENDS.sub("", each)) for each in tags)))
+
+
+def _all(licences: list[str]) -> str | None:
+    return normalise(" AND ".join(f"({each})" for each in licences)) if licences[1:] else next(iter(licences), None)
 
 
 def is_metadata(path: str) -> bool:
@@ -34,7 +45,12 @@ def is_metadata(path: str) -> bool:
 
 
 def metadata_licence(path: str, text: str) -> str | None:
-    """The licence that a package's description declares, as an SPDX expression. None: it declares none."""
+    """The licence that a package's description declares, as an SPDX expression.
+
+    None: it declares none, or is longer than any real one.
+    """
+    if len(text) > _LONGEST:
+        return None
     name = PurePosixPath(path).name
     try:
         declared = _METADATA.get(name, _python_metadata)(text)
@@ -47,6 +63,8 @@ def _json_licence(text: str) -> object:
     """Of package.json and composer.json; a list is a choice."""
     package = orjson.loads(text)
     found = package.get("license") or package.get("licenses")
+    if isinstance(found, list) and len(found) > _MOST_NAMED:
+        return UNKNOWN
     if isinstance(found, list):
         return " OR ".join(f"({normalise(str(_type(each)))})" for each in found)
     return _type(found)
@@ -67,19 +85,28 @@ def _python(licence: object, classifiers: list[str]) -> object:
     if isinstance(licence, str) and normalise(licence) != UNKNOWN:
         return licence
     names = [each.rpartition("::")[2].strip() for each in classifiers if each.startswith("License ::")]
-    licences = [normalise(name) for name in names if name not in ("OSI Approved", "DFSG approved")]
+    names = [name for name in dict.fromkeys(names) if name not in ("OSI Approved", "DFSG approved")]
+    if len(names) > _MOST_NAMED:
+        return UNKNOWN
+    licences = [normalise(name) for name in names]
     return " AND ".join(f"({each})" for each in licences)
+
+
+def _toml(text: str) -> dict[str, Any]:
+    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise ValueError(f"a line has more than {_MOST_DOTS} dots")
+    return tomllib.loads(text)
 
 
 def _cargo(text: str) -> object:
     """Of a crate, or of the workspace that crates take theirs from."""
-    manifest = tomllib.loads(text)
+    manifest = _toml(text)
     own = manifest.get("package", {}).get("license")
     return own if isinstance(own, str) else manifest.get("workspace", {}).get("package", {}).get("license")
 
 
 def _pyproject(text: str) -> object:
-    manifest = tomllib.loads(text)
+    manifest = _toml(text)
     project = manifest.get("project") or manifest.get("tool", {}).get("poetry", {})
     found = project.get("license")
     if isinstance(found, dict):  # {file = ...}: it lies beside
@@ -89,7 +116,7 @@ def _pyproject(text: str) -> object:
 
 def _setup_cfg(text: str) -> object:
     parser = configparser.RawConfigParser()
-    parser.read_string(text)
+    parser.read_string(_BLANKS.sub(" ", text))  # its patterns take the square of a run's length
     section: Any = parser["metadata"] if parser.has_section("metadata") else {}
     return _python(section.get("license"), section.get("classifiers", "").split("\n"))
 

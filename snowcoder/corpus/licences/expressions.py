@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -10,20 +11,29 @@ from boolean import ParseError
 from license_expression import ExpressionError, LicenseSymbol, Licensing, get_spdx_licensing
 
 from snowcoder.corpus.licences import names
-from snowcoder.corpus.licences.restrictions import UNKNOWN, restrictions
+from snowcoder.corpus.licences.restrictions import RESTRICTED, UNKNOWN, restrictions
 
 _LONGEST = 500  # characters; real ones are shorter, and deep nesting is what only an attack has
+# "UNLICENSED" is npm's word for a package that nobody else may use.
+_RESERVED = re.compile(
+    r"unlicensed|all rights reserved\.?"
+    r"|(?:other/)?(?:proprietary|commercial|closed[ -]source)(?: (?:licen[cs]e|software))?",
+    re.IGNORECASE,
+)
 
 
 @functools.lru_cache(maxsize=4096)
 def normalise(declared: str) -> str:
     """A declared licence as an SPDX expression, of its own or by its name; `UNKNOWN` if it is none."""
+    declared = names.at_address(declared) if len(declared) <= _LONGEST else declared
     for spelling in (declared, declared.replace("/", " OR ")):  # Cargo's and npm's old way to write a choice
         parsed = _parse(spelling)
         if parsed is not None and all(_is_known(symbol) for symbol in parsed.symbols):
             return str(parsed)
     if len(declared) > _LONGEST:
         return UNKNOWN
+    if _RESERVED.fullmatch(declared.strip()):
+        return RESTRICTED
     return " AND ".join(restrictions(declared)) or names.expression(declared) or UNKNOWN
 
 

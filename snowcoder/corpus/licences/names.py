@@ -77,11 +77,40 @@ _UNNAMED = (
 _NAMED = re.compile(rf"(?<![\w.-])(?!(?:{_UNNAMED.replace(' ', '|')})\b)([\w.+-]+) {_LICENCE}s?\b")
 
 
+# Pages of one licence each, at the addresses that descriptions of packages give; None: the address has its name.
+_ADDRESSES = {
+    r"(?:opensource|spdx|gnu)\.org/licen[cs]es?/([\w.+-]+?)(?:\.en)?": None,
+    r"choosealicense\.com/licenses/([\w.+-]+?)": None,
+    r"apache\.org/licenses/license-2\.0": "Apache-2.0",
+    r"mozilla\.org/(?:[a-z]{2}(?:-[a-z]{2})?/)?mpl/2\.0": "MPL-2.0",
+    r"creativecommons\.org/publicdomain/zero/1\.0": "CC0-1.0",
+    r"unlicense\.org": "Unlicense",
+    r"boost\.org/license_1_0": "BSL-1.0",
+}
+
+
+_COPYLEFT = re.compile(r"gpl|general public|mozilla public|eclipse public|\b[me]pl\b", re.IGNORECASE)
+_LONGEST_NOTES = 64 << 10  # characters
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
+_MERELY = re.compile(
+    r"\bor\b|\beither\b|\bdual|\balternativ|\boption|\bchoice\b|compatib|\bnot?\b|\bnever\b|\bwas\b|\bwere\b"
+    r"|\bformer|\bpreviously\b|\bunlike\b|\binstead\b|\bif you\b|\bmay\b|\bcan\b|\bwithout\b|\brelicen"
+)
+
+
 class _Name(NamedTuple):
     start: int
     end: int
     id: str
     sure: bool  # it says "licence", or has a version: not the institute, the language or the server
+
+
+def at_address(text: str) -> str:
+    """The name of the licence that is shown at a well-known address; text that is none as it is."""
+    for pattern, name in _ADDRESSES.items():
+        if found := re.fullmatch(rf"https?://(?:www\.)?{pattern}(?:\.html|\.php|\.txt)?/?", text.strip().lower()):
+            return name or found[1]
+    return text
 
 
 def expression(name: str) -> str | None:
@@ -108,6 +137,17 @@ def statement(text: str) -> str | None:
     gaps = [text[one.end : other.start] for one, other in pairwise(names)]
     offered = _OFFERED.search(text) or all(map(_CHOICE.fullmatch, gaps))
     return _join(names, " OR " if offered else " AND ")
+
+
+def copyleft(text: str) -> Iterator[str]:
+    """The licences with copyleft that sentences put something under, and not only offer, compare or remember."""
+    sentences = map(plain, _SENTENCE.split(text[:_LONGEST_NOTES]))
+    for sentence in (each[at : at + _LONGEST] for each in sentences for at in range(0, len(each), _LONGEST)):
+        if _COPYLEFT.search(sentence) and not _MERELY.search(_MENTION.sub(" ", sentence)):
+            for found in _names(sentence):
+                under = _BEFORE.search(sentence[max(0, found.start - 60) : found.start])
+                if under and found.id.startswith(("GPL", "LGPL", "AGPL", "MPL", "EPL")):
+                    yield found.id
 
 
 def _names(text: str) -> Iterator[_Name]:

@@ -39,6 +39,7 @@ _PURPOSE = (
     r"|internal|evaluation|hobby\w*|students?|non-?profit|not[ -]for[ -]profit)\b"
 )
 _MONEY = r"\b(?:fees?|pay\w*|paid|purchas\w+|contact|obtain\w*|requires?|separate(?:ly)?|buy|acquir\w+)\b"
+_COMMERCIAL = r"\bcommercial(?:ly)?\b(?! (?:support|consult\w*|assistance|maintenance)\b)"
 _LEARNING = (
     r"\b(?:train(?:ing|ed)?|fine-?tun\w+|machine[ -]learning|artificial intelligence|ai|llms?|language models?"
     r"|generative|neural|(?:text and )?data[ -]mining|scrap(?:e|ing)|crawl\w*|data ?sets?)\b"
@@ -66,10 +67,15 @@ _RULES = [
         r"\bcommons?[ -]clau?se\b|\b(?:not include|not grant)\b.{0,80}\bright to sell\b",
         r"\b(?:without|no|removed|dropped) (?:the )?commons[ -]clause",
     ),
+    ("LicenseRef-non-commercial", r"\b(?:mit|isc|bsd|apache|by)-nc\b", r"(?!)"),
     (
         "LicenseRef-no-training",
-        rf"(?:{_NOT}|\bno |\bopt(?:s|ed)?[ -]out\b|\breserv\w+\b).{{0,200}}{_LEARNING}|{_LEARNING}.{{0,200}}{_NOT}",
-        r"\bnot? (?:required|responsible|liable)|\b(?:is|are) (?:not )?included",
+        rf"(?:{_NOT}|\bno |\bdo(?: not|n't) (?:use|feed|scrape|crawl)\b|\bopt(?:s|ed)?[ -]out\b"
+        rf"|(?<!rights )\breserv\w+\b|\brights reserved,? (?:for|in|to)).{{0,200}}{_LEARNING}"
+        rf"|{_LEARNING}.{{0,200}}{_NOT}",
+        r"\bnot? (?:required|responsible|liable)|\b(?:is|are) (?:not )?included"
+        r"|^no\b.{0,60}\b(?:was|were) (?:used|written|generated|created|made)\b"
+        r"|^no warrant|^no (?:data ?sets?|models?)\b.{0,40}\bare (?:distributed|shipped|provided|bundled)\b",
     ),
     (
         "LicenseRef-non-commercial",
@@ -80,29 +86,34 @@ _RULES = [
     ),
     (
         "LicenseRef-non-commercial",
-        rf"\bcommercial(?:ly)?\b.{{0,200}}(?:{_NOT}|{_MONEY})"
-        rf"|(?:{_NOT}|{_MONEY}|\bno |\bwithout\b).{{0,120}}\bcommercial|\bcommercial licen[cs]e\b"
+        rf"{_COMMERCIAL}.{{0,200}}(?:{_NOT}|{_MONEY})"
+        rf"|(?:{_NOT}|{_MONEY}|\bno |\bwithout\b).{{0,120}}{_COMMERCIAL}|\bcommercial licen[cs]e\b"
         rf"|{_NOT}.{{0,80}}\b(?:sell|sold|selling|resell|resold|resale|for profit|charge|monetary)\b",
         r"\b(?:any|every|all) (?:purpose|use)|\bincluding (?:without limitation )?commercial"
         r"|\bno (?:restriction|limitation)s?\b|\bwithout (?:any |a )?(?:restriction|limitation|fee|charge|royalt)"
         r"|\bfree of charge\b|\bno (?:fee|charge|royalt)"
         r"|\bcommercial(?:ly)? (?:use )?(?:is|are) (?:also |explicitly |expressly )?(?:permitted|allowed|welcome"
         r"|fine|ok)|\bno commercial licen[cs]e\b|\bcommercial products, process|\bwith or without\b"
-        r"|\bcommercial(?:ly)? (?:and|or) non",
+        r"|\bcommercial(?:ly)? (?:and|or) non"
+        r"|\b(?:use|used|available|licen[cs]ed) (?:(?:it|this \w+|the \w+) )?under (?:either )?(?:the )?"
+        r"(?:mit|isc|bsd|apache|zlib)\b[^,]{0,60}\bor (?:(?:obtain|buy|purchase|get|under) )?(?:an? |our |the )?"
+        r"(?:separate )?commercial licen[cs]e(?! (?:for|if|when))\b",
     ),
     (
         "LicenseRef-limited-purpose",
         rf"{_NARROW}.{{0,80}}{_PURPOSE}|{_PURPOSE}.{{0,80}}{_NARROW}"
         rf"|\b(?:personal|academic|non-?profit) (?:use|basis)\b"
         r"|\bonly (?:on|in|with|for)\b.{0,60}\b(?:devices?|hardware|chips?|asics?)\b",
-        r"\bany (?:purpose|use)|\bnot (?:limited|restricted) to\b|\bincluding\b|\bwritten for\b",
+        r"\bany (?:purpose|use)|\bnot (?:limited|restricted) to\b|\bincluding\b|\bwritten for\b"
+        r"|^disclaimer\b.{0,80}\bfor (?:educat\w+|research)\b",
     ),
     ("LicenseRef-no-hosting", rf"{_NOT}.{{0,200}}{_OF_HOSTS}|{_OF_HOSTS}.{{0,120}}{_NOT}", r"\bunfair competition\b"),
     (
         "LicenseRef-source-available",
         r"\b(?:business source licen[cs]e|bu?sl[ -]?1\.1|server side public licen[cs]e|sspl|elastic licen[cs]e"
         r"|functional source licen[cs]e|fsl-1|polyform|fair source|fair core|sustainable use|additional use grant"
-        r"|confluent community)\b|\bproduction use\b",
+        r"|confluent community)\b"
+        r"|(?<!ready for )(?<!intended for )(?<!recommended for )(?<!suitable for )(?<!meant for )\bproduction use\b",
         r"(?!)",
     ),
     (
@@ -118,6 +129,9 @@ _RULES = [
         rf"{_NOT}.{{0,80}}{_USE}|{_USE}.{{0,120}}\b(?:prohibited|forbidden"
         rf"|not (?:be )?(?:permitted|allowed|authori[sz]ed))\b|\b(?:only with|unless) .{{0,60}}\b{_PERMISSION}"
         rf"|\btrade secrets?\b|\bfor use only\b"
+        r"|(?<!if it )\b(?:is|are) (?:now )?(?:closed[ -]source|proprietary)\b"
+        r"|\bno longer (?:open[ -]source|free software|licen[cs]ed|available|released)\b"
+        r"|\b(?:was|were) (?:licen[cs]ed|released|available) under\b.{0,60}\buntil\b"
         r"|\bproprietary\b.{0,80}\bconfidential\b|\bconfidential\b.{0,80}\bproprietary\b"
         r"|\b(?:everyone|everybody|anyone|anybody)\b.{0,80}\b(?:except|but not|other than)\b"
         r"|\bexcept (?:for |by )?(?:the following|those|employees|entities|companies|persons|any)\b"
@@ -134,10 +148,19 @@ _RULES = [
         _GRANT,
         r"\b(?:sell|commercial|names?|(?:trade)?marks?|logos?)\b|\bany (?:purpose|use|way|manner)\b"
         r"|\bunder (?:either|any|one) of\b|\bwithout restriction|\bas an exception\b|\bcreative commons\b"
-        r"|\bpublic licen[cs]es\b|\blicen[cs]e document\b",
+        r"|\bpublic licen[cs]es\b|\blicen[cs]e document\b|\byour contributions?\b|\bagree to the above\.?$"
+        r"|\bnot grant\b.{0,40}\bpatents?\b",
     ),
 ]
-KINDS = frozenset(name for name, *_ in _RULES) - {UNKNOWN}
+_MARKS = re.compile(r"\b(?:trade ?marks?|logos?)\b")
+_OF_THEM = re.compile(
+    r"(?:you|they|these)\b(?!.{0,200}\b(?:software|code|files?|work|library|program)\b).{0,40}\b(?:them|they|these)\b"
+)
+_HOLDER = re.compile(
+    r"(?:\bcopyright|\(c\)|©)[ ,©\d()c-]{0,40}"
+    rf"(?:(?!(?:not|for|of|by|to)\b|{_USE})[\w&'-]{{1,40}},? ){{1,6}}?"
+    r"(?:ai|inc|ltd|llc|gmbh|corp|co|limited|labs?)\b"
+)
 _COMPILED = [(name, re.compile(says), re.compile(unless)) for name, says, unless in _RULES]
 
 
@@ -154,9 +177,18 @@ def plain(text: str) -> str:
 
 def restrictions(text: str) -> tuple[str, ...]:
     """References to what a text forbids, sorted; `UNKNOWN` where it is a licence that forbids nothing plainly."""
-    found = {name for sentence in _SENTENCE.split(text) for piece in _pieces(plain(sentence)) if (name := _of(piece))}
+    found = {name for sentence in _sentences(text) for piece in _pieces(sentence) if (name := _of(piece))}
     named = found - {RESTRICTED, UNKNOWN}
     return tuple(sorted(named or found - {UNKNOWN} or found))
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Plain ones without their owner's name, and without "you may not use them" after one on trademarks."""
+    before = ""
+    for sentence in map(plain, _SENTENCE.split(text)):
+        if not (_OF_THEM.match(sentence) and _MARKS.search(before)):
+            yield _HOLDER.sub(" ", sentence)
+        before = sentence
 
 
 def _pieces(sentence: str) -> Iterator[str]:

@@ -35,7 +35,16 @@ def detect_licences(text: str) -> tuple[str, ...]:
         text = without if found else text
     named = None if found else tagged_licence(text) or names.statement(text)
     known = {named} if named else {match.id for match in found}
-    return tuple(sorted(known.union(restrictions(f"{credits}\n\n{_outside(text, found)}")))) if known else ()
+    if not known:
+        return ()
+    outside = f"{credits}\n\n{_outside(text, found)}"
+    others = () if named else names.copyleft(outside)
+    known |= {other for other in others if _family(other) not in set(map(_family, known))}
+    return tuple(sorted(known.union(restrictions(outside))))
+
+
+def _family(licence: str) -> str:
+    return licence.partition("-")[0]
 
 
 def _outside(text: str, found: list[LicenseIdentificationResult]) -> str:

@@ -7,10 +7,14 @@ from pathlib import PurePosixPath
 
 from snowcoder.corpus.licences.declared import metadata_licence
 from snowcoder.corpus.licences.expressions import parts
-from snowcoder.corpus.licences.restrictions import KINDS, UNKNOWN
+from snowcoder.corpus.licences.restrictions import UNKNOWN, restrictions
 from snowcoder.corpus.licences.texts import detect_licences
 
 _POINTER = 500  # characters; a text as short names a licence that lies beside it
+_POINTS_UP = re.compile(
+    r"(?:^|[\s(\"'`])(?:\.\./)+(?:un)?(?:licen[cs]e|copying)|\b(?:root|top|parent)\b", re.IGNORECASE
+)
+_UP, _BESIDE_IT = "../", ""  # what stands for a pointer among texts
 _TEXTS = re.compile(r"((un)?licen[cs]es?|copying|(mit|apache|bsd|gpl)[-_.]licen[cs]e)([-_.][\w.-]*)?$", re.IGNORECASE)
 _NOT_TEXTS = re.compile(
     r"\.(py|pyi|c|h|cc|cpp|js|ts|tsx|go|rs|java|rb|php|cs|sh|json|yml|yaml|toml|svg|png)$", re.IGNORECASE
@@ -40,28 +44,36 @@ class LicenceTree:
         folder = _folder(path)
         if is_licence_text(path):
             known = set(detect_licences(text)) if text is not None else set()
-            short = text is not None and len(text) < _POINTER
-            self._texts.setdefault(folder, set()).update(known or ({""} if short else {UNKNOWN}))
+            self._texts.setdefault(folder, set()).update(known or {_unknown(text)})
         elif text is not None and (declared := metadata_licence(path, text)):
             self._declared.setdefault(folder, set()).add(declared)
 
     def of(self, path: str) -> tuple[str, ...]:
         """All that apply to a file, so each must be acceptable; empty where there is no licence."""
-        for folder in PurePosixPath(path).parents:
-            if found := self._at("" if str(folder) == "." else str(folder)):
+        pointer: tuple[str, ...] = ()
+        for parent in PurePosixPath(path).parents:
+            folder = "" if str(parent) == "." else str(parent)
+            if found := self._at(folder):
                 return found
-        return ()
+            if folder in self._texts:
+                pointer = (UNKNOWN,)
+        return pointer
 
     def _at(self, folder: str) -> tuple[str, ...]:
         texts, declared = self._texts.get(folder, set()), self._declared.get(folder, set())
-        forbidden = KINDS & _named(declared)  # "MIT with Commons Clause", beside the text of MIT alone
-        known = (texts - {""}) | (
-            forbidden if texts else set()
-        )  # a pointer counts only where what it points to is not there
+        known = texts - {_UP, _BESIDE_IT}  # a pointer counts only where what it points to is not there
+        if texts:  # "see the file" names none, and the file is here
+            declared = declared - {UNKNOWN}
         # A choice, "MIT OR Apache-2.0", is in the description alone: the texts of both lie side by side.
-        if declared and _named(known) <= _named(declared):
-            known = declared
-        return tuple(sorted(known or declared or ({UNKNOWN} if texts else ())))
+        known = declared if declared and _named(known) <= _named(declared) else known | declared
+        return tuple(sorted(known or ({UNKNOWN} if _BESIDE_IT in texts else ())))
+
+
+def _unknown(text: str | None) -> str:
+    """What stands for a text that no licence is known in: a short one may point to another."""
+    if text is None or len(text) >= _POINTER:
+        return UNKNOWN
+    return _UP if _POINTS_UP.search(text) and not restrictions(text) else _BESIDE_IT
 
 
 def _named(expressions: set[str]) -> frozenset[str]:
