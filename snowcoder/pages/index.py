@@ -51,9 +51,16 @@ def publish(page: Path, run: str, template: Path, command: str, **values: Any) -
 
 
 def write_index(run: Path) -> None:
-    """Raises UserError where a manifest below the run's folder is damaged."""
+    """The run's first page, as its folder is now."""
     template = Path(__file__).with_name("index.html.jinja")
-    values = {"run": run, "pages": [*find_pages(run)], "made": [*find_made(run)], "last": _last_step(run)}
+    made = [*find_made(run)]
+    values = {
+        "run": run,
+        "pages": [*find_pages(run)],
+        "made": made,
+        "digests": {each.digest for each in made},
+        "last": _last_step(run),
+    }
     write_text(RunFolder(run).index, render(template, f"snowcoder report {run}", None, **values))
 
 
@@ -83,7 +90,7 @@ def _digest(manifest: Manifest, folder: Path) -> str:
 
 
 def _input(value: Any) -> str:
-    return value if isinstance(value, str) else f"{len(value)} shards" if isinstance(value, list) else "several"
+    return value if isinstance(value, str) else f"{len(value)} shard(s)" if isinstance(value, list) else "several"
 
 
 def _last_step(run: Path) -> dict[str, Any] | None:

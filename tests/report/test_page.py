@@ -133,4 +133,6 @@ def test_the_first_page_names_what_there_is_and_what_it_was_made_from(real_run: 
     assert f'<td id="{plan.digest}">' in page
     assert "phase" in page
     assert "loss" in page
+    targets = set(re.findall(r'href="#([^"]+)"', page))
+    assert targets <= set(re.findall(r'id="([^"]+)"', page))
     assert 'href="index.html"' in (folder / "report.html").read_text()
