@@ -147,6 +147,7 @@ def _summary(folder: Path, seconds: float) -> None:
     print(f"\nThe demo took {seconds:.0f} s. All of it lies in {folder}:")
     judged = "HumanEval" in (folder / "evaluation" / "table.md").read_text()
     names = {
+        "index.html": "all pages of the run, and what was made from what",
         "hf": "the model in Hugging Face format",
         "evaluation/table.md": f"the phases' models: {'HumanEval, and ' if judged else ''}bits per byte",
         "report.html": "losses, learning rate, tokens/s, the ledger of tokens by source",
