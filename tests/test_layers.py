@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -75,7 +75,13 @@ def test_every_import_runs_down(imports: dict[str, set[str]]) -> None:
 
 
 def test_no_modules_import_in_a_circle(imports: dict[str, set[str]]) -> None:
-    TopologicalSorter(imports).prepare()
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names them
+
+
+def test_a_circle_is_seen(imports: dict[str, set[str]]) -> None:
+    back = {"snowcoder.errors": {"snowcoder.storage.store"}}
+    with pytest.raises(CycleError):
+        TopologicalSorter(imports | back).prepare()
 
 
 def test_an_import_that_runs_up_is_seen(imports: dict[str, set[str]]) -> None:
