@@ -55,14 +55,14 @@ def run(config: Config) -> None:
     if stage.is_done("scores"):
         return
     begun = time.monotonic()
-    if step.runtime == "openvino":
-        prepare(Path(config.annotator.dir), inputs["annotator"])
     engine = _engine(config.corpus.engine, step.runtime)
     start_engine(engine)
     tasks = step.tasks(shards, inputs["annotator"])
     todo = [ObjectInfo(**task.data["info"]) for task in tasks if step.find(task) is None]
     check_shards(open_store(config.index.sources["raw"].shards, config.storage), todo, config.index.columns, _NEEDS)
     with stage.making():
+        if step.runtime == "openvino":
+            prepare(Path(config.annotator.dir), inputs["annotator"])
         records = run_step(step, "score", tasks, engine)
         manifest = stage.vouch(_counts(config, records), [each for record in records for each in record.outputs])
     _print_summary(folder, manifest, time.monotonic() - begun)
