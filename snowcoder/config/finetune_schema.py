@@ -40,7 +40,7 @@ class FinetuneConfig(Section):
     """Conversations that are on the device at once. It decides memory and speed, not the result."""
 
     tokens: Count
-    """Tokens of a conversation; what is longer is cut off."""
+    """Tokens of a conversation; what is longer, also than the model's context, is left out and counted."""
 
     learning_rate: Positive
     """Peak learning rate, from which it falls linearly to 0."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +42,7 @@ class Completion:
     text: str  # as the model wrote it; cut.py says what of it counts
     tokens: int
     seconds: float  # of the batch that it was in
+    left_to_server: list[str] = field(default_factory=list)  # sampling settings that it refused to be told
 
 
 class Completions:

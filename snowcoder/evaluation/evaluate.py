@@ -90,7 +90,8 @@ def _evaluate(config: Config, suite: Suite, models: list[Model]) -> list[Result]
         completions = generate(config, model, suite, tasks, folder)
         verdicts = judge(suite, tasks, completions, calibration, sandbox, folder, config.evaluation.workers)
         ks, failures = config.evaluation.pass_at, calibration.failures()
-        results += results_of(model.name, suite.name, tasks, verdicts, ks, config.run.seed, failures)
+        left = sorted({name for each in completions for name in each.left_to_server})
+        results += results_of(model.name, suite.name, tasks, verdicts, ks, config.run.seed, failures, left)
     return results
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from snowcoder.answers import off
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.evaluation.completions import Completion, Completions, Request
@@ -98,6 +99,7 @@ def _settings(config: Config, model: Model, suite: Suite, new_tokens: int) -> di
         "new_tokens": new_tokens,
         "seed": config.run.seed,
         **{name: generation[name] for name in kept},
+        "off": off(generation["temperature"]) if generation["backend"] == "server" else {},
         "versions": _versions() if generation["backend"] == "transformers" else {},  # a server has its own
     }
 

@@ -26,6 +26,7 @@ class Result:
     statuses: dict[str, int]  # of all completions, however they ended
     right: list[int]  # samples of each task that are right
     canonical_failures: dict[str, str]  # tasks that cannot be judged here, and why; few programs can pass
+    left_to_server: list[str]  # sampling settings that the server of a completion refused to be told
 
 
 def results_of(
@@ -36,6 +37,7 @@ def results_of(
     ks: list[int],
     seed: int,
     failures: dict[str, str],
+    left: list[str],
 ) -> list[Result]:
     """By level; `verdicts` by task and sample."""
     samples = len(verdicts) // len(tasks)
@@ -45,7 +47,8 @@ def results_of(
         right = [sum(verdicts[task.name, n].levels[level] for n in range(samples)) for task in tasks]
         pass_at = {str(k): estimate(samples, right, k, seed) for k in ks if k <= samples}
         version = SUITES[suite].version
-        found.append(Result(model, suite, level, version, len(tasks), samples, pass_at, statuses, right, failures))
+        about = version, len(tasks), samples
+        found.append(Result(model, suite, level, *about, pass_at, statuses, right, failures, left))
     return found
 
 
@@ -60,10 +63,9 @@ def evoeval_means(results: list[Result], seed: int) -> list[Result]:
         pass_at = {k: estimate(samples, right, int(k), seed) for k in parts[0].pass_at}
         statuses = dict(sum((Counter(part.statuses) for part in parts), Counter()))
         failures = {name: why for part in parts for name, why in part.canonical_failures.items()}
-        tasks = len(right)
-        found.append(
-            Result(model, "evoeval", "EvoEval", parts[0].version, tasks, samples, pass_at, statuses, right, failures)
-        )
+        left = sorted({name for part in parts for name in part.left_to_server})
+        about = parts[0].version, len(right), samples
+        found.append(Result(model, "evoeval", "EvoEval", *about, pass_at, statuses, right, failures, left))
     return found
 
 

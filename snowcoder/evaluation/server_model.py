@@ -14,7 +14,7 @@ from typing import Any
 import openai
 import xxhash
 
-from snowcoder.answers import Answer, NoAnswer, classify, read_completion
+from snowcoder.answers import Answer, NoAnswer, Sampling, classify, read_completion
 from snowcoder.answers.read import read_json
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.errors import OperationError
@@ -36,6 +36,7 @@ class ServerModel:
         self.key = os.environ.get("OPENAI_API_KEY")
         key = self.key or "none"
         self.client = openai.OpenAI(base_url=config.server, api_key=key, max_retries=0, timeout=600)
+        self.sampling = Sampling()
         self._answered_at = float("-inf")  # time.monotonic(), whichever request it was
 
     def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
@@ -74,7 +75,8 @@ class ServerModel:
         }
         answer = self._ask_for_less(body, request.task.prompt, new_tokens)
         seconds = round(time.monotonic() - started, 3)
-        return Completion(*request.key, request.prompt, answer.text, answer.completion_tokens, seconds)
+        left = self.sampling.left(body)
+        return Completion(*request.key, request.prompt, answer.text, answer.completion_tokens, seconds, left)
 
     def _ask_for_less(self, body: dict[str, Any], prompt: str, new_tokens: int) -> Answer:
         """What the server's context has no room for is cut, as LocalModel does."""
@@ -95,12 +97,15 @@ class ServerModel:
         """Raises NoAnswer after a bounded number of tries; a server that only limits its rate may take more."""
         tries = 0
         while True:
+            sent = self.sampling.told(body)
             try:
-                answer = read_completion(read_json(self.client.post("/completions", body=body, cast_to=bytes)))
+                answer = read_completion(read_json(self.client.post("/completions", body=sent, cast_to=bytes)))
                 self._answered_at = time.monotonic()
                 return answer
             except (openai.OpenAIError, NoAnswer) as error:
                 failure = classify(error)
+            if self.sampling.refuses(failure, sent):
+                continue
             tries += 1
             is_busy = failure.blame == "server" and time.monotonic() - self._answered_at < _LONGEST
             if failure.blame in ("refused", "stage") or (tries > _RETRIES and not is_busy):

@@ -33,7 +33,8 @@ def levels(results: list[Result]) -> str:
             cells = [_interval(mine[m].pass_at.get(k)) if m in mine else _MISSING for m in models]
             rows.append([level, str(tasks), f"pass@{k}", *cells])
     title = "pass@k in percent, with 95% intervals"
-    return f"{title}\n\n{markdown(['benchmark', 'tasks', '', *models], rows)}{_cannot_be_judged(results)}"
+    notes = _left_to_server(results) + _cannot_be_judged(results)
+    return f"{title}\n\n{markdown(['benchmark', 'tasks', '', *models], rows)}{notes}"
 
 
 def beside_the_paper(results: list[Result]) -> str:
@@ -82,6 +83,11 @@ def bits_table(bits: list[Bits]) -> str:
             [language, f"{size:,}", *(f"{mine[m].bits_per_byte:.3f}" if m in mine else _MISSING for m in models)]
         )
     return f"Bits per byte of held-out documents\n\n{markdown(['language', 'bytes', *models], rows)}"
+
+
+def _left_to_server(results: list[Result]) -> str:
+    left = {name for result in results for name in result.left_to_server}
+    return f"\n\nAs the server has it, which refused to be told: {', '.join(sorted(left))}" if left else ""
 
 
 def _cannot_be_judged(results: list[Result]) -> str:

@@ -32,7 +32,7 @@ def run(config: Config) -> None:
     trainer = make_trainer(finetune, rows, config.run.seed)  # first: what cannot be loaded costs no finished model
     with stage.making():
         trainer.train()
-        _save(trainer, stage, len(rows))
+        _save(trainer, stage, len(rows) - len(trainer.train_dataset))
 
 
 def read_conversations(paths: list[str]) -> list[dict[str, Any]]:
@@ -41,18 +41,25 @@ def read_conversations(paths: list[str]) -> list[dict[str, Any]]:
     for path in paths:
         try:
             with Path(path).open(encoding="utf-8") as file:  # splitlines() would also split at U+2028
-                turns = [json.loads(line)["messages"] for line in file]
+                conversations = [_turns(json.loads(line)["messages"]) for line in file]
         except FileNotFoundError:
             raise UserError(f"finetune.chat: {path} is not there; `snowcoder synthesize` writes it") from None
         except (ValueError, KeyError, TypeError):
             raise UserError(f"finetune.chat: {path} has lines that are no conversations") from None
-        rows += [{"prompt": each[:-1], "completion": each[-1:]} for each in turns]
+        rows += [{"prompt": turns[:-1], "completion": turns[-1:]} for turns in conversations]
     if not rows:
         raise UserError("finetune.chat: names no conversations")
     return rows
 
 
+def _turns(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(messages) < 2 or messages[-1]["role"] != "assistant":
+        raise ValueError("nothing is asked, or it is not the assistant who has the last word")
+    return messages
+
+
 def make_trainer(finetune: FinetuneConfig, rows: list[dict[str, Any]], seed: int) -> Any:
+    """Its `train_dataset` has the conversations that fit. Raises UserError where none does."""
     import torch  # late, all of them: a model that is up to date does not wait for them
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -72,7 +79,7 @@ def make_trainer(finetune: FinetuneConfig, rows: list[dict[str, Any]], seed: int
         num_train_epochs=finetune.epochs,
         per_device_train_batch_size=finetune.micro_batch,
         gradient_accumulation_steps=_accumulation(finetune),
-        max_length=finetune.tokens,
+        max_length=None,  # else TRL cuts answers off, whose end is then never learned
         completion_only_loss=True,
         learning_rate=finetune.learning_rate,
         warmup_steps=finetune.warmup,
@@ -87,7 +94,21 @@ def make_trainer(finetune: FinetuneConfig, rows: list[dict[str, Any]], seed: int
         logging_steps=10,
         report_to="none",
     )
-    return SFTTrainer(model=model, args=settings, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
+    trainer = SFTTrainer(model=model, args=settings, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
+    trainer.train_dataset = _fitting(trainer.train_dataset, finetune, model.config.max_position_embeddings)
+    return trainer
+
+
+def _fitting(conversations: Any, finetune: FinetuneConfig, context: int) -> Any:
+    """Those that have room, with the end of the answer; `context` in tokens."""
+    lengths = [len(ids) for ids in conversations["input_ids"]]
+    longest = min(finetune.tokens, context)
+    if min(lengths) > longest:
+        raise UserError(
+            f"finetune.chat: none of the {len(lengths):,} conversations fits: the shortest has {min(lengths):,} "
+            f"tokens, finetune.tokens={finetune.tokens}, and the model's context is {context:,}"
+        )
+    return conversations.select([number for number, length in enumerate(lengths) if length <= longest])
 
 
 def chat_template(finetune: FinetuneConfig) -> str:
@@ -111,14 +132,16 @@ def _accumulation(finetune: FinetuneConfig) -> int:
     return finetune.batch // finetune.micro_batch
 
 
-def _save(trainer: Any, stage: Stage, conversations: int) -> None:
+def _save(trainer: Any, stage: Stage, too_long: int) -> None:
     """The model as transformers loads it."""
     folder = stage.folder
     trainer.save_model(str(folder))
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody needs
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-    counts = {"conversations": conversations, "steps": trainer.state.global_step, "losses": losses}
+    trained, steps = len(trainer.train_dataset), trainer.state.global_step
+    counts = {"conversations": trained, "too_long": too_long, "steps": steps, "losses": losses}
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     stage.vouch(counts, names)
-    print(f"fine-tuned model: {folder}, {conversations:,} conversations, {trainer.state.global_step:,} steps")
+    left_out = f" ({too_long:,} were too long)" if too_long else ""
+    print(f"fine-tuned model: {folder}, {trained:,} conversations{left_out}, {steps:,} steps")

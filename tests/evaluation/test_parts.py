@@ -114,7 +114,8 @@ def test_models_side_by_side() -> None:
     for model, right in (("alpha", 10), ("beta", 40)):
         for suite in EVOEVAL:
             found = {(task.name, 0): Verdict("failed", "", {"level": int(task.name) < right}) for task in tasks}
-            results += results_of(model, suite, tasks, found, [1], 0, {})
+            left = ["top_k"] if suite == EVOEVAL[0] else []
+            results += results_of(model, suite, tasks, found, [1], 0, {}, left)
     means = evoeval_means(results, 0)
     assert [(mean.level, mean.tasks, mean.pass_at["1"].value) for mean in means] == [
         ("EvoEval", 500, 0.1),
@@ -127,13 +128,14 @@ def test_models_side_by_side() -> None:
     assert "| **beta** | this run | – | – | 40.0 | – |" in text
     assert "| Arctic-SnowCoder final | 550B+5B | 28.0 | 42.9 | 18.0 | 19.4 |" in text
     assert "| EvoEval | alpha to beta | +30.0" in text
+    assert "As the server has it, which refused to be told: top_k" in text
 
 
 def test_the_papers_rows_stand_only_beside_ones_that_can_be_compared() -> None:
     tasks = [Task(str(number), "", "", {"HumanEval+": Asserts("")}) for number in range(164)]
     found = {(task.name, 0): Verdict("passed", "", {"HumanEval+": True}) for task in tasks}
-    whole = results_of("whole", "humaneval_plus", tasks, found, [1], 0, {})
-    some = results_of("some", "humaneval_plus", tasks[:24], dict(list(found.items())[:24]), [1], 0, {})
+    whole = results_of("whole", "humaneval_plus", tasks, found, [1], 0, {}, [])
+    some = results_of("some", "humaneval_plus", tasks[:24], dict(list(found.items())[:24]), [1], 0, {}, [])
     assert "Arctic-SnowCoder" not in table(some, [], [])
     beside = table([*some, *whole], [], []).partition("beside the paper's table 2")[2]
     assert "| **whole** | this run | 100.0 | – | – | – |" in beside
@@ -146,7 +148,7 @@ def test_levels_of_one_name_are_told_apart_by_their_suites() -> None:
         tasks = [Task(str(number), "", "", {"MBPP": Asserts("")}) for number in range(count)]
         for model in ("alpha", "beta"):
             found = {(task.name, 0): Verdict("passed", "", {"MBPP": suite == "mbpp"}) for task in tasks}
-            results += results_of(model, suite, tasks, found, [10 if model == "beta" else 1], 0, {})
+            results += results_of(model, suite, tasks, found, [10 if model == "beta" else 1], 0, {}, [])
     text = table(results, steps(results, 0), [])
     assert "| MBPP (mbpp) | 50 | pass@1 | 100.0" in text
     assert "| MBPP (mbpp_plus) | 30 | pass@1 | 0.0" in text

@@ -78,6 +78,57 @@ def test_it_learns_and_answers_as_it_was_taught(config: Config) -> None:
     assert find_manifest(folder) == manifest  # the finished model stays
 
 
+def test_what_does_not_fit_is_left_out_and_counted_and_every_answer_ends(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TRL would cut two of them in the answer, and drop the third without a word."""
+    chat, length = Path(config.finetune.chat[0]), conversation_length(config)
+    asks = [QUESTION, QUESTION, "Please. " * length, QUESTION]
+    answers = [ANSWER, ANSWER + "\n# more" * length, ANSWER, f"{ANSWER} #"]
+    turns = [
+        [{"role": "user", "content": ask}, {"role": "assistant", "content": answer}]
+        for ask, answer in zip(asks, answers, strict=True)
+    ]
+    chat.write_text("".join(json.dumps({"messages": each}) + "\n" for each in turns))
+    finetune = config.finetune.model_copy(update={"tokens": length, "epochs": 1})
+    trainer = make_trainer(finetune, read_conversations(finetune.chat), seed=1)
+    (only,) = trainer.train_dataset
+    assert only["input_ids"][-1] == only["labels"][-1] == trainer.processing_class.eos_token_id
+    run(config.model_copy(update={"finetune": finetune}))
+    manifest = find_manifest(Path(finetune.dir))
+    assert manifest
+    assert (manifest.counts["conversations"], manifest.counts["too_long"], manifest.counts["steps"]) == (1, 3, 1)
+    assert "1 conversations (3 were too long), 1 steps" in capsys.readouterr().out
+
+
+def conversation_length(config: Config) -> int:
+    trainer = make_trainer(config.finetune, read_conversations(config.finetune.chat), seed=1)
+    return len(trainer.train_dataset[0]["input_ids"])
+
+
+@pytest.mark.parametrize("short", ["finetune.tokens", "the model's context"])
+def test_where_nothing_fits_the_finished_model_stays(config: Config, short: str) -> None:
+    run(config.model_copy(update={"finetune": config.finetune.model_copy(update={"epochs": 1})}))
+    manifest, length = find_manifest(Path(config.finetune.dir)), conversation_length(config)
+    if short == "finetune.tokens":
+        config = config.model_copy(update={"finetune": config.finetune.model_copy(update={"tokens": length - 1})})
+    else:
+        place = Path(config.finetune.model) / "config.json"
+        place.write_text(json.dumps({**json.loads(place.read_text()), "max_position_embeddings": length - 1}))
+    with pytest.raises(UserError, match=rf"none of the 16 conversations fits: the shortest has {length} tokens"):
+        run(config)
+    assert manifest
+    assert find_manifest(Path(config.finetune.dir)) == manifest
+
+
+@pytest.mark.parametrize("roles", [["user"], ["assistant"], ["user", "assistant", "user"]])
+def test_a_conversation_ends_with_an_answer(config: Config, roles: list[str]) -> None:
+    messages = [{"role": role, "content": "x"} for role in roles]
+    Path(config.finetune.chat[0]).write_text(json.dumps({"messages": messages}) + "\n")
+    with pytest.raises(UserError, match="lines that are no conversations"):
+        read_conversations(config.finetune.chat)
+
+
 def test_no_conversations(config: Config) -> None:
     with pytest.raises(UserError, match="snowcoder synthesize"):
         read_conversations(["/nowhere/chat.jsonl"])

@@ -17,6 +17,8 @@ from typing import Any
 
 import xxhash
 
+from snowcoder.answers import off
+
 # body -> text, or text and finish_reason, or the whole answer
 Write = Callable[[dict[str, Any]], str | tuple[str, str] | dict[str, Any]]
 
@@ -42,6 +44,9 @@ class LanguageServer:
         self.answered: Counter[str] = Counter()  # as they are answered to somebody who still listens
         self.in_flight = self.most_in_flight = 0
         self.keys: Counter[str] = Counter()  # Authorization headers
+        self.refuses: tuple[
+            str, ...
+        ] = ()  # fields of a body, as OpenAI's own server does with those that it does not know
 
     async def serve(self, started: Callable[[int], None], host: str = "127.0.0.1", port: int = 0) -> None:
         loop = asyncio.get_running_loop()
@@ -51,7 +56,8 @@ class LanguageServer:
             await server.serve_forever()
 
     def answer(self, body: bytes) -> bytes:
-        written = self.write(json.loads(body))
+        request = json.loads(body)
+        written = self.write({name: value for name, value in request.items() if name not in off(None)})
         if isinstance(written, dict):
             return json.dumps(written).encode()
         text, finish = (written, "stop") if isinstance(written, str) else written
@@ -97,8 +103,10 @@ class _Connection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self.server.answered[body.decode()] += 1
-        text = self.server.answer(body)
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text)
+        status, text = b"200 OK", self.server.answer(body)
+        if refused := [name for name in self.server.refuses if name in json.loads(body)]:
+            status, text = b"400 Bad Request", b'{"error": {"message": "Unknown parameter: %s"}}' % refused[0].encode()
+        head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(text))
         self.transport.write(head + text)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
+from snowcoder.answers import off
 from snowcoder.lineage.manifest import find_manifest
 from tests.synthesis.language_server import LanguageServer, language_server
 from tests.synthesis.model import answer
@@ -37,8 +38,11 @@ def answered(run: Path) -> Counter[str]:
 
 
 def normal(counts: Counter[str]) -> Counter[str]:
-    """With bodies as `answered` spells them."""
-    return Counter({orjson.dumps(orjson.loads(body)).decode(): count for body, count in counts.items()})
+    """With bodies as `answered` spells them, without what the client adds."""
+    told = {
+        body: {name: value for name, value in orjson.loads(body).items() if name not in off(None)} for body in counts
+    }
+    return Counter({orjson.dumps(told[body]).decode(): count for body, count in counts.items()})
 
 
 def kill_while_asking(server: LanguageServer, command: list[str], seconds: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -202,6 +203,24 @@ def test_an_answer_that_no_file_could_hold_is_garbage(tmp_path: Path) -> None:
         (found,) = ask(settings(url, attempts=1), tmp_path / "log", range(1))
     assert isinstance(found, Refused)
     assert "garbage" in str(found)
+
+
+def test_draws_are_cut_by_nothing_that_was_not_asked_for_unless_the_server_refuses_to_be_told(tmp_path: Path) -> None:
+    with language_server() as (model, url):
+        ask(settings(url), tmp_path / "told", range(4))
+        sent = [json.loads(body) for body in model.asked]
+        assert [(each["top_k"], each["min_p"], each["repetition_penalty"]) for each in sent] == [(-1, 0.0, 1.0)] * 4
+        model.refuses = ("samplers", "min_p")
+        assert all(isinstance(each, Answer) for each in ask(settings(url), tmp_path / "refused", range(4)))
+        last = json.loads(list(model.asked)[-1])
+        assert last["top_k"] == -1
+        assert not {"samplers", "min_p"} & last.keys()
+    log = AnswerLog(tmp_path / "refused")
+    assert log.counts["left to the server: min_p"] == log.counts["left to the server: samplers"] == 4
+    assert log.counts["refused"] == log.counts["left to the server: top_k"] == 0
+    log.close()
+    # Told or not, it is the same request: an answer that is paid for stays.
+    assert log.answers.keys() == {request(number).key for number in range(4)}
 
 
 def test_a_server_that_wants_to_be_left_alone_for_days_is_not(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from snowcoder.answers import Answer, Failure, NoAnswer, classify, read_chat
 from snowcoder.answers.read import usage_of
 from snowcoder.config.synthesis_schema import RequestsConfig
 from snowcoder.errors import OperationError, UserError
-from snowcoder.synthesis.requests.log import AnswerLog
+from snowcoder.synthesis.requests.log import LEFT, AnswerLog
 from snowcoder.synthesis.requests.pool import Pool
 from snowcoder.synthesis.requests.request import Refused, Request
 from snowcoder.synthesis.requests.server import Server
@@ -82,7 +82,8 @@ class Client:
                 elif outcome.overload:
                     server.failed(sent_at, outcome.wait)
             if not isinstance(outcome, Failure):
-                await log.append({"key": request.key, "answer": raw, "server": server.url})
+                left = {LEFT: names} if (names := server.sampling.left(request.body)) else {}
+                await log.append({"key": request.key, "answer": raw, "server": server.url, **left})
                 return outcome
             failed = {"failed": outcome.kind, "key": request.key, "server": server.url, "detail": outcome.detail}
             log.note(failed if raw is None else {**failed, "usage": usage_of(raw)})

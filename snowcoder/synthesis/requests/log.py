@@ -21,6 +21,7 @@ import xxhash
 from snowcoder.answers.read import usage_of
 from snowcoder.errors import OperationError
 
+LEFT = "left to the server"  # in an answer's record: sampling settings that it refused to be told
 _CHECKSUM = 16  # characters
 _GATHER = 0.05  # seconds in which answers come that share an fsync: little beside the time that a model takes
 
@@ -87,6 +88,7 @@ class AnswerLog:
         self.counts[kind if kind != "failed" else f"failed: {record['failed']}"] += 1
         if kind == "answer":
             self.answers[record["key"]] = record["answer"]
+            self.counts.update(f"{LEFT}: {name}" for name in record.get(LEFT, []))
         self.usage.update(usage_of(record["answer"] if kind == "answer" else record))
 
     def _read(self) -> None:

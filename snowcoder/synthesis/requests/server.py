@@ -11,6 +11,7 @@ from typing import Any
 
 import openai
 
+from snowcoder.answers import Sampling, classify
 from snowcoder.answers.read import read_json
 
 _FIRST = 16  # requests, before a server has said anything
@@ -32,6 +33,7 @@ class Server:
             timeout=None,
             http_client=openai.DefaultAioHttpClient(timeout=None),
         )
+        self.sampling = Sampling()
         self.limit = float(min(_FIRST, most))
         self.in_flight = 0
         self.rests_until = 0.0
@@ -50,7 +52,13 @@ class Server:
 
     async def post(self, body: dict[str, Any]) -> Any:
         """What it says, as JSON has it: openai's own types let pass what is no answer. Raises NoAnswer for no JSON."""
-        return read_json(await self._client.post(self._address, body=body, cast_to=bytes))
+        while True:
+            sent = self.sampling.told(body)
+            try:
+                return read_json(await self._client.post(self._address, body=sent, cast_to=bytes))
+            except openai.APIStatusError as error:
+                if not self.sampling.refuses(classify(error), sent):
+                    raise
 
     def taken(self) -> None:
         """One request more is under way."""
