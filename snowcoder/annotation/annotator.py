@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from snowcoder.annotation.encoder import load_classifier, tokenize
+from snowcoder.annotation.encoder import dtype_on, load_classifier, tokenize
 from snowcoder.annotation.sections import sections
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Manifest, read_manifest
@@ -77,9 +77,9 @@ class Annotator:
         """Raises UserError where `annotate train` has not made the folder."""
         read_trained(folder)
         self.settings = Settings.read(folder)
-        self.tokenizer, self.model = load_classifier(str(folder / MODEL))
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model.to(self.device, torch.bfloat16 if self.device.type == "cuda" else torch.float32).eval()
+        self.tokenizer, self.model = load_classifier(str(folder / MODEL), dtype_on(self.device))
+        self.model.to(self.device).eval()
 
     def score(self, texts: list[str]) -> np.ndarray:
         """A score for each file, 0 to 1 or 0 to 5: float32 of shape (texts,)."""

@@ -17,7 +17,7 @@ from snowcoder.pretrained.damage import shorten
 from snowcoder.pretrained.load import load_model, load_part, load_whole
 
 _PACKAGE = "package:"
-_CLASSIFIER: dict[str, Any] = {"num_labels": 1, "dtype": torch.float32}
+_CLASSIFIER: dict[str, Any] = {"num_labels": 1}
 _OF_A_LAYER = re.compile(r"\blayers?\.\d+\.")
 # FineWeb-Edu's recipe (classification/train_edu_bert.py of huggingface/cosmopedia).
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
@@ -29,7 +29,8 @@ def load_encoder(config: EncoderConfig, seed: int) -> tuple[Any, Any]:
     place = place_of(config.name)
     try:
         tokenizer = load_tokenizer(place)
-        model, found = load_model(AutoModelForSequenceClassification, place, **_CLASSIFIER, **_NO_DROPOUT)
+        how = {**_CLASSIFIER, **_NO_DROPOUT, "dtype": torch.float32}
+        model, found = load_model(AutoModelForSequenceClassification, place, **how)
         _check_body(model, found, place)
     except UserError as error:
         raise UserError(
@@ -58,9 +59,17 @@ def load_tokenizer(place: str) -> Any:
     return load_part(lambda: AutoTokenizer.from_pretrained(place), place)
 
 
-def load_classifier(place: str) -> tuple[Any, Any]:
-    """A trained annotator's tokenizer and model."""
-    return load_tokenizer(place), load_whole(AutoModelForSequenceClassification, place, **_CLASSIFIER)
+def load_classifier(place: str, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+    """A trained annotator's tokenizer and model. To load it in `dtype` keeps the frequencies of rotary positions.
+
+    `.to(dtype)` would round these, too, and at position 8,191 an angle would be off by turns.
+    """
+    return load_tokenizer(place), load_whole(AutoModelForSequenceClassification, place, dtype=dtype, **_CLASSIFIER)
+
+
+def dtype_on(device: torch.device) -> torch.dtype:
+    """In which a trained annotator scores."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
 def tokenize(tokenizer: Any, texts: list[str], tokens: int) -> BatchEncoding:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from snowcoder.annotation.annotator import MODEL
-from snowcoder.annotation.encoder import load_classifier
+from snowcoder.annotation.encoder import dtype_on, load_classifier
 from snowcoder.annotation.last_layer import shorten
 from snowcoder.annotation.quantize import FILE, FOLDER, openvino
 from snowcoder.errors import OperationError
@@ -48,8 +48,8 @@ class OnTorch:
 
     def __init__(self, folder: Path) -> None:
         self.device = own_device()
-        self.model = shorten(load_classifier(str(folder / MODEL))[1])
-        self.model.to(self.device, torch.bfloat16 if self.device.type == "cuda" else torch.float32).eval()
+        self.model = shorten(load_classifier(str(folder / MODEL), dtype_on(self.device))[1])
+        self.model.to(self.device).eval()
 
     @torch.inference_mode()
     def outputs(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:

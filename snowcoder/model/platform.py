@@ -12,6 +12,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ def install() -> None:
         _redirect_random_state()
         _redirect_factories()
         _use_param_group_adam()
+        _add_embedding_gradients_in_fp32()
 
 
 def _redirect_device() -> None:
@@ -94,3 +96,14 @@ def _use_param_group_adam() -> None:
     optimizer.Adam = distrib_optimizer.Adam = CpuAdam
     optimizer.USING_PYTORCH_OPTIMIZER = False
     distrib_optimizer.HAVE_APEX_OR_TE = distrib_optimizer.USING_TE_OPTIMIZER = True
+
+
+def _add_embedding_gradients_in_fp32() -> None:
+    import megatron.core.tensor_parallel.layers as layers
+
+    layers.F = SimpleNamespace(embedding=embedding)  # all that it takes of torch.nn.functional
+
+
+def embedding(ids: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """F.embedding, whose own gradient on CPUs is added up in bf16, where 256 + 1 is 256; this one's is in fp32."""
+    return weight.index_select(0, ids.flatten()).unflatten(0, ids.shape)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import ModernBertConfig, ModernBertForSequenceClassification
 
 from snowcoder.annotation import train
-from snowcoder.annotation.encoder import load_encoder
+from snowcoder.annotation.encoder import dtype_on, load_classifier, load_encoder
 from snowcoder.config.annotation_schema import EncoderConfig
 from snowcoder.errors import UserError
 from tests.annotation.conftest import configure
@@ -62,3 +63,19 @@ def test_a_damaged_folder_is_named_before_anything_is_read(files: Path, encoder:
     with pytest.raises(UserError, match=r"annotator\.encoder\.name: .*model\.safetensors is empty"):
         train.run(configure(tmp_path, files, damaged))
     assert not (tmp_path / "annotator").exists()
+
+
+def test_a_gpu_scores_in_bf16_with_the_frequencies_of_rotary_positions_in_fp32(encoder: Path, tmp_path: Path) -> None:
+    """`.to(bfloat16)` rounds these, too. The default encoders are BERTs, which have none."""
+    size = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ids = {f"{name}_token_id": 0 for name in ("pad", "bos", "eos", "cls", "sep")}
+    made = ModernBertForSequenceClassification(ModernBertConfig(**size, **ids, vocab_size=80, num_labels=1))
+    folder = shutil.copytree(encoder, tmp_path / "encoder")
+    made.save_pretrained(folder)
+    _, model = load_classifier(str(folder), dtype_on(torch.device("cuda")))
+    assert model.dtype == torch.bfloat16
+    frequencies = {name: each for name, each in made.named_buffers() if "inv_freq" in name}
+    assert frequencies
+    for name, exact in frequencies.items():
+        assert torch.equal(model.get_buffer(name), exact)
+    assert dtype_on(torch.device("cpu")) == torch.float32

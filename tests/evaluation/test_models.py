@@ -60,6 +60,14 @@ def test_completions_are_the_same_at_any_batch_size(
     assert len(set(alone.values())) > 4
 
 
+def test_in_bf16_the_frequencies_of_rotary_positions_stay_fp32(small_model: Path) -> None:
+    """As loading in bf16 leaves them; `.to(bfloat16)` rounds them, and far positions are off by turns."""
+    model = LocalModel(small_model, settings(dtype="bf16"), 0).model
+    assert model.dtype == torch.bfloat16
+    assert model.model.rotary_emb.inv_freq.dtype == torch.float32
+    assert model.to(torch.bfloat16).model.rotary_emb.inv_freq.dtype == torch.bfloat16  # or it need not be tested
+
+
 def test_samples_differ_and_follow_the_seed(small_model: Path, humaneval: list[Task]) -> None:
     first = written(small_model, humaneval[:2], 4, temperature=0.8)
     assert len(set(first.values())) == 8

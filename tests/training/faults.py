@@ -26,6 +26,22 @@ def train_with_nan(config: Config, *steps: str) -> None:
     train_on_rank.train(config)
 
 
+def train_with_nan_of_one_rank(config: Config, step: str) -> None:
+    """Train, but in `step` (0-based) the last rank alone takes the gradient's norm for no number."""
+    build_run = train_on_rank.build_run
+
+    def build_and_plant(config: Config) -> Run:
+        run = build_run(config)
+        if dist.get_rank() == dist.get_world_size() - 1:
+            optimizer = run.model.optimizer
+            measure = optimizer.get_grad_norm
+            optimizer.get_grad_norm = lambda: torch.nan if run.step - 1 == int(step) else measure()
+        return run
+
+    train_on_rank.build_run = build_and_plant
+    train_on_rank.train(config)
+
+
 def train_with_slow_reader(config: Config, seconds: str) -> None:
     """Train, but from the third step on the last rank waits so long for its samples."""
     build_run = train_on_rank.build_run

@@ -12,6 +12,7 @@ from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.batches import micro_batches
 from snowcoder.training.rank.process_groups import tensor_part
+from snowcoder.training.state import build_model
 
 
 @torch.no_grad()
@@ -32,3 +33,29 @@ def logits_of_packed_documents(config: Config, output: str) -> None:
     alone = torch.from_numpy(tokens[:1, 20:41])
     results["alone"] = chunk(alone, torch.arange(21)[None], None)
     torch.save(results, Path(output))
+
+
+def numerics_in_bf16(config: Config, output: str) -> None:
+    """The gradient of an embedding's row that is met 4,096 times, and the angles of the last of 8,192 positions."""
+    (chunk,) = build_model(config).bare_chunks
+    ids = torch.full((2, 2048), 7)
+    chunk.embedding(ids, torch.arange(2048).expand(2, -1)).sum().backward()
+    weight = chunk.embedding.word_embeddings.weight
+    gradient = weight.main_grad if weight.grad is None else weight.grad  # megatron-core's hook moves it
+    angles, frequencies = chunk.rotary_pos_emb(8192)[-1].flatten(), chunk.rotary_pos_emb.inv_freq
+    torch.save({"gradient": gradient.float(), "angles": angles, "frequencies": frequencies}, Path(output))
+
+
+def gradients_of_the_loss(config: Config, output: str) -> None:
+    """Of all weights, by the model's own loss and by torch's of its logits."""
+    (chunk,) = build_chunks(config, transformer_config(config))
+    load_hugging_face(chunk, config.model, tensor_part(), lambda name: draw(name, config.model, 1))
+    rows = torch.from_numpy(np.random.default_rng(0).integers(0, 500, (2, 65)))
+    tokens, labels, positions = rows[:, :-1], rows[:, 1:], torch.arange(64).expand(2, -1)
+    chunk(tokens, positions, None, labels=labels).sum().backward()
+    ours = {name: weight.grad.clone() for name, weight in chunk.named_parameters()}
+    chunk.zero_grad()
+    logits = chunk(tokens, positions, None)
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").backward()
+    theirs = {name: weight.grad for name, weight in chunk.named_parameters()}
+    torch.save({"ours": ours, "theirs": theirs}, Path(output))

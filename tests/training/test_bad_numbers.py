@@ -76,6 +76,15 @@ def test_one_ranks_nan_is_skipped_by_all_and_reaches_no_weight(tmp_path: Path, w
     assert curve(tmp_path / "nan") == train_with(tmp_path / "nan", tmp_path / "clean", workspace, layout)
 
 
+def test_a_nan_that_only_the_last_rank_sees_is_skipped_by_all(tmp_path: Path, workspace: Path) -> None:
+    """gloo's MAX and MIN of floats lose a NaN of any rank but the first: finiteness goes round as a flag."""
+    overrides = overrides_of(tmp_path, workspace, "dp2")
+    snowcoder("plan", *overrides)
+    launch("tests.training.faults:train_with_nan_of_one_rank", load_config(overrides), "resolved.yaml", "6")
+    assert skips_of(tmp_path) == [(6, 7)]
+    assert [record["step"] for record in steps_of(tmp_path)] == [n for n in range(1, 31) if n != 7]
+
+
 def test_several_skips_send_the_run_back(tmp_path: Path, workspace: Path) -> None:
     overrides = overrides_of(tmp_path, workspace, "tp1", "guard.max_skips=3")
     snowcoder("plan", *overrides)
