@@ -39,7 +39,7 @@ class Node(NamedTuple):
     usable: bool
 
 
-def check(config: Config) -> Iterator[Finding]:
+def topology_findings(config: Config) -> Iterator[Finding]:
     yield from _slurm(config) if config.launch.kind == "slurm" else _local(config)
 
 
