@@ -72,7 +72,7 @@ T = TypeVar("T")
 Numbered = tuple[bytes, int, CodeFile]  # the digest of its document, its number there, and the file
 
 
-class Encoded(NamedTuple):
+class EncodedSections(NamedTuple):
     ids: list[list[int]]  # of each section
     owners: np.ndarray  # the number of its file
 
@@ -137,13 +137,13 @@ class _Scorer:
         torch.set_num_threads(threads)
         self.runtime = open_runtime(folder, runtime, threads)
 
-    def encode(self, files: list[Numbered]) -> Encoded:
+    def encode(self, files: list[Numbered]) -> EncodedSections:
         parts = [sections(file.content, self.settings.section_characters) for _, _, file in files]
         flat = [part for each in parts for part in each]
         ids = self.tokenizer(flat, truncation=True, max_length=self.settings.tokens)["input_ids"]
-        return Encoded(ids, np.repeat(np.arange(len(files)), [len(each) for each in parts]))
+        return EncodedSections(ids, np.repeat(np.arange(len(files)), [len(each) for each in parts]))
 
-    def score(self, encoded: Encoded) -> np.ndarray:
+    def score(self, encoded: EncodedSections) -> np.ndarray:
         outputs = outputs_of(self.runtime, encoded.ids, self.tokenizer.pad_token_id)
         return self.settings.file_scores(outputs, encoded.owners)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # names alone are asked for where no rank is, and megatron-co
     from megatron.core.models.gpt import GPTModel
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-Tensors = list[torch.Tensor]
+TensorList = list[torch.Tensor]
 
 
 class TensorParallelPart(NamedTuple):
@@ -32,54 +32,54 @@ class Rule(NamedTuple):
     """How one kind of megatron parameter corresponds to Hugging Face tensors."""
 
     names: tuple[str, ...]  # of the Hugging Face tensors; {i} is the layer
-    merge: Callable[[Tensors, ModelConfig, TensorParallelPart], torch.Tensor]
-    split: Callable[[torch.Tensor, ModelConfig], Tensors]
+    merge: Callable[[TensorList, ModelConfig, TensorParallelPart], torch.Tensor]
+    split: Callable[[torch.Tensor, ModelConfig], TensorList]
 
 
-def _replicated(tensors: Tensors, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
+def _replicated(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     return tensors[0]
 
 
-def _rows(tensors: Tensors, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
+def _rows(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     return tensors[0].chunk(part.size, dim=0)[part.rank]
 
 
-def _columns(tensors: Tensors, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
+def _columns(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     return tensors[0].chunk(part.size, dim=1)[part.rank]
 
 
-def _whole(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _whole(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     return [tensor]
 
 
-def _pad_vocabulary(tensors: Tensors, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
+def _pad_vocabulary(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     missing = -model.vocab_size % model.pad_vocab_to
     return _rows([torch.nn.functional.pad(tensors[0], (0, 0, 0, missing))], model, part)
 
 
-def _cut_vocabulary(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _cut_vocabulary(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     return [tensor[: model.vocab_size]]
 
 
-def _merge_qkv(tensors: Tensors, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
+def _merge_qkv(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     # Megatron keeps, for each group of queries, its query heads, then its key head, then its value head.
     groups = [tensor.view(model.kv_heads, -1, model.hidden) for tensor in tensors]
     return _rows([torch.cat(groups, dim=1).reshape(-1, model.hidden)], model, part)
 
 
-def _split_qkv(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _split_qkv(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     head = model.hidden // model.heads
     sizes = [model.heads // model.kv_heads * head, head, head]
     groups = tensor.view(model.kv_heads, -1, model.hidden).split(sizes, dim=1)
     return [group.reshape(-1, model.hidden) for group in groups]
 
 
-def _merge_gate_up(tensors: Tensors, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
+def _merge_gate_up(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     # Each rank holds its part of the gate above its part of the up projection.
     return torch.cat([_rows([tensor], model, part) for tensor in tensors])
 
 
-def _split_gate_up(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _split_gate_up(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     return list(tensor.chunk(2))
 
 

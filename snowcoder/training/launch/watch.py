@@ -72,7 +72,7 @@ class Narrator:
 def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config: LaunchConfig) -> None:
     """Return when all ranks are done, passing on to them the signals of `inbox`.
 
-    Raises `Fault` if they failed, `NotStarted` if none was heard of before; `UserError` if they refused to start;
+    Raises `RanksFailed` if they failed, `NotStarted` if none was heard of before; `UserError` if they refused to start;
     `Stopped` if they did as a signal said.
     """
     told: list[signal.Signals] = []
