@@ -26,9 +26,9 @@ _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, 
 def load_encoder(config: EncoderConfig, seed: int) -> tuple[Any, Any]:
     """The tokenizer, and the encoder with a new head of one output. Raises UserError where it cannot be had."""
     torch.manual_seed(seed)  # of the new weights
-    place = place_of(config.name)
+    place = encoder_place(config.name)
     try:
-        tokenizer = load_tokenizer(place)
+        tokenizer = load_encoder_tokenizer(place)
         how = {**_CLASSIFIER, **_NO_DROPOUT, "dtype": torch.float32}
         model, found = load_model(AutoModelForSequenceClassification, place, **how)
         _check_body(model, found, place)
@@ -55,7 +55,7 @@ def _check_body(model: Any, found: dict[str, set[str]], place: str) -> None:
         raise UserError(f"{place}: a {type(model).__name__} of its config.json {texts}")
 
 
-def load_tokenizer(place: str) -> Any:
+def load_encoder_tokenizer(place: str) -> Any:
     return load_part(lambda: AutoTokenizer.from_pretrained(place), place)
 
 
@@ -64,7 +64,9 @@ def load_classifier(place: str, dtype: torch.dtype = torch.float32) -> tuple[Any
 
     `.to(dtype)` would round these, too, and at position 8,191 an angle would be off by turns.
     """
-    return load_tokenizer(place), load_whole(AutoModelForSequenceClassification, place, dtype=dtype, **_CLASSIFIER)
+    return load_encoder_tokenizer(place), load_whole(
+        AutoModelForSequenceClassification, place, dtype=dtype, **_CLASSIFIER
+    )
 
 
 def dtype_on(device: torch.device) -> torch.dtype:
@@ -78,7 +80,7 @@ def tokenize(tokenizer: Any, texts: list[str], tokens: int) -> BatchEncoding:
     return encoded
 
 
-def place_of(name: str) -> str:
+def encoder_place(name: str) -> str:
     """A folder for `package:NAME`: the one in the package that has weights. The package's code is not run."""
     if not name.startswith(_PACKAGE):
         return name

@@ -2,6 +2,6 @@
 
 from snowcoder.answers.failure import Failure, NoAnswer, classify
 from snowcoder.answers.read import Answer, read_chat, read_completion
-from snowcoder.answers.sampling import Sampling, off
+from snowcoder.answers.sampling import Sampling, switched_off
 
-__all__ = ["Answer", "Failure", "NoAnswer", "Sampling", "classify", "off", "read_chat", "read_completion"]
+__all__ = ["Answer", "Failure", "NoAnswer", "Sampling", "classify", "read_chat", "read_completion", "switched_off"]

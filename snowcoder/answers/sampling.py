@@ -16,7 +16,7 @@ _PENALTY = {"repetition_penalty": 1.0}
 _CUTS = {"top_k": -1, "min_p": 0.0, "samplers": ["temperature", "top_p"]}
 
 
-def off(temperature: float | None) -> dict[str, Any]:
+def switched_off(temperature: float | None) -> dict[str, Any]:
     """Fields that switch all of it off. Greedy answers know no cuts; None: the server's own temperature."""
     return _PENALTY if temperature == 0 else {**_PENALTY, **_CUTS}
 
@@ -29,12 +29,12 @@ class Sampling:
 
     def told(self, body: dict[str, Any]) -> dict[str, Any]:
         """`body` with the fields that the server has not refused."""
-        fields = off(body.get("temperature"))
+        fields = switched_off(body.get("temperature"))
         return {**body, **{name: value for name, value in fields.items() if name not in self._refused}}
 
     def left(self, body: dict[str, Any]) -> list[str]:
         """The fields that it has: there the server does as it likes."""
-        return sorted(self._refused & off(body.get("temperature")).keys())
+        return sorted(self._refused & switched_off(body.get("temperature")).keys())
 
     def refuses(self, failure: Failure, sent: dict[str, Any]) -> bool:
         """Whether it names one of them that was sent: then none gets it again, and `sent` is worth another try."""

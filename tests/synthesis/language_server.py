@@ -17,7 +17,7 @@ from typing import Any
 
 import xxhash
 
-from snowcoder.answers import off
+from snowcoder.answers import switched_off
 
 # body -> text, or text and finish_reason, or the whole answer
 Write = Callable[[dict[str, Any]], str | tuple[str, str] | dict[str, Any]]
@@ -57,7 +57,7 @@ class LanguageServer:
 
     def answer(self, body: bytes) -> bytes:
         request = json.loads(body)
-        written = self.write({name: value for name, value in request.items() if name not in off(None)})
+        written = self.write({name: value for name, value in request.items() if name not in switched_off(None)})
         if isinstance(written, dict):
             return json.dumps(written).encode()
         text, finish = (written, "stop") if isinstance(written, str) else written

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
-from snowcoder.answers import off
+from snowcoder.answers import switched_off
 from snowcoder.lineage.manifest import find_manifest
 from tests.synthesis.language_server import LanguageServer, language_server
 from tests.synthesis.model import answer
@@ -40,7 +40,8 @@ def answered(run: Path) -> Counter[str]:
 def normal(counts: Counter[str]) -> Counter[str]:
     """With bodies as `answered` spells them, without what the client adds."""
     told = {
-        body: {name: value for name, value in orjson.loads(body).items() if name not in off(None)} for body in counts
+        body: {name: value for name, value in orjson.loads(body).items() if name not in switched_off(None)}
+        for body in counts
     }
     return Counter({orjson.dumps(told[body]).decode(): count for body, count in counts.items()})
 

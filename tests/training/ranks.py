@@ -7,7 +7,7 @@ import torch
 
 from snowcoder.config.schema import Config
 from snowcoder.mixture.samples import Samples
-from snowcoder.model.initialize import draw
+from snowcoder.model.initialize import initial_tensor
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.batches import micro_batches
@@ -19,7 +19,7 @@ from snowcoder.training.state import build_model
 def logits_of_packed_documents(config: Config, output: str) -> None:
     """Logits of two rows of packed documents, and of the same with the first document of row 0 changed."""
     (chunk,) = build_chunks(config, transformer_config(config))
-    load_hugging_face(chunk, config.model, tensor_part(), lambda name: draw(name, config.model, 1))
+    load_hugging_face(chunk, config.model, tensor_part(), lambda name: initial_tensor(name, config.model, 1))
     tokens = np.random.default_rng(0).integers(0, 500, (2, 65))
     changed = tokens.copy()
     changed[0, :20] = (changed[0, :20] + 1) % 500
@@ -49,7 +49,7 @@ def numerics_in_bf16(config: Config, output: str) -> None:
 def gradients_of_the_loss(config: Config, output: str) -> None:
     """Of all weights, by the model's own loss and by torch's of its logits."""
     (chunk,) = build_chunks(config, transformer_config(config))
-    load_hugging_face(chunk, config.model, tensor_part(), lambda name: draw(name, config.model, 1))
+    load_hugging_face(chunk, config.model, tensor_part(), lambda name: initial_tensor(name, config.model, 1))
     rows = torch.from_numpy(np.random.default_rng(0).integers(0, 500, (2, 65)))
     tokens, labels, positions = rows[:, :-1], rows[:, 1:], torch.arange(64).expand(2, -1)
     chunk(tokens, positions, None, labels=labels).sum().backward()
