@@ -19,6 +19,7 @@ CONTENTS = {
     ],
     "How it works": [
         "docs/how-it-works",
+        "docs/numerics",
         "docs/configuration",
         "docs/data-rules",
         "docs/decisions/corpus-engine",

@@ -199,7 +199,7 @@ def test_a_server_that_refuses_to_be_told_how_to_draw_is_named_in_the_completion
         return (400, {"error": {"message": f"Unknown parameter: '{unknown[0]}'."}}) if unknown else None
 
     model = ServerModel("m", settings(backend="server", server=server, temperature=temperature), 0)
-    requests = [Request(task, 0) for task in humaneval[:8]]
+    requests = [CompletionRequest(task, 0) for task in humaneval[:8]]
     (told, *_) = (each for batch in model.complete(requests[:1], 9) for each in batch)
     assert not told.left_to_server
     assert Handler.asked[-1]["repetition_penalty"] == 1.0

@@ -39,7 +39,7 @@ def train_with_nan_of_one_rank(config: Config, step: str) -> None:
         return run
 
     train_on_rank.build_run = build_and_plant
-    train_on_rank.train(config)
+    train_on_rank.train_on_rank(config)
 
 
 def train_with_slow_reader(config: Config, seconds: str) -> None:
