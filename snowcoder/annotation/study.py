@@ -15,22 +15,22 @@ import numpy as np
 
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.auc import roc_auc
+from snowcoder.annotation.code_files import CodeFile
 from snowcoder.annotation.draw_examples import draw_files
 from snowcoder.annotation.examples import learned_from
-from snowcoder.annotation.files import CodeFile
-from snowcoder.annotation.study_figure import draw
-from snowcoder.annotation.study_table import ALL, Cell, markdown, tables_of
+from snowcoder.annotation.study_figure import plot_study
+from snowcoder.annotation.study_table import ALL, Cell, markdown_of, study_tables
 from snowcoder.config.annotation_schema import StudyConfig
 from snowcoder.config.schema import Config
-from snowcoder.corpus.decontamination.tasks import read_tasks
+from snowcoder.corpus.decontamination.task_texts import read_task_texts
 from snowcoder.errors import UserError
 from snowcoder.pages.index import publish
 from snowcoder.storage.atomic import write_json, write_text
-from snowcoder.storage.columns import Need
+from snowcoder.storage.columns import ColumnNeed
 
 PAGE, TABLE = "study.html", "table.md"
 LANGUAGE = "Python"  # the benchmarks'
-_NEEDS = [Need(("language",), f"annotate study compares with files in {LANGUAGE}")]
+_NEEDS = [ColumnNeed(("language",), f"annotate study compares with files in {LANGUAGE}")]
 
 
 def run(config: Config) -> None:
@@ -45,16 +45,16 @@ def run(config: Config) -> None:
         scores = annotator.score([file.content for file in negatives])
         found = {benchmark: annotator.score(texts) for benchmark, texts in solutions.items()}
         cells += list(_cells(config, name, found, {ALL: scores, LANGUAGE: scores[languages == LANGUAGE]}))
-    write(config, cells)
+    write_study(config, cells)
     print(f"{(folder / TABLE).read_text()}\nstudy: {folder / PAGE}, {folder / TABLE}")
 
 
-def write(config: Config, cells: list[Cell]) -> None:
+def write_study(config: Config, cells: list[Cell]) -> None:
     """All that the study has found, for programs, as Markdown and as a page."""
-    folder, tables = Path(config.study.dir), tables_of(cells)
+    folder, tables = Path(config.study.dir), study_tables(cells)
     write_json(folder / "study.json", [{**cell._asdict(), "auc": cell.auc._asdict()} for cell in cells])
-    write_text(folder / TABLE, markdown(tables))
-    values = {"folder": folder, "figure": draw(cells), "tables": tables}
+    write_text(folder / TABLE, markdown_of(tables))
+    values = {"folder": folder, "figure": plot_study(cells), "tables": tables}
     template = Path(__file__).with_name("study.html.jinja")
     publish(folder / PAGE, config.run.dir, template, "snowcoder annotate study", **values)
 
@@ -102,7 +102,7 @@ def _solutions(study: StudyConfig) -> dict[str, list[str]]:
         )
     found = {}
     for name, paths in study.benchmarks.items():
-        found[name] = [task.solution for task in read_tasks(paths, f"study.benchmarks.{name}") if task.solution]
+        found[name] = [task.solution for task in read_task_texts(paths, f"study.benchmarks.{name}") if task.solution]
     without = [name for name, solutions in found.items() if not solutions]
     if without:
         raise UserError(f"study.benchmarks: {', '.join(without)} have tasks without solutions")

@@ -16,7 +16,7 @@ from matplotlib import pyplot  # after the backend is chosen
 _MARKERS = "osD^vP*X"
 
 
-def draw(cells: list[Cell]) -> Markup:
+def plot_study(cells: list[Cell]) -> Markup:
     """SVG with a panel for each set of negatives, and below them pass@1 over ROC-AUC where any is given."""
     passes = [cell for cell in cells if cell.pass_at_1 is not None]
     parts = [(_draw_areas, *each) for each in by_negatives(cells).items()]

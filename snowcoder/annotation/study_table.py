@@ -23,13 +23,13 @@ class Cell(NamedTuple):
     pass_at_1: float | None  # percent, of the model that was trained on this annotator's selection
 
 
-class Table(NamedTuple):
+class StudyTable(NamedTuple):
     title: str
     heads: list[str]
     rows: list[list[str]]
 
 
-def markdown(tables: list[Table]) -> str:
+def markdown_of(tables: list[StudyTable]) -> str:
     parts = []
     for title, heads, rows in tables:
         lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
@@ -37,22 +37,22 @@ def markdown(tables: list[Table]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def tables_of(cells: list[Cell]) -> list[Table]:
+def study_tables(cells: list[Cell]) -> list[StudyTable]:
     """The areas with their intervals, and what they say of pass@1 where that is given."""
     found = [_areas(mine) for mine in by_negatives(cells).values()]
     return [*found, _passes(cells)] if any(cell.pass_at_1 is not None for cell in cells) else found
 
 
-def _areas(cells: list[Cell]) -> Table:
+def _areas(cells: list[Cell]) -> StudyTable:
     negatives = f"{cells[0].negatives:,} files{'' if cells[0].against == ALL else f' in {cells[0].against}'}"
     by = {(cell.annotator, cell.benchmark): cell for cell in cells}
     annotators, benchmarks = (list(dict.fromkeys(names)) for names in zip(*by, strict=True))
     heads = [f"{benchmark} ({by[annotators[0], benchmark].positives})" for benchmark in benchmarks]
     rows = [[annotator, *(_interval(by[annotator, b].auc) for b in benchmarks)] for annotator in annotators]
-    return Table(f"ROC-AUC against {negatives}, with 95% intervals", ["annotator", *heads], rows)
+    return StudyTable(f"ROC-AUC against {negatives}, with 95% intervals", ["annotator", *heads], rows)
 
 
-def _passes(cells: list[Cell]) -> Table:
+def _passes(cells: list[Cell]) -> StudyTable:
     given = [cell for cell in cells if cell.pass_at_1 is not None]
     annotators, benchmarks = (list(dict.fromkeys(getattr(c, key) for c in given)) for key in ("annotator", "benchmark"))
     by = {(cell.annotator, cell.benchmark): f"{cell.pass_at_1:.1f}" for cell in given}
@@ -61,7 +61,7 @@ def _passes(cells: list[Cell]) -> Table:
         found = [rank_correlation([cell for cell in mine if cell.benchmark == b]) for b in benchmarks]
         rows.append([f"rank correlation, {against}", *("" if each is None else f"{each:.2f}" for each in found)])
     title = "pass@1 in percent, and its rank correlation with the ROC-AUC"
-    return Table(title, ["annotator", *benchmarks], rows)
+    return StudyTable(title, ["annotator", *benchmarks], rows)
 
 
 def by_negatives(cells: list[Cell]) -> dict[str, list[Cell]]:
