@@ -16,7 +16,7 @@ from snowcoder.config.schema import Config, ModelConfig, PrecisionConfig
 from snowcoder.errors import UserError
 from snowcoder.model import platform
 from snowcoder.model.attention import FusedCoreAttention
-from snowcoder.model.fp8 import RECIPES, device_problem
+from snowcoder.model.fp8 import SCALINGS, device_problem
 
 TRANSFORMER_ENGINE = HAVE_TE and not platform.ON_CPU
 
@@ -94,8 +94,8 @@ def transformer_config(config: Config) -> TransformerConfig:
 def _fp8(precision: PrecisionConfig) -> dict[str, Any]:
     if precision.fp8 == "none":
         return {}
-    recipe = RECIPES[precision.fp8]
-    return {"fp8": recipe.format, "fp8_recipe": precision.fp8, **recipe.options}
+    scaling = SCALINGS[precision.fp8]
+    return {"fp8": scaling.format, "fp8_recipe": precision.fp8, **scaling.options}
 
 
 def _recompute(choice: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.model import llama, platform
-from snowcoder.model.fp8 import RECIPES, device_problem
+from snowcoder.model.fp8 import SCALINGS, device_problem
 from snowcoder.training.rank.environment import cuda_environment, tune_cuda
 
 A100, ADA, H100, B200, RTX_5090 = (8, 0), (8, 9), (9, 0), (10, 0), (12, 0)
@@ -107,7 +107,7 @@ def test_a_device_that_cannot_is_refused(device: Device) -> None:
 )
 def test_what_devices_can_do(capability: tuple[int, int], able: set[str]) -> None:
     """As Transformer Engine's own checks have it (pytorch/quantization.py of 2.11)."""
-    assert {recipe for recipe in RECIPES if device_problem(recipe, capability, "it") is None} == able
+    assert {recipe for recipe in SCALINGS if device_problem(recipe, capability, "it") is None} == able
     assert device_problem("none", capability, "it") is None
 
 
