@@ -1,4 +1,4 @@
-"""Ways of scaling in fp8, which Transformer Engine calls recipes: devices that have them, and what megatron-core is told."""
+"""Ways of scaling in fp8, Transformer Engine's recipes: the devices that have them, and what megatron-core is told."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _parameters_of_rank(config: Config) -> float:
 def _fp8_copies(config: Config) -> float:
     """Transformer Engine keeps the matrices of the layers in fp8 too, each as it is and transposed, a byte a number."""
     parallel = config.parallel
-    matrices = parameters(config.model).matrices / parallel.pipeline / parallel.tensor
+    matrices = count_parameters(config.model).matrices / parallel.pipeline / parallel.tensor
     return 0 if config.precision.fp8 == "none" else 2 * matrices
 
 
