@@ -400,7 +400,7 @@ def test_a_gpu_that_lacks_the_recipe_of_fp8(
         monkeypatch.setattr(versions.torch.cuda, name, lambda value=value: value)
     monkeypatch.setattr(versions.torch.version, "cuda", "13.0")
     *_, (found_level, text), (last, _) = found(
-        versions.check, config_of(tmp_path, "precision=mxfp8", f"launch={launch}")
+        versions.version_findings, config_of(tmp_path, "precision=mxfp8", "model.ffn=192", f"launch={launch}")
     )
     assert (found_level, last) == (level, "ok")
     assert text.startswith("precision.fp8=mxfp8: needs Blackwell of a data centre (B200, GB200, B300), this is H100; ")
