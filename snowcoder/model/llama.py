@@ -152,7 +152,7 @@ def _build_chunk(config: Config, transformer: TransformerConfig, stage: int | No
     return chunk.to(platform.device())
 
 
-def _fuse_gradient_accumulation(chunk: torch.nn.Module) -> None:
+def _fuse_gradient_accumulation(chunk: Any) -> None:
     """Let Transformer Engine's layers add weight gradients to the gradient buffer in the matrix product itself.
 
     megatron-core's option for it asks for an extension of apex, on account of the output layer alone.
