@@ -139,7 +139,7 @@ def train_steps(config: Config, output: str) -> None:
 
     from snowcoder.training.callbacks.base import Callback
     from snowcoder.training.callbacks.garbage import GarbageCollection
-    from snowcoder.training.loop import train
+    from snowcoder.training.loop import run_phases
     from snowcoder.training.state import build_run
 
     class Clock(Callback):
@@ -152,7 +152,7 @@ def train_steps(config: Config, output: str) -> None:
             self.loss = result.loss
 
     run, clock = build_run(config), Clock()
-    train(run, [GarbageCollection(), clock])
+    run_phases(run, [GarbageCollection(), clock])
     seconds = [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     Path(output).write_text(json.dumps({"seconds": seconds, "loss": clock.loss, "peak_bytes": peak}))

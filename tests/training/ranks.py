@@ -18,7 +18,7 @@ from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.batches import micro_batches
 from snowcoder.training.callbacks import garbage
 from snowcoder.training.callbacks.base import Callback
-from snowcoder.training.loop import train
+from snowcoder.training.loop import run_phases
 from snowcoder.training.rank.process_groups import tensor_part
 from snowcoder.training.state import Run, build_run
 from snowcoder.training.step import StepResult
@@ -59,6 +59,6 @@ def steps_of_collections(config: Config, output: str) -> None:
     run = build_run(config)
     seen: list[int] = []
     gc.callbacks.append(lambda moment, about: seen.append(run.step) if moment == "start" else None)
-    train(run, [garbage.GarbageCollection(), _Litter()])
+    run_phases(run, [garbage.GarbageCollection(), _Litter()])
     found = {"steps": seen, "enabled": gc.isenabled(), "frozen": gc.get_freeze_count()}
     Path(f"{output}{dist.get_rank()}.json").write_text(json.dumps(found))
