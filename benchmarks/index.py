@@ -45,7 +45,7 @@ def _compare(folder: Path) -> Result:
     size = sum(len(document.content.encode()) for document in corpus)
     print(f"{len(corpus):,} documents, {size / 2**20:.0f} MiB, {CORES} cores", flush=True)
     tokenizer = _tokenizer(folder / "tokenizer", corpus)
-    _write_shards(folder / "shards", corpus)
+    write_shards(folder / "shards", corpus)
     partitions = _write_json_lines(folder, corpus)
     del corpus
     ours = [_time_ours(folder, tokenizer, number) for number in range(RUNS)]
@@ -84,7 +84,7 @@ def _tokenizer(folder: Path, corpus: list[Document]) -> Tokenizer:
     return load_tokenizer(folder)
 
 
-def _write_shards(folder: Path, corpus: list[Document]) -> None:
+def write_shards(folder: Path, corpus: list[Document]) -> None:
     folder.mkdir()
     for number, part in enumerate(_split(corpus, SHARDS)):
         columns = {

@@ -62,6 +62,16 @@ def _parallel(config: Config) -> Iterator[str]:
 def _precision(config: Config) -> Iterator[str]:
     if config.precision.fp8 != "none" and config.precision.dtype != "bf16":
         yield f"precision.fp8={config.precision.fp8}: needs precision.dtype=bf16"
+    yield from _fp8_sizes(config)
+
+
+def _fp8_sizes(config: Config) -> Iterator[str]:
+    """Matrix products in fp8 take no other sizes; a tensor rank has its part of each."""
+    fp8, model = config.precision.fp8, config.model
+    unit = (32 if fp8 == "mxfp8" else 16) * config.parallel.tensor
+    for name, value in {"hidden": model.hidden, "ffn": model.ffn}.items():
+        if fp8 != "none" and value % unit:
+            yield f"model.{name}={value}: with precision.fp8={fp8} it must be a multiple of {unit}"
 
 
 def _run(config: Config) -> Iterator[str]:

@@ -332,8 +332,10 @@ class PrecisionConfig(Section):
     dtype: Literal["fp32", "bf16"]
     """Type of weights and activations; with bf16 the optimizer keeps the weights in fp32."""
 
-    fp8: Literal["none", "delayed", "tensorwise"]
-    """Transformer Engine's recipe of scaling for matrix products in fp8. Needs CUDA (Hopper or newer) and bf16."""
+    fp8: Literal["none", "delayed", "tensorwise", "blockwise", "mxfp8"]
+    """Transformer Engine's recipe of scaling for matrix products in fp8, by a factor for each tensor (delayed: of the
+    steps before; tensorwise), 128 x 128 weights (blockwise) or 32 numbers (mxfp8). Needs CUDA, Hopper or newer, for
+    mxfp8 Blackwell; and bf16."""
 
     gradients_fp32: bool
     """Accumulate and reduce gradients in fp32."""

@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level
+from snowcoder.model.fp8 import device_problem
 from snowcoder.packages import install_command
 
 _SHOWN = ("torch", "megatron-core", "transformer-engine")
@@ -72,4 +73,13 @@ def _cuda(config: Config) -> Iterator[Finding]:
     nccl = ".".join(map(str, torch.cuda.nccl.version())) if torch.distributed.is_nccl_available() else "none"
     here = f"{torch.cuda.device_count()} GPU(s)" if torch.cuda.is_available() else "no GPU"
     missing = "" if engine else "; without Transformer Engine attention is torch's"
+    if problem := _device(config):
+        yield Finding("problem" if config.launch.kind == "local" else "warning", "cuda", problem)
     yield Finding("ok", "cuda", f"CUDA {torch.version.cuda}, NCCL {nccl}, {here} on this machine{missing}")
+
+
+def _device(config: Config) -> str | None:
+    """What the GPU of this machine lacks for `precision.fp8`; under Slurm, nodes may have others."""
+    if not torch.cuda.is_available():
+        return None
+    return device_problem(config.precision.fp8, torch.cuda.get_device_capability(), torch.cuda.get_device_name())

@@ -35,7 +35,6 @@ def install() -> None:
     warnings.filterwarnings("ignore", module=r"megatron\.|torch\.distributed\.|transformer_engine")
     warnings.filterwarnings("ignore", message=".*(Apex|Transformer Engine|barrier\\(\\)).*")
     logging.getLogger("megatron.core.rerun_state_machine").setLevel(logging.ERROR)  # announces that it is off
-    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "1")  # overlap of tensor-parallel communication needs it
     if ON_CPU:
         # The fusions are off here (model/llama.py); to set their compiler up takes 2 s of each rank's start.
         os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")

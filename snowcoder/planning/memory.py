@@ -2,7 +2,7 @@
 
 After megatron.training.theoretical_memory_usage and Korthikanti et al., Reducing Activation
 Recomputation in Large Transformer Models (2022). Left out: the allocator's overhead, buffers of
-collectives, the padding rows of the vocabulary, and fp8 copies of weights.
+collectives, and the padding rows of the vocabulary.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def memory_of_rank(config: Config) -> Memory:
     # Adam keeps two fp32 moments and, in bf16, an fp32 copy of the weights.
     shards = parallel.data * parallel.context if parallel.distributed_optimizer else 1
     return Memory(
-        weights=held * (2 if mixed else 4),
+        weights=held * (2 if mixed else 4) + _fp8_copies(config),
         gradients=held * (4 if config.precision.gradients_fp32 or not mixed else 2),
         optimizer=held * (12 if mixed else 8) / shards,
         activations=_activations(config),
@@ -45,6 +45,13 @@ def _parameters_of_rank(config: Config) -> float:
     tables = count.tables if parallel.pipeline == 1 else 1
     matrices = count.matrices / parallel.pipeline + tables * count.embedding
     return matrices / parallel.tensor + count.norms
+
+
+def _fp8_copies(config: Config) -> float:
+    """Transformer Engine keeps the matrices of the layers in fp8 too, each as it is and transposed, a byte a number."""
+    parallel = config.parallel
+    matrices = count_parameters(config.model).matrices / parallel.pipeline / parallel.tensor
+    return 0 if config.precision.fp8 == "none" else 2 * matrices
 
 
 def _activations(config: Config) -> float:
@@ -63,8 +70,8 @@ def _activations(config: Config) -> float:
         values = layers * kept + _values_of_layer(config)
     else:
         values = layers * _values_of_layer(config)
-    # Where input and output share a stage: logits, and their fp32 copy in the loss.
-    logits = model.vocab_size / parallel.tensor * (width + 4) if parallel.pipeline == 1 else 0
+    # Where input and output share a stage: logits, which the fused loss overwrites with their gradient.
+    logits = model.vocab_size / parallel.tensor * width if parallel.pipeline == 1 else 0
     return tokens * (values * width + logits)
 
 

@@ -11,6 +11,7 @@ from snowcoder.errors import Stopped
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.checkpointing import Checkpointing
 from snowcoder.training.callbacks.evaluation import Evaluation
+from snowcoder.training.callbacks.garbage import GarbageCollection
 from snowcoder.training.callbacks.guard import Guard
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.callbacks.profiler import Profiler
@@ -65,7 +66,7 @@ def callbacks_of(run: Run, checkpoints: Checkpoints) -> list[Callback]:
     steps = run.config.logging.profile_steps
     profiler: list[Callback] = [Profiler(*steps)] if steps else []
     saving = [Evaluation(run, checkpoints.folder), Checkpointing(checkpoints)]
-    return [Guard(run), metrics, Validation(metrics), *profiler, *saving, Stopping()]
+    return [Guard(run), metrics, Validation(metrics), *profiler, *saving, Stopping(), GarbageCollection()]
 
 
 def _tell(text: str) -> None:

@@ -82,6 +82,14 @@ def test_all_problems_are_reported_together() -> None:
         ("phases.phase3.learning_rate.warmup_steps=9999", "must be below the phase's 1192 steps"),
         ("parallel.virtual_stages=2", "needs parallel.pipeline above 1"),
         ("precision.fp8=delayed precision.dtype=fp32", "precision.fp8=delayed: needs precision.dtype=bf16"),
+        (
+            "precision=mxfp8 model.ffn=5616",
+            "model.ffn=5616: with precision.fp8=mxfp8 it must be a multiple of 32",
+        ),
+        (
+            "precision=fp8 parallel=tp2 parallel.data=64 model.hidden=2064",
+            "model.hidden=2064: with precision.fp8=tensorwise it must be a multiple of 32",
+        ),
         ("run.dir=${nothing.here}", "nothing.here"),
     ],
 )

@@ -391,6 +391,21 @@ def test_a_version_out_of_range_a_missing_package_and_fp8_without_its_engine(
     ]
 
 
+@pytest.mark.parametrize(("launch", "level"), [("local", "problem"), ("slurm", "warning")])
+def test_a_gpu_that_lacks_the_recipe_of_fp8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launch: str, level: str
+) -> None:
+    monkeypatch.setattr(versions, "installed", lambda name: "2.11")
+    for name, value in {"is_available": True, "get_device_capability": (9, 0), "get_device_name": "H100"}.items():
+        monkeypatch.setattr(versions.torch.cuda, name, lambda value=value: value)
+    monkeypatch.setattr(versions.torch.version, "cuda", "13.0")
+    *_, (found_level, text), (last, _) = found(
+        versions.version_findings, config_of(tmp_path, "precision=mxfp8", "model.ffn=192", f"launch={launch}")
+    )
+    assert (found_level, last) == (level, "ok")
+    assert text.startswith("precision.fp8=mxfp8: needs Blackwell of a data centre (B200, GB200, B300), this is H100; ")
+
+
 @pytest.mark.parametrize(("folder", "level"), [("there", "ok"), ("not-there", "problem")])
 def test_the_folder_of_the_textfile_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, level: str

@@ -73,9 +73,16 @@ def test_memory_of_weights_gradients_and_optimizer() -> None:
     assert memory(**HALVES)[:3] == (2 * held, 4 * held, 12 * held / 64)
 
 
+def test_memory_of_weights_in_fp8() -> None:
+    """Twice a byte for each number in the layers' matrices, beside the bf16 weights: 4 h^2 and 3 x 2.75 h^2 a layer."""
+    precision = ARCTIC.precision.model_copy(update={"fp8": "tensorwise"})
+    weights = memory_of_rank(ARCTIC.model_copy(update={"precision": precision})).weights
+    assert weights == 2 * PARAMETERS + 2 * 24 * (4 + 3 * 2.75) * 2048**2
+
+
 def test_memory_of_activations() -> None:
     """24 layers of 19 x 2048 numbers a token (4 h for norms, 4 h for attention, 4 x 2.75 h)."""
-    tokens, hidden, logits = 8192, 2048, 64_000 * 6
+    tokens, hidden, logits = 8192, 2048, 64_000 * 2
     layer = 19 * hidden * 2
     assert memory()[3] == tokens * (24 * layer + logits)
     assert memory(recompute="full")[3] == tokens * (24 * hidden * 2 + layer + logits)

@@ -1,18 +1,27 @@
 """What ranks do for tests of the model: each function is a task of `launch`."""
 
+import gc
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from snowcoder.config.schema import Config
+from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.mixture.samples import Samples
 from snowcoder.model.initialize import initial_tensor
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.batches import micro_batches
+from snowcoder.training.callbacks import garbage
+from snowcoder.training.callbacks.base import Callback
+from snowcoder.training.loop import run_phases
 from snowcoder.training.rank.process_groups import tensor_part
-from snowcoder.training.state import build_model
+from snowcoder.training.state import Run, build_model, build_run
+from snowcoder.training.step import StepResult
 
 
 @torch.no_grad()
@@ -59,3 +68,23 @@ def gradients_of_the_loss(config: Config, output: str) -> None:
     torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").backward()
     theirs = {name: weight.grad for name, weight in chunk.named_parameters()}
     torch.save({"ours": ours, "theirs": theirs}, Path(output))
+
+
+class _Litter(Callback):
+    """Leaves garbage for which Python would collect by itself, on each rank at another moment."""
+
+    def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
+        for _ in range(20_000 + 5_000 * dist.get_rank()):
+            own: list[Any] = []
+            own.append(own)
+
+
+def steps_of_collections(config: Config, output: str) -> None:
+    """Train to the end; writes a file a rank: after which steps garbage was collected, and what is on afterwards."""
+    garbage._EVERY_STEPS = 3
+    run = build_run(config)
+    seen: list[int] = []
+    gc.callbacks.append(lambda moment, about: seen.append(run.step) if moment == "start" else None)
+    run_phases(run, [garbage.GarbageCollection(), _Litter()])
+    found = {"steps": seen, "enabled": gc.isenabled(), "frozen": gc.get_freeze_count()}
+    Path(f"{output}{dist.get_rank()}.json").write_text(json.dumps(found))

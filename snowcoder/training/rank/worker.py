@@ -33,15 +33,17 @@ def _work(target: str, resolved: str, *arguments: str) -> None:
     from pathlib import Path
 
     from snowcoder.config.compose import read_config
+    from snowcoder.training.rank.environment import tune_cuda
     from snowcoder.training.rank.pulse import doing
 
+    config = read_config(Path(resolved))
+    tune_cuda(config)
     doing("importing torch and megatron-core")
     from snowcoder.model import platform
 
     platform.install()
     from snowcoder.training.rank.process_groups import process_groups
 
-    config = read_config(Path(resolved))
     module, function = target.split(":")
     doing("joining the other ranks")
     with process_groups(config):
