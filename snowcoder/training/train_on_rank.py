@@ -14,7 +14,6 @@ from snowcoder.training.callbacks.evaluation import Evaluation
 from snowcoder.training.callbacks.guard import Guard
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.callbacks.profiler import Profiler
-from snowcoder.training.callbacks.stopping import Stopping
 from snowcoder.training.callbacks.validation import Validation
 from snowcoder.training.checkpoints.write import Checkpoints
 from snowcoder.training.events import Events, last_turn
@@ -65,7 +64,7 @@ def callbacks_of(run: Run, checkpoints: Checkpoints) -> list[Callback]:
     steps = run.config.logging.profile_steps
     profiler: list[Callback] = [Profiler(*steps)] if steps else []
     saving = [Evaluation(run, checkpoints.folder), Checkpointing(checkpoints)]
-    return [Guard(run), metrics, Validation(metrics), *profiler, *saving, Stopping()]
+    return [Guard(run), metrics, Validation(metrics), *profiler, *saving]
 
 
 def _tell(text: str) -> None:

@@ -51,7 +51,7 @@ class RunFolder:
         for _ in range(count):
             self.run.step += 1
             phase = self.run.plan.phase_at(self.run.step - 1)
-            result = StepResult(self.run.step, phase.name, loss, 1.25, 1e-3, 512, 0.5, 0.1)
+            result = StepResult(self.run.step, phase.name, loss, 1.25, 1e-3, 512, 0.5, 0.1, 0.3, 0.1)
             self.metrics.on_step(self.run, phase, result)
 
     def skip(self, first: int, last: int, why: str, back_to: int | None = None) -> None:
