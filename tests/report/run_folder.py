@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.config.compose import load_config
+from snowcoder.config.frozen import to_yaml
 from snowcoder.mixture.phase_plan import SourceSize, make_plan
 from snowcoder.storage.atomic import write_json, write_text
 from snowcoder.training.callbacks.metrics import Metrics
