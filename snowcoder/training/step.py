@@ -80,7 +80,7 @@ def _forget_gradients(run: Run) -> None:
 
 
 @torch.no_grad()
-def evaluate(run: Run, samples: Samples) -> float:
+def held_out_loss(run: Run, samples: Samples) -> float:
     """Mean loss over this rank's `samples` and those of all other data-parallel ranks."""
     batches = list(micro_batches(samples, run.config.parallel.micro_batch, run.config.packing.document_mask))
     for chunk in run.model.chunks:

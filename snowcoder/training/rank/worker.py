@@ -28,7 +28,7 @@ def main() -> None:
     leave(0)
 
 
-def _work(task: str, resolved: str, *arguments: str) -> None:
+def _work(target: str, resolved: str, *arguments: str) -> None:
     import importlib
     from pathlib import Path
 
@@ -37,7 +37,7 @@ def _work(task: str, resolved: str, *arguments: str) -> None:
     from snowcoder.training.rank.pulse import doing
 
     config = read_config(Path(resolved))
-    module, function = task.split(":")
+    module, function = target.split(":")
     doing("importing torch and megatron-core")
     with light_imports():
         from snowcoder.model import platform
