@@ -1,4 +1,4 @@
-"""A config as YAML, and back: what ranks read. Without Hydra, which would take a fifth of a second of each rank's start."""
+"""A config as YAML, and back: what ranks read, without Hydra, to import which takes a fifth of a second."""
 
 from __future__ import annotations
 

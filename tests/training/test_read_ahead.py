@@ -96,9 +96,9 @@ def test_an_error_comes_with_the_step_that_it_is_of() -> None:
 def test_the_thread_ends_with_the_run_also_by_an_error(reader: Reader) -> None:
     reader.may_read.release(1)
     batches = ReadAhead(reader, up_to(100))
+    batches.take(0)
+    (thread,) = batches._thread._threads
     with pytest.raises(KeyboardInterrupt), batches:
-        batches.take(0)
-        (thread,) = batches._thread._threads
         raise KeyboardInterrupt
     reader.may_read.release(1)  # of the one that is being read; no other is begun
     thread.join(_PATIENCE)
