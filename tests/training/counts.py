@@ -42,7 +42,7 @@ def train_counted(config: Config, output: str) -> None:
             file.write(json.dumps(counts) + "\n")
 
     loop._step = counting
-    train_on_rank.train(config)
+    train_on_rank.train_on_rank(config)
 
 
 def _counted(function: Callable[..., Any], name: str, counts: Counter[str]) -> Callable[..., Any]:
