@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 from markupsafe import Markup
 
+from snowcoder.pages.figure import as_svg
 from snowcoder.pages.index import publish
 from snowcoder.report.records import Records, read_records
 from snowcoder.report.state import restarts
@@ -111,11 +111,9 @@ def _plot(records: Records, marks: _Marks, curves: dict[str, str], unit: str, he
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": unit.join(curves)}):  # ids of one figure are not those of another
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    image = as_svg(figure, unit.join(curves))
     pyplot.close(figure)
-    return Markup(buffer.getvalue()[buffer.getvalue().index("<svg") :])
+    return image
 
 
 def thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
