@@ -32,8 +32,8 @@ def agree(losses: torch.Tensor, squares: torch.Tensor, waited: float) -> Togethe
     """Called by all ranks, each with its share of the sums.
 
     `losses`: float64 [2], the sum of losses and the tokens they are of, on the device; `squares`: of the summed loss's
-    gradient, its squared norm, float64 []; `waited`: seconds for data. Gathered and not reduced: sums and maxima in one, in an
-    order that is the same everywhere, and no reduction loses a NaN (gloo's MAX keeps that of the first rank alone).
+    gradient, its squared norm, float64 []; `waited`: seconds for data. Gathered and not reduced: sums and maxima in one,
+    in an order that is the same everywhere, and no reduction loses a NaN (gloo's MAX keeps that of rank 0 alone).
     """
     own = torch.zeros(5, dtype=torch.float64, device=platform.device())
     own[:2], own[2] = losses, squares
