@@ -54,7 +54,7 @@ def _finish_gradients(chunks: list[DistributedDataParallel], tokens: Any = None,
 
 @torch.no_grad()
 def squared_norm(optimizer: MegatronOptimizer) -> torch.Tensor:
-    """This rank's share of the gradient's squared norm, float64 [], on the device; those of all ranks add up to it.
+    """This rank's share of the gradient's squared norm, float64 [], on the device: all shares add up to it.
 
     Called once after the backward pass: it readies the gradients for the optimizer, too.
     """
