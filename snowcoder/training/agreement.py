@@ -32,7 +32,7 @@ def agree(losses: torch.Tensor, squares: torch.Tensor, waited: float) -> Togethe
     """Called by all ranks, each with its share of the sums.
 
     `losses`: float64 [2], the sum of losses and the tokens they are of, on the device; `squares`: of the summed loss's
-    gradient, its squared norm, float64 []; `waited`: seconds for data. Gathered and not reduced: sums and maxima in one,
+    gradient, its squared norm, float64 []; `waited`: seconds for data. Gathered, not reduced: sums and maxima in one,
     in an order that is the same everywhere, and no reduction loses a NaN (gloo's MAX keeps that of rank 0 alone).
     """
     own = torch.zeros(5, dtype=torch.float64, device=platform.device())
