@@ -8,7 +8,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -46,20 +45,6 @@ def load_config(overrides: list[str]) -> Config:
         lines = "\n".join(f"  {n}. {text}" for n, text in enumerate(problems, 1))
         raise UserError(f"the config has {len(problems)} problem(s):\n{lines}")
     return config
-
-
-def read_config(path: Path) -> Config:
-    """Read back a frozen `resolved.yaml`."""
-    try:
-        return Config.model_validate(yaml.safe_load(path.read_text()))
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there: `snowcoder train` writes it") from None
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UserError(f"{path} is not a frozen config of this version: {error}") from None
-
-
-def to_yaml(config: Config) -> str:
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
 def groups() -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snowcoder.config.compose import to_yaml
+from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config
 
 

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from snowcoder.config.compose import read_config
+from snowcoder.config.frozen import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError
 from snowcoder.evaluation import evaluate

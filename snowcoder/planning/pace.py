@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from snowcoder.config.compose import read_config
+from snowcoder.config.frozen import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.run_folder import RunFolder

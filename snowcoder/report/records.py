@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from snowcoder.config.compose import read_config
+from snowcoder.config.frozen import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import SnowcoderError, UserError
 from snowcoder.lineage.run_folder import RunFolder

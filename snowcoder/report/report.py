@@ -18,6 +18,12 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # after the backend is chosen
 
 _POINTS = 2000  # of a curve: a page of 500,000 steps is no larger
+_SECONDS = {
+    "data_seconds": "waiting for data",
+    "forward_backward_seconds": "forward and backward",
+    "update_seconds": "update",
+    "rest_seconds": "rest",
+}
 
 
 def run(folder: str) -> None:
@@ -36,12 +42,12 @@ def values_of(records: Records) -> dict[str, Any]:
         "status": brief(records),
         "ledger": ledger_rows(records),
         "plots": [
-            ("Loss", _plot(records, marks, "loss", "nats a token", held_out=True)),
-            ("Learning rate", _plot(records, marks, "learning_rate", "")),
-            ("Throughput", _plot(records, marks, "tokens_per_second", "tokens/s")),
-            ("Model TFLOP/s of a rank, with full attention", _plot(records, marks, "tflops", "TFLOP/s")),
-            ("Waiting for data", _plot(records, marks, "data_seconds", "s a step, of the slowest rank")),
-            ("Gradient norm", _plot(records, marks, "gradient_norm", "before clipping")),
+            ("Loss", _plot(records, marks, {"loss": "training"}, "nats a token", held_out=True)),
+            ("Learning rate", _plot(records, marks, {"learning_rate": ""}, "")),
+            ("Throughput", _plot(records, marks, {"tokens_per_second": ""}, "tokens/s")),
+            ("Model TFLOP/s of a rank, with full attention", _plot(records, marks, {"tflops": ""}, "TFLOP/s")),
+            ("Seconds of a step", _plot(records, marks, _SECONDS, "s")),
+            ("Gradient norm", _plot(records, marks, {"gradient_norm": ""}, "before clipping")),
         ],
     }
 
@@ -87,24 +93,25 @@ def _marks(records: Records) -> _Marks:
     )
 
 
-def _plot(records: Records, marks: _Marks, key: str, unit: str, held_out: bool = False) -> Markup:
-    """A curve over steps with the phases shaded, as SVG."""
+def _plot(records: Records, marks: _Marks, curves: dict[str, str], unit: str, held_out: bool = False) -> Markup:
+    """Curves over steps, each by its key and its name, with the phases shaded, as SVG."""
     figure, axes = pyplot.subplots(figsize=(9, 2.8))
-    points = thinned([(r["step"], r[key]) for r in records.steps if r.get(key) is not None])
-    # A single step is a point: a line would not show.
-    style = {"marker": "o", "markersize": 4} if len(points) == 1 else {"linewidth": 1}
-    axes.plot([x for x, _ in points], [y for _, y in points], label="training", **style)
+    for key, name in curves.items():
+        points = thinned([(r["step"], r[key]) for r in records.steps if r.get(key) is not None])
+        # A single step is a point: a line would not show.
+        style = {"marker": "o", "markersize": 4} if len(points) == 1 else {"linewidth": 1}
+        axes.plot([x for x, _ in points], [y for _, y in points], label=name, **style)
     if held_out:
         _plot_held_out(axes, records)
     _shade_phases(axes, records)
     _plot_marks(axes, marks)
-    if held_out or any(marks):
+    if held_out or any(marks) or len(curves) > 1:
         axes.legend(fontsize=8)
     axes.set_xlabel("step")
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    image = as_svg(figure, key)
+    image = as_svg(figure, unit.join(curves))
     pyplot.close(figure)
     return image
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,20 @@ class MicroBatch:
     # fp32; 0 where the label is padding, or begins another document that attention cannot see
     loss_mask: torch.Tensor
     positions: torch.Tensor
-    packed: PackedSeqParams | None
+    bounds: torch.Tensor | None = None  # int32, with document masks: where each document begins, and the last one ends
+    longest: int = 0  # tokens of a document
+
+    @property
+    def packed(self) -> PackedSeqParams | None:
+        if self.bounds is None:
+            return None
+        return PackedSeqParams(
+            qkv_format="thd",
+            cu_seqlens_q=self.bounds,
+            cu_seqlens_kv=self.bounds,
+            max_seqlen_q=self.longest,
+            max_seqlen_kv=self.longest,
+        )
 
 
 def slots_of_rank(global_batch: int, micro_batch: int, data_rank: int, data_size: int) -> list[int]:
@@ -35,25 +49,28 @@ def slots_of_rank(global_batch: int, micro_batch: int, data_rank: int, data_size
 
 
 def micro_batches(samples: Samples, size: int, document_mask: bool) -> Iterator[MicroBatch]:
-    """Cut `samples` into micro batches of `size` sequences on this rank's device."""
+    """Cut `samples` into micro batches of `size` sequences in the host's memory, from where `on_device` takes them."""
     for first in range(0, len(samples.tokens), size):
         own = slice(first, first + size)
         part = Samples(samples.tokens[own], samples.starts[own], samples.loss_mask[own])
         yield _packed(part) if document_mask else _plain(part)
 
 
-def _plain(samples: Samples) -> MicroBatch:
-    rows, mask = samples.tokens, samples.loss_mask.astype(np.float32)
-    tokens = torch.from_numpy(rows).to(platform.device(), non_blocking=True)
-    batch = {
-        "tokens": tokens[:, :-1].contiguous(),
-        "labels": tokens[:, 1:].contiguous(),
-        "position_ids": torch.arange(tokens.shape[1] - 1, device=tokens.device).expand(len(tokens), -1),
-        "loss_mask": torch.from_numpy(mask).to(tokens.device),
+def on_device(batch: MicroBatch) -> MicroBatch:
+    """Copied without waiting for the copy; with context parallelism, this rank's part of each sequence."""
+    device = platform.device()
+    there: dict[str, Any] = {
+        name: value.to(device, non_blocking=True) for name, value in vars(batch).items() if torch.is_tensor(value)
     }
-    if parallel_state.get_context_parallel_world_size() > 1:
-        batch = get_batch_on_this_cp_rank(batch)
-    return MicroBatch(batch["tokens"], batch["labels"], batch["loss_mask"], batch["position_ids"], None)
+    if batch.bounds is None and parallel_state.get_context_parallel_world_size() > 1:
+        there |= get_batch_on_this_cp_rank(there)
+    return replace(batch, **there)
+
+
+def _plain(samples: Samples) -> MicroBatch:
+    rows = samples.tokens
+    positions = np.broadcast_to(np.arange(rows.shape[1] - 1), (len(rows), rows.shape[1] - 1))
+    return MicroBatch(_host(rows[:, :-1]), _host(rows[:, 1:]), _host(samples.loss_mask, np.float32), _host(positions))
 
 
 def _packed(samples: Samples) -> MicroBatch:
@@ -65,21 +82,17 @@ def _packed(samples: Samples) -> MicroBatch:
     for row, own in enumerate(starts):
         mask[row, own[own > 0] - 1] = 0.0
     positions = np.concatenate([np.arange(size) for size in sizes])
-    device = platform.device()
     return MicroBatch(
-        tokens=torch.from_numpy(rows[:, :-1].reshape(1, -1)).to(device),
-        labels=torch.from_numpy(rows[:, 1:].reshape(1, -1)).to(device),
-        loss_mask=torch.from_numpy(mask.reshape(1, -1)).to(device),
-        positions=torch.from_numpy(positions[None]).to(device),
-        packed=_packed_params(torch.from_numpy(bounds.astype(np.int32)).to(device), int(sizes.max())),
+        tokens=_host(rows[:, :-1].reshape(1, -1)),
+        labels=_host(rows[:, 1:].reshape(1, -1)),
+        loss_mask=_host(mask.reshape(1, -1)),
+        positions=_host(positions[None]),
+        bounds=_host(bounds, np.int32),
+        longest=int(sizes.max()),
     )
 
 
-def _packed_params(bounds: torch.Tensor, longest: int) -> PackedSeqParams:
-    return PackedSeqParams(
-        qkv_format="thd",
-        cu_seqlens_q=bounds,
-        cu_seqlens_kv=bounds,
-        max_seqlen_q=longest,
-        max_seqlen_kv=longest,
-    )
+def _host(values: np.ndarray, dtype: Any = None) -> torch.Tensor:
+    """Where there is CUDA in pinned memory: from any other a copy is waited for."""
+    tensor = torch.from_numpy(np.array(values, dtype, order="C"))
+    return tensor if platform.ON_CPU else tensor.pin_memory()

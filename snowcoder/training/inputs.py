@@ -90,9 +90,10 @@ def _no_index(config: Config) -> Iterator[str]:
 
 def _misfits(config: Config) -> Iterator[str]:
     """Of tokenizer, model and indexes, as far as they are there."""
-    if no_tokenizer(config):
+    try:
+        tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    except UserError:  # `no_tokenizer` tells
         return
-    tokenizer = load_tokenizer(Path(config.tokenizer.dir))
     if tokenizer.vocab_size != config.model.vocab_size:
         there = f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries"
         yield f"model.vocab_size={config.model.vocab_size}: {there}"

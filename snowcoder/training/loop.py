@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from snowcoder.training.batches import MicroBatch
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.optimizer import reset_state
+from snowcoder.training.read_ahead import ReadAhead, batches_of
 from snowcoder.training.recovery.rollback import RollBack, roll_back
 from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult, train_step
@@ -13,22 +15,23 @@ def run_phases(run: Run, callbacks: list[Callback]) -> None:
     """Execute the run's phases from `run.step` on, switching at step boundaries, until their end or `run.stop`."""
     for callback in callbacks:
         callback.on_start(run)
-    while run.step < run.last_step and not run.stop:
-        try:
-            _step(run, callbacks)
-        except RollBack as decision:
-            roll_back(run, decision)
-            for callback in callbacks:
-                callback.on_rollback(run)
+    with batches_of(run) as batches:
+        while run.step < run.last_step and not run.stop:
+            try:
+                _step(run, callbacks, batches)
+            except RollBack as decision:
+                roll_back(run, decision)
+                for callback in callbacks:
+                    callback.on_rollback(run)
     for callback in reversed(callbacks):
         callback.on_end(run)
 
 
-def _step(run: Run, callbacks: list[Callback]) -> None:
+def _step(run: Run, callbacks: list[Callback], batches: ReadAhead[list[MicroBatch]]) -> None:
     phase = run.plan.phase_at(run.step)
     if run.step == phase.first_step and phase.optimizer_state == "reset":
         reset_state(run.model.optimizer)
-    result = train_step(run, phase)
+    result = train_step(run, phase, batches)
     for callback in callbacks:
         if isinstance(result, StepResult):
             callback.on_step(run, phase, result)

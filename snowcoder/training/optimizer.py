@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from megatron.core.distributed import DistributedDataParallel, finalize_model_grads
 from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
 from megatron.core.optimizer.clip_grads import clip_grad_by_total_norm_fp32
 from megatron.core.transformer import TransformerConfig
+from torch.nn.utils import get_total_norm
 
 from snowcoder.config.schema import Config
-from snowcoder.training.rank.process_groups import agree
+from snowcoder.model import platform
 
 
 def build_optimizer(
@@ -39,28 +40,42 @@ def build_optimizer(
         use_gloo_process_groups=False,
     )
     transformer.grad_scale_func = optimizer.scale_loss
-    transformer.finalize_model_grads_func = finalize_model_grads
+    transformer.finalize_model_grads_func = _finish_gradients
     if parallel.overlap:
         no_sync = [chunk.no_sync for chunk in chunks]
         transformer.no_sync_func = no_sync if len(chunks) > 1 else no_sync[0]
     return optimizer
 
 
-@torch.no_grad()
-def update(optimizer: MegatronOptimizer, loss: float, clip: float) -> tuple[bool, float]:
-    """Clip the gradients to a norm of `clip` and step; returns whether it did, and their norm before.
+def _finish_gradients(chunks: list[DistributedDataParallel], tokens: Any = None, **more: Any) -> None:
+    """As megatron-core does, but not divided by the tokens: for that it would ask all ranks, and wait. See `update`."""
+    finalize_model_grads(chunks, None, **more)
 
-    This is megatron-core's ChainedOptimizer.step, but the weights stay as they are if on any rank the loss or the
-    norm is not finite.
+
+@torch.no_grad()
+def squared_norm(optimizer: MegatronOptimizer) -> torch.Tensor:
+    """This rank's share of the gradient's squared norm, float64 [], on the device: all shares add up to it.
+
+    Called once after the backward pass: it readies the gradients for the optimizer, too.
     """
     optimizer.prepare_grads()
-    norm = float(optimizer.get_grad_norm())
-    if not agree(math.isfinite(loss) and math.isfinite(norm)):
-        return False, norm
+    total = torch.zeros([], dtype=torch.float64, device=platform.device())
     for part in _parts(optimizer):
-        clip_grad_by_total_norm_fp32(part.get_parameters(), clip, norm)
+        copies = dist.get_world_size() / part.get_grad_stats_parallel_group().size()
+        total += get_total_norm(part.get_main_grads_for_grad_norm()).double() ** 2 / copies
+    return total
+
+
+@torch.no_grad()
+def update(optimizer: MegatronOptimizer, tokens: int, norm: float, clip: float) -> None:
+    """Step by the gradient of the mean over `tokens`, of norm `norm`, clipped to a norm of `clip`.
+
+    The gradients are those of the sum. This is the rest of megatron-core's ChainedOptimizer.step, with one pass over
+    them that divides and clips.
+    """
+    for part in _parts(optimizer):
+        clip_grad_by_total_norm_fp32(part.get_parameters(), min(norm, clip), norm * tokens)
     optimizer.step_with_ready_grads()
-    return True, norm
 
 
 def set_learning_rate(optimizer: MegatronOptimizer, rate: float, weight_decay: float) -> None:

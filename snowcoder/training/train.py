@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from snowcoder.config.compose import to_yaml
+from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.storage.atomic import write_text
@@ -23,6 +23,7 @@ RESOLVED = "resolved.yaml"
 
 def run(config: Config) -> bool:
     """Train the phases of `run.phases`, from the newest valid checkpoint on. False: the plan has later ones."""
+    print("train: checking tokenizer, indexes, plan and checkpoints", flush=True)
     check_inputs(config)
     plan = load_plan(Path(config.plan.dir))
     last = phases_to_run(config, plan)[-1]

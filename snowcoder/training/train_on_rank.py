@@ -15,7 +15,6 @@ from snowcoder.training.callbacks.garbage import GarbageCollection
 from snowcoder.training.callbacks.guard import Guard
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.callbacks.profiler import Profiler
-from snowcoder.training.callbacks.stopping import Stopping
 from snowcoder.training.callbacks.validation import Validation
 from snowcoder.training.checkpoints.write import Checkpoints
 from snowcoder.training.events import Events, last_turn
@@ -66,7 +65,7 @@ def callbacks_of(run: Run, checkpoints: Checkpoints) -> list[Callback]:
     steps = run.config.logging.profile_steps
     profiler: list[Callback] = [Profiler(*steps)] if steps else []
     saving = [Evaluation(run, checkpoints.folder), Checkpointing(checkpoints)]
-    return [Guard(run), metrics, Validation(metrics), *profiler, *saving, Stopping(), GarbageCollection()]
+    return [Guard(run), metrics, Validation(metrics), *profiler, *saving, GarbageCollection()]
 
 
 def _tell(text: str) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from snowcoder.config.compose import conf_dir, known_keys, load_config, read_config, to_yaml
+from snowcoder.config.compose import conf_dir, known_keys, load_config
+from snowcoder.config.frozen import read_config, to_yaml
 from snowcoder.errors import UserError
 
 

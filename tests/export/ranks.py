@@ -4,7 +4,7 @@ from pathlib import Path
 
 from megatron.core import parallel_state
 
-from snowcoder.config.compose import read_config
+from snowcoder.config.frozen import read_config
 from snowcoder.config.layout import in_fp32, one_rank
 from snowcoder.config.schema import Config
 from snowcoder.export import convert, load, reference

@@ -15,7 +15,8 @@ from transformers import AutoConfig, AutoTokenizer
 
 import snowcoder.demo.complete
 from snowcoder.cli import main
-from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.config.compose import load_config
+from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
 from snowcoder.export import export, llama_config

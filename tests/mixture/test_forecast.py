@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.config.compose import load_config
+from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.mixture.phase_plan import SourceSize, make_plan

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.config.compose import load_config
+from snowcoder.config.frozen import to_yaml
 from snowcoder.mixture.phase_plan import SourceSize, make_plan
 from snowcoder.storage.atomic import write_json, write_text
 from snowcoder.training.callbacks.metrics import Metrics
@@ -51,7 +52,7 @@ class RunFolder:
         for _ in range(count):
             self.run.step += 1
             phase = self.run.plan.phase_at(self.run.step - 1)
-            result = StepResult(self.run.step, phase.name, loss, 1.25, 1e-3, 512, 0.5, 0.1)
+            result = StepResult(self.run.step, phase.name, loss, 1.25, 1e-3, 512, 0.5, 0.1, 0.3, 0.1)
             self.metrics.on_step(self.run, phase, result)
 
     def skip(self, first: int, last: int, why: str, back_to: int | None = None) -> None:

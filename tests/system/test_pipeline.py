@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.config.compose import read_config
+from snowcoder.config.frozen import read_config
 from snowcoder.lineage.manifest import find_manifest
 from tests.system.jobs import SIZE, long_run
 from tests.system.slurm.cluster import Cluster

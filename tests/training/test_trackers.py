@@ -144,7 +144,9 @@ def run_of(config: Config) -> Run:
 def do_steps(metrics: Metrics, run: Run, count: int, loss: float) -> None:
     for _ in range(count):
         run.step += 1
-        metrics.on_step(run, run.plan.phases[0], StepResult(run.step, "phase1", loss, 1.0, 1e-3, 512, 0.1, 0.02))
+        metrics.on_step(
+            run, run.plan.phases[0], StepResult(run.step, "phase1", loss, 1.0, 1e-3, 512, 0.1, 0.02, 0.07, 0.01)
+        )
 
 
 @pytest.mark.usefixtures("one_rank")
@@ -212,7 +214,11 @@ def test_prometheus_reads_the_newest_numbers_while_the_run_lasts(tmp_path: Path)
     assert values["snowcoder_loss", ""] == 2.5
     assert values["snowcoder_held_out", "raw"] == 3.5
     assert values["snowcoder_held_out", "selected"] == 4.5
-    assert values["snowcoder_data_seconds", ""] == 0.02
+    assert [values[f"snowcoder_{name}_seconds", ""] for name in ("data", "forward_backward", "update")] == [
+        0.02,
+        0.07,
+        0.01,
+    ]
     assert values["snowcoder_tokens_per_second", ""] == 5120
     assert values["snowcoder_tflops", ""] > values["snowcoder_tflops_causal", ""] > 0
     assert ("snowcoder_mfu", "") not in values  # of a CPU it is not known

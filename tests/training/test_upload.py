@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.config.compose import load_config
+from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.errors import OperationError
 from snowcoder.mixture.phase_plan import load_plan

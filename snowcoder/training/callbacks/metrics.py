@@ -25,7 +25,8 @@ from snowcoder.training.trackers.open import close_trackers, open_trackers
 from snowcoder.training.trackers.packages import check_packages
 from snowcoder.training.trackers.sender import Sender
 
-_SCALARS = ("loss", "gradient_norm", "learning_rate", "tokens_per_second", "seconds", "data_seconds", *Flops._fields)
+_SECONDS = ("seconds", "data_seconds", "forward_backward_seconds", "update_seconds", "rest_seconds")
+_SCALARS = ("loss", "gradient_norm", "learning_rate", "tokens_per_second", *_SECONDS, *Flops._fields)
 
 
 class Metrics(Callback):
@@ -34,6 +35,7 @@ class Metrics(Callback):
         self.path = RunFolder.of(run.config).metrics
         self.every = run.config.logging.every_steps
         self.recent: deque[tuple[float, int]] = deque(maxlen=20)
+        self.ended = time.perf_counter()  # the step before this one
         self.file: TextIO | None = None
         self.trackers: list[Sender] = []
 
@@ -42,6 +44,7 @@ class Metrics(Callback):
             keep_until(self.path, run.step)
             self.file = self.path.open("a", buffering=1)
             self.trackers = open_trackers(run.config, run.folder, run.step, Events(run.config))
+        self.ended = time.perf_counter()
 
     def on_step(self, run: Run, phase: PhasePlan, result: StepResult) -> None:
         self.recent.append((result.seconds, result.tokens))
@@ -49,7 +52,10 @@ class Metrics(Callback):
             return
         rate = result.tokens / result.seconds
         speed = {"tokens_per_second": round(rate, 1), **_flops(run, phase, rate)._asdict()}
-        self.write({"kind": "step", **result._asdict(), **speed, "time": time.time()})
+        now = time.perf_counter()
+        rest = {"rest_seconds": now - self.ended - result.seconds}
+        self.ended = now
+        self.write({"kind": "step", **result._asdict(), **rest, **speed, "time": time.time()})
         if run.step % self.every == 0 or run.step == run.last_step:
             print(self._line(run, phase, result), flush=True)
 

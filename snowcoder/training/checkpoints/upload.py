@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from snowcoder.config.compose import read_config
+from snowcoder.config.frozen import read_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, SnowcoderError
 from snowcoder.lineage.run_folder import RunFolder

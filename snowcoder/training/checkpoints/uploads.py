@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from snowcoder.config.compose import to_yaml
+from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.events import Events

@@ -62,13 +62,6 @@ def tensor_part() -> TensorParallelPart:
     )
 
 
-def agree(value: bool) -> bool:
-    """Whether `value` holds on every rank."""
-    flag = torch.tensor(int(value), device=platform.device())
-    dist.all_reduce(flag, dist.ReduceOp.MIN)
-    return bool(flag.item())
-
-
 def on_rank_0(look: Callable[[], T]) -> T:
     """Rank 0's answer, on every rank: a shared file system may show files to them at different times."""
     answer: list[Any] = [look() if dist.get_rank() == 0 else None]

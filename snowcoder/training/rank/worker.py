@@ -32,22 +32,25 @@ def _work(target: str, resolved: str, *arguments: str) -> None:
     import importlib
     from pathlib import Path
 
-    from snowcoder.config.compose import read_config
+    from snowcoder.config.frozen import read_config
     from snowcoder.training.rank.environment import tune_cuda
+    from snowcoder.training.rank.light_imports import light_imports
     from snowcoder.training.rank.pulse import doing
 
     config = read_config(Path(resolved))
     tune_cuda(config)
-    doing("importing torch and megatron-core")
-    from snowcoder.model import platform
-
-    platform.install()
-    from snowcoder.training.rank.process_groups import process_groups
-
     module, function = target.split(":")
+    doing("importing torch and megatron-core")
+    with light_imports():
+        from snowcoder.model import platform
+
+        platform.install()
+        from snowcoder.training.rank.process_groups import process_groups
+
+        run = getattr(importlib.import_module(module), function)
     doing("joining the other ranks")
     with process_groups(config):
-        getattr(importlib.import_module(module), function)(config, *arguments)
+        run(config, *arguments)
 
 
 if __name__ == "__main__":
