@@ -105,4 +105,5 @@ def _add_embedding_gradients_in_fp32() -> None:
 
 def embedding(ids: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """F.embedding, whose own gradient on CPUs is added up in bf16, where 256 + 1 is 256; this one's is in fp32."""
-    return weight.index_select(0, ids.flatten()).unflatten(0, ids.shape)
+    rows: torch.Tensor = weight.index_select(0, ids.flatten()).unflatten(0, ids.shape)
+    return rows
