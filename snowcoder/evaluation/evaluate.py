@@ -46,8 +46,9 @@ def run(config: Config) -> None:
     stage = Stage("evaluate", folder, inputs, decided_by(config))
     if stage.is_done("evaluate"):
         return
+    tasks = {suite.name: tasks_of(config, suite) for suite in suites}  # first: other data cost no finished evaluation
     with stage.making():
-        results = [result for suite in suites for result in _evaluate(config, suite, models)]
+        results = [result for suite in suites for result in _evaluate(config, suite, tasks[suite.name], models)]
         results += evoeval_means(results, config.run.seed)
         bits = [each for model in models for each in _bits(model, texts)]
         _write(config, stage, results, bits)
@@ -78,8 +79,8 @@ def calibration_of(config: Config, suite: Suite, tasks: list[Task], sandbox: San
     return calibrate(suite, tasks, sandbox, path, config.evaluation.workers)
 
 
-def _evaluate(config: Config, suite: Suite, models: list[Model]) -> list[Result]:
-    tasks, sandbox = tasks_of(config, suite), sandbox_of(config, suite)
+def _evaluate(config: Config, suite: Suite, tasks: list[Task], models: list[Model]) -> list[Result]:
+    sandbox = sandbox_of(config, suite)
     calibration = calibration_of(config, suite, tasks, sandbox)
     results: list[Result] = []
     for model in models:

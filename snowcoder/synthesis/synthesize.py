@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.dedup.find_copies import find_copies
-from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.wash_step import check_copies
 from snowcoder.errors import OperationError
-from snowcoder.lineage.manifest import NAME, Manifest, Output, describe
+from snowcoder.lineage.manifest import Manifest, Output
 from snowcoder.stages.engine import start_engine
-from snowcoder.stages.stage import working_in
+from snowcoder.stages.output import OutputShards
+from snowcoder.stages.stage import Stage, working_in
 from snowcoder.stages.steps import Record, run_step
 from snowcoder.storage.atomic import atomic_path, write_json
 from snowcoder.synthesis.check import Check
@@ -46,18 +46,20 @@ def run(config: Config) -> bool:
     with working_in(folder):
         outputs = open_outputs(config)
         start_engine(config.corpus.engine)
-        done = _make(config, outputs)
+        seeds = make_seeds(config)
+        stage = _stage(config, seeds)
+        done = _make(config, stage, seeds, outputs)
         report = summarize(config, done.seeds.records, done.answers, done.checked, done.copies, done.published)
         write_json(folder / REPORT, report)
         print_summary(config, report, time.monotonic() - begun)
         if not report["kept"]:
-            (folder / NAME).unlink(missing_ok=True)
+            stage.withdraw()
             raise OperationError(
                 f"nothing was kept of {sum(report['seeds'].values()):,} seeds: {lost(report)}. `snowcoder synthesize "
                 f"report` shows samples of it, {folder}/log has every request and answer. To ask again, "
                 f"where it was the server, remove {folder}/log and {folder}/answers"
             )
-        _vouch(config, done, _manifest(config, done, report), outputs)
+        _vouch(config, stage, done, report, outputs)
     return config.synthesis.chat is None
 
 
@@ -71,9 +73,21 @@ class Done(NamedTuple):
     published: list[Record]
 
 
-def _make(config: Config, outputs: dict[str, OutputShards]) -> Done:
-    folder, engine = Path(config.synthesis.dir), config.corpus.engine
-    seeds = make_seeds(config)
+def _stage(config: Config, seeds: Seeds) -> Stage:
+    """The stage's folder: what was asked of whom, and what came of it."""
+    decided_by = {
+        "recipe": config.synthesis.model_dump(mode="json", exclude={"dir", "requests", "python", "other"}),
+        "requests": Recipe(config).digest,  # of prompts and examples, too
+        "near": config.corpus.near.model_dump(),
+        "pii": config.pii.model_dump(),
+        "seed": config.run.seed,
+    }
+    inputs = {**seeds.inputs, "benchmarks": Matcher.build(config.decontamination).digest}
+    return Stage("synthesize", Path(config.synthesis.dir), inputs, decided_by)
+
+
+def _make(config: Config, stage: Stage, seeds: Seeds, outputs: dict[str, OutputShards]) -> Done:
+    folder, engine = stage.folder, config.corpus.engine
     answers, answered = generate(config, seeds)
     check = Check(folder / "checked", config, answers)
     checked = run_step(check, "check", check.tasks(answered), engine, _outcomes(answered))
@@ -84,7 +98,7 @@ def _make(config: Config, outputs: dict[str, OutputShards]) -> Done:
     for output in outputs.values():
         output.claim([f"{task.name}.parquet" for task in tasks], changes)
     if changes:
-        (folder / NAME).unlink(missing_ok=True)
+        stage.withdraw()
     published = run_step(publish, "publish", tasks, engine, sum(record.rows.written for record in checked))
     check_copies(config.corpus.near, copies, published, publish.folder)
     return Done(seeds, answered, checked, found, published)
@@ -101,11 +115,23 @@ def _outcomes(answered: list[Record]) -> int:
     return sum(rows for record in answered for rows in record.tables.values())
 
 
-def _manifest(config: Config, done: Done, report: dict[str, Any]) -> Manifest:
-    """Of the stage's folder: what was asked of whom, and what came of it."""
-    folder, synthesis = Path(config.synthesis.dir), config.synthesis
-    if synthesis.chat:
-        _join(done.published, folder)
+def _vouch(config: Config, stage: Stage, done: Done, report: dict[str, Any], outputs: dict[str, OutputShards]) -> None:
+    """Beside each place's shards a manifest that names the stage's; this one last."""
+    manifest = stage.manifest(
+        {key: report[key] for key in ("seeds", "kept", "dropped", "requests", "usage")}, _files(config, done)
+    )
+    found = [each for record in done.published for each in shards_of(record)]
+    for side, output in outputs.items():
+        shards = [shard for where, shard in found if where == side]
+        how = {"columns": config.index.columns.model_dump()}
+        output.publish(Manifest("synthesize", {"synthesis": manifest.digest}, how, {"shards": len(shards)}, shards))
+    manifest.write(stage.folder)
+
+
+def _files(config: Config, done: Done) -> list[str | Output]:
+    """What the stage's folder holds, but shards, which lie elsewhere."""
+    if config.synthesis.chat:
+        _join(done.published, Path(config.synthesis.dir))
     made = {"seeds": done.seeds.records, "answers": done.answers, "checked": done.checked}
     parts = [
         Output(f"{name}/{output.name}", output.bytes, output.digest)
@@ -113,29 +139,7 @@ def _manifest(config: Config, done: Done, report: dict[str, Any]) -> Manifest:
         for record in records
         for output in record.outputs
     ]
-    return Manifest(
-        stage="synthesize",
-        inputs={**done.seeds.inputs, "benchmarks": Matcher.build(config.decontamination).digest},
-        config={
-            "recipe": synthesis.model_dump(mode="json", exclude={"dir", "requests", "python", "other"}),
-            "requests": Recipe(config).digest,  # of prompts and examples, too
-            "near": config.corpus.near.model_dump(),
-            "pii": config.pii.model_dump(),
-            "seed": config.run.seed,
-        },
-        counts={key: report[key] for key in ("seeds", "kept", "dropped", "requests", "usage")},
-        outputs=[*describe(folder, [CHAT_FILE] if synthesis.chat else []), *parts],
-    )
-
-
-def _vouch(config: Config, done: Done, manifest: Manifest, outputs: dict[str, OutputShards]) -> None:
-    """Beside each place's shards a manifest that names the stage's; this one last."""
-    found = [each for record in done.published for each in shards_of(record)]
-    for side, output in outputs.items():
-        shards = [shard for where, shard in found if where == side]
-        how = {"columns": config.index.columns.model_dump()}
-        output.publish(Manifest("synthesize", {"synthesis": manifest.digest}, how, {"shards": len(shards)}, shards))
-    manifest.write(Path(config.synthesis.dir))
+    return [*([CHAT_FILE] if config.synthesis.chat else []), *parts]
 
 
 def _join(published: list[Record], folder: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from snowcoder.config.compose import load_config
-from snowcoder.corpus.output import OutputShards
 from snowcoder.errors import UserError
+from snowcoder.stages.output import OutputShards
 
 
 @pytest.mark.parametrize("content", [b"junk", b"", b"\xff", b'{"a": 1}', b"[1]", b'"part"'])
