@@ -19,8 +19,8 @@ from snowcoder.storage.digest import digest_file
 from snowcoder.storage.schemas import check_shards
 from snowcoder.tokenization import byte_bpe, report, sentencepiece_bpe
 from snowcoder.tokenization.load import FILE, load_tokenizer
-from snowcoder.tokenization.sample import Sample
 from snowcoder.tokenization.special import END_OF_TEXT, FIM_PAD, special_tokens
+from snowcoder.tokenization.training_text import TrainingText
 
 _STAGE = "tokenizer train"
 
@@ -32,27 +32,27 @@ def run(config: Config) -> None:
     """
     settings, folder = config.tokenizer, Path(config.tokenizer.dir)
     peer = report.load_peer(Path(settings.compare_with)) if settings.compare_with else None
-    sample = Sample(config)
-    stage = _recognize(Stage(_STAGE, folder, {}, _decided_by(config, peer)), sample)
+    text = TrainingText(config)
+    stage = _recognize(Stage(_STAGE, folder, {}, _decided_by(config, peer)), text)
     if stage.is_done("tokenizer"):
         return
     _refuse_change(config, folder)
-    check_shards(sample.store, sample.shards, config.index.columns)
+    check_shards(text.store, text.shards, config.index.columns)
     with working_in(folder):
-        _make(config, sample, peer, stage)
+        _make(config, text, peer, stage)
     print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
 
 
-def _recognize(stage: Stage, sample: Sample) -> Stage:
+def _recognize(stage: Stage, text: TrainingText) -> Stage:
     """With the inputs of what is there, if the shards are still those: not read again, unless they were touched."""
     before = find_manifest(stage.folder)
     same = replace(stage, inputs=before.inputs if before else {})
     done = same.find_done()
-    if done is None or done.counts["shard_tags"] == sample.tags():
+    if done is None or done.counts["shard_tags"] == text.tags():
         return same
-    if not sample.holds(done.inputs["shards"]):
+    if not text.holds(done.inputs["shards"]):
         return stage
-    same.renew(done, shard_tags=sample.tags())
+    same.renew(done, shard_tags=text.tags())
     return same
 
 
@@ -64,28 +64,28 @@ def _refuse_change(config: Config, folder: Path) -> None:
         refuse_change(config.run.dir, folder, "tokenizer", digest_file(folder / FILE))
 
 
-def _make(config: Config, sample: Sample, peer: report.Peer | None, stage: Stage) -> None:
+def _make(config: Config, text: TrainingText, peer: report.Peer | None, stage: Stage) -> None:
     settings, folder = config.tokenizer, stage.folder
-    files = _train(settings, sample)
+    files = _train(settings, text)
     files["tokenizer_config.json"] = _json(_hugging_face_config(config))
-    files["sources.txt"] = _lines(sorted(sample.repositories - {""}))
+    files["sources.txt"] = _lines(sorted(text.repositories - {""}))
     stage.withdraw()
     _write(folder, files)
-    measured = report.measure(settings, sample, load_tokenizer(folder), peer)
+    measured = report.measure(settings, text, load_tokenizer(folder), peer)
     reports = {"report.json": _json(measured), "report.md": report.to_markdown(measured).encode()}
     _write(folder, reports)
-    replace(stage, inputs={"shards": sample.inputs()}).vouch(_counts(sample), sorted({**files, **reports}))
-    if lacking := without(sample.without):
-        print(f"tokenizer: of {sample.counts['documents_read']:,} documents {lacking}")
+    replace(stage, inputs={"shards": text.inputs()}).vouch(_counts(text), sorted({**files, **reports}))
+    if lacking := without(text.without):
+        print(f"tokenizer: of {text.counts['documents_read']:,} documents {lacking}")
 
 
-def _counts(sample: Sample) -> dict[str, Any]:
+def _counts(text: TrainingText) -> dict[str, Any]:
     return {
-        **sample.counts,
-        "dropped": dict(sample.dropped),
-        "without": dict(sample.without),
-        "skipped": sample.skipped,
-        "shard_tags": sample.tags(),
+        **text.counts,
+        "dropped": dict(text.dropped),
+        "without": dict(text.without),
+        "skipped": text.skipped,
+        "shard_tags": text.tags(),
     }
 
 
@@ -100,7 +100,7 @@ def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:
     }
 
 
-def _train(settings: TokenizerConfig, sample: Sample) -> dict[str, bytes]:
+def _train(settings: TokenizerConfig, text: TrainingText) -> dict[str, bytes]:
     """The files of a tokenizer with exactly as many entries as asked for."""
     special = special_tokens(settings.spare_tokens)
     smallest = len(special) + 256 + 1
@@ -111,16 +111,16 @@ def _train(settings: TokenizerConfig, sample: Sample) -> dict[str, bytes]:
         )
     files = {}
     if settings.algorithm == "byte_bpe":
-        tokenizer = byte_bpe.train(iter(sample), settings.vocab_size, special)
+        tokenizer = byte_bpe.train_byte_bpe(iter(text), settings.vocab_size, special)
     else:
-        model = sentencepiece_bpe.train(iter(sample), settings.vocab_size, special)
+        model = sentencepiece_bpe.train_sentencepiece(iter(text), settings.vocab_size, special)
         tokenizer = sentencepiece_bpe.to_tokenizers(model, special)
         files["tokenizer.model"] = model
     reached = tokenizer.get_vocab_size()
     if reached != settings.vocab_size:
         raise UserError(
             f"tokenizer.vocab_size={settings.vocab_size}: the text of {settings.shards} "
-            f"({readable.size(sample.counts['bytes_trained_on'])}) is enough for {reached} entries; "
+            f"({readable.size(text.counts['bytes_trained_on'])}) is enough for {reached} entries; "
             f"set tokenizer.vocab_size={reached} or less, or train on more text "
             "(tokenizer.shards, tokenizer.sample_mib)"
         )
