@@ -46,9 +46,8 @@ def run(config: Config) -> None:
     stage = Stage("evaluate", folder, inputs, decided_by(config))
     if stage.is_done("evaluate"):
         return
-    tasks = {
-        suite.name: suite_tasks(config, suite) for suite in suites
-    }  # first: other data cost no finished evaluation
+    # First, so that data of another digest cost no finished evaluation.
+    tasks = {suite.name: suite_tasks(config, suite) for suite in suites}
     with stage.making():
         results = [result for suite in suites for result in _evaluate(config, suite, tasks[suite.name], models)]
         results += evoeval_means(results, config.run.seed)

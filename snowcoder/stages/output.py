@@ -47,7 +47,8 @@ class OutputShards:
 
     def publish(self, manifest: Manifest) -> None:
         """Remove what is outdated, then vouch for the rest."""
-        for name in self._there() - {output.name for output in manifest.outputs}:
+        outdated = self._there() - {output.name for output in manifest.outputs}
+        for name in [NAME, *outdated] if outdated else []:  # the manifest that names them first
             self.store.delete(name)
         with tempfile.TemporaryDirectory() as folder:
             manifest.write(Path(folder))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from snowcoder.synthesis.check_samples import CheckSamples
 from snowcoder.synthesis.generate import ask_models
 from snowcoder.synthesis.publish import CHAT, Publish, open_outputs, shards_of
 from snowcoder.synthesis.recipe import Recipe
+from snowcoder.synthesis.requests import server_urls
 from snowcoder.synthesis.seeds import Seeds, make_seeds
 from snowcoder.synthesis.summary import REPORT, lost, print_summary, summarize_synthesis
 
@@ -43,12 +45,11 @@ def run(config: Config) -> bool:
     Raises OperationError where nothing is kept of the seeds.
     """
     begun, folder, config = time.monotonic(), Path(config.synthesis.dir), _by_files(config)
+    stage = _stage(config)
     with working_in(folder):
         outputs = open_outputs(config)
         start_engine(config.corpus.engine)
-        seeds = make_seeds(config)
-        stage = _stage(config, seeds)
-        done = _make(config, stage, seeds, outputs)
+        done = _make(config, stage, outputs)
         report = summarize_synthesis(
             config, done.seeds.records, done.answers, done.checked, done.copies, done.published
         )
@@ -75,8 +76,11 @@ class SynthesisRecords(NamedTuple):
     published: list[Record]
 
 
-def _stage(config: Config, seeds: Seeds) -> Stage:
-    """The stage's folder: what was asked of whom, and what came of it."""
+def _stage(config: Config) -> Stage:
+    """The stage's folder: what was asked of whom, and what came of it. The inputs lack what seeds are cut from.
+
+    Raises UserError where a prompt, the examples or a benchmark cannot be read.
+    """
     decided_by = {
         "recipe": config.synthesis.model_dump(mode="json", exclude={"dir", "requests", "python", "other"}),
         "requests": Recipe(config).digest,  # of prompts and examples, too
@@ -84,15 +88,22 @@ def _stage(config: Config, seeds: Seeds) -> Stage:
         "pii": config.pii.model_dump(),
         "seed": config.run.seed,
     }
-    inputs = {**seeds.inputs, "benchmarks": Matcher.build(config.decontamination).digest}
+    inputs = {"benchmarks": Matcher.build(config.decontamination).digest}
     return Stage("synthesize", Path(config.synthesis.dir), inputs, decided_by)
 
 
-def _make(config: Config, stage: Stage, seeds: Seeds, outputs: dict[str, OutputShards]) -> SynthesisRecords:
+def _make(config: Config, stage: Stage, outputs: dict[str, OutputShards]) -> SynthesisRecords:
+    """Each step that writes takes the old manifest away first."""
     folder, engine = stage.folder, config.corpus.engine
-    answers, answered = ask_models(config, seeds)
+
+    def before_seeds() -> None:
+        server_urls(config.synthesis.requests)  # new seeds are of no use where nobody is to be asked
+        stage.withdraw()
+
+    seeds = make_seeds(config, before_seeds)
+    answers, answered = ask_models(config, seeds, stage.withdraw)
     check = CheckSamples(folder / "checked", config, answers)
-    checked = run_step(check, "check", check.work_items(answered), engine, _outcomes(answered))
+    checked = run_step(check, "check", check.work_items(answered), engine, _outcomes(answered), stage.withdraw)
     copies, found = find_copies(config.corpus, check.folder, checked)
     publish = Publish(folder / "published", config, copies)
     items = publish.work_items(check.folder, checked, found)
@@ -121,7 +132,8 @@ def _vouch(
     config: Config, stage: Stage, done: SynthesisRecords, report: dict[str, Any], outputs: dict[str, OutputShards]
 ) -> None:
     """Beside each place's shards a manifest that names the stage's; this one last."""
-    manifest = stage.manifest(
+    stage.withdraw()  # also where no step had to do anything: fewer parts are other conversations in one file
+    manifest = replace(stage, inputs={**done.seeds.inputs, **stage.inputs}).manifest(
         {key: report[key] for key in ("seeds", "kept", "dropped", "requests", "usage")}, _files(config, done)
     )
     found = [each for record in done.published for each in shards_of(record)]
