@@ -154,6 +154,8 @@ STAGES = {
     "finetune": of_finetuning,
     "export": of_export,
 }
+# Export trains first, fine-tuning imports what trains; tests/synthesis/test_stage.py asks `synthesize` for more.
+SLOW = {"export", "finetune", "synthesize"}
 # One short pass over files, which asks nothing of what it made before and takes no lock: its shards have its names.
 NO_STAGE = {"corpus pack"}
 
@@ -164,7 +166,9 @@ def server() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in STAGES]
+)
 def test_a_stage_keeps_the_rules(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, capfd: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
