@@ -154,8 +154,7 @@ STAGES = {
     "finetune": of_finetuning,
     "export": of_export,
 }
-# Export trains first, fine-tuning imports what trains; tests/synthesis/test_stage.py asks `synthesize` for more.
-SLOW = {"export", "finetune", "synthesize"}
+SLOW = {"export"}  # two runs are trained first
 # One short pass over files, which asks nothing of what it made before and takes no lock: its shards have its names.
 NO_STAGE = {"corpus pack"}
 
