@@ -21,7 +21,7 @@ def ours(files: Path, work: Path) -> None:
     start_engine(corpus.engine)
     paths = sorted(files.glob("*.parquet"))
     step = Sign(work / "signed", corpus.near)
-    tasks = [step.task(path.stem, "", {"path": str(path)}, path.stat().st_size) for path in paths]
+    tasks = [step.work_item(path.stem, "", {"path": str(path)}, path.stat().st_size) for path in paths]
     records = run_step(step, "signatures", tasks, corpus.engine)
     _, found = find_copies(corpus, step.folder, records)
     print(found.counts)

@@ -22,8 +22,8 @@ from typing import Any
 
 from benchmarks.result import Result
 from snowcoder.config.compose import load_config
-from snowcoder.evaluation.calibrate import calibrate
-from snowcoder.evaluation.cut import cut
+from snowcoder.evaluation.calibrate import calibrate_limits
+from snowcoder.evaluation.cut import cut_completion
 from snowcoder.evaluation.data import read_suite
 from snowcoder.evaluation.score import Candidate, Verdict, score
 from snowcoder.evaluation.suites import SUITES
@@ -76,7 +76,7 @@ def programs(tasks: list[Task]) -> list[Candidate]:
             raw = json.loads(line)
             if raw["task"] in by_name:
                 task = by_name[raw["task"]]
-                found.append(Candidate(task, task.program(cut(task, raw["text"]))))
+                found.append(Candidate(task, task.program(cut_completion(task, raw["text"]))))
     return found
 
 
@@ -109,7 +109,7 @@ def _ours(candidates: list[Candidate], folder: Path) -> tuple[list[Verdict], flo
     sandbox = Sandbox()
     tasks = list({each.task.name: each.task for each in candidates}.values())
     started = time.perf_counter()
-    calibration = calibrate(SUITE, tasks, sandbox, folder / "calibration.json", CORES)
+    calibration = calibrate_limits(SUITE, tasks, sandbox, folder / "calibration.json", CORES)
     calibrated = time.perf_counter()
     verdicts = score(SUITE, candidates, calibration, sandbox, CORES)
     return verdicts, time.perf_counter() - calibrated, calibrated - started

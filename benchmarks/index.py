@@ -80,7 +80,7 @@ def _tokenizer(folder: Path, corpus: list[Document]) -> Tokenizer:
     print("training a tokenizer of 64,000 entries", flush=True)
     texts = (document.content for document in corpus[:: max(1, len(corpus) // 4000)])
     folder.mkdir()
-    byte_bpe.train(texts, 64_000, special_tokens(32)).save(str(folder / FILE))
+    byte_bpe.train_byte_bpe(texts, 64_000, special_tokens(32)).save(str(folder / FILE))
     return load_tokenizer(folder)
 
 

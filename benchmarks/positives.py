@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from snowcoder.annotation.files import CodeFile, rows_of
+from snowcoder.annotation.code_files import CodeFile, files_of_batch
 from snowcoder.config.compose import load_config
-from snowcoder.corpus.decontamination.tasks import read_tasks
+from snowcoder.corpus.decontamination.task_texts import read_task_texts
 from snowcoder.storage.shards import read_shard
 
 _LABELLED = 4000  # files
@@ -35,7 +35,7 @@ _COMMENT = re.compile(r"^[ \t]*(#|//|/?\*|\"\"\"|''')", re.MULTILINE)
 def main(clean: str, benchmark: str, target: str) -> None:
     files = sorted(_files(Path(clean)), key=lambda file: xxhash.xxh3_64_intdigest(file.content.encode()))
     rows = {
-        "hqcode": [_row(task.problems[0] + "\n" + task.solution, task.name) for task in read_tasks([benchmark])],
+        "hqcode": [_row(task.problems[0] + "\n" + task.solution, task.name) for task in read_task_texts([benchmark])],
         "instruct": [_row(text, path) for text, path in islice(_instructions(files), _INSTRUCTIONS)],
         "educational_labels": [
             _row(file.content, file.path, file.language) | {"score": str(educational_value(file.content))}
@@ -89,7 +89,7 @@ def _files(folder: Path) -> Iterator[CodeFile]:
     columns = load_config([]).index.columns
     for path in sorted(folder.glob("*.parquet")):
         for batch in read_shard(path, path.name, columns, 10 << 20):
-            for row in rows_of(batch):
+            for row in files_of_batch(batch):
                 yield from row.files
 
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema, signature_table
 from snowcoder.corpus.document import DOCUMENTS, documents_of
-from snowcoder.lineage.rows import Rows
-from snowcoder.stages.steps import Step, Task
-from snowcoder.stages.tables import rows_of
+from snowcoder.lineage.rows import RowCounts
+from snowcoder.stages.steps import Step, WorkItem
+from snowcoder.stages.tables import count_rows
 
 
 class Sign(Step):
@@ -23,11 +23,11 @@ class Sign(Step):
     def decided_by(self) -> dict[str, Any]:
         return self.near.model_dump()
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        path = Path(task.data["path"])
-        (folder / f"{task.name}{DOCUMENTS}").hardlink_to(path)
-        with pq.ParquetWriter(folder / f"{task.name}{SIGNATURES}", signature_schema(self.near)) as writer:
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        path = Path(item.data["path"])
+        (folder / f"{item.name}{DOCUMENTS}").hardlink_to(path)
+        with pq.ParquetWriter(folder / f"{item.name}{SIGNATURES}", signature_schema(self.near)) as writer:
             for batch in pq.ParquetFile(path).iter_batches(250):
                 ids, found = zip(*documents_of(batch), strict=True)
                 writer.write_table(signature_table(list(found), ids, self.near))
-        return Rows(rows_of(path), rows_of(folder / f"{task.name}{SIGNATURES}")), {}
+        return RowCounts(count_rows(path), count_rows(folder / f"{item.name}{SIGNATURES}")), {}

@@ -15,10 +15,10 @@ import pytest
 from snowcoder.config.section import Section
 from snowcoder.stages.steps import Step
 
-# Of the place, not of the result: what such keys lead to is input, and its digest is in the task's.
+# Of the place, not of the result: what such keys lead to is input, and its digest is in the item's.
 OF_THE_PLACE = {
     "StorageConfig": "how objects are read and written; the shards that are read have digests",
-    "EngineConfig": "how many tasks at once, and where",
+    "EngineConfig": "how many items at once, and where",
     "RequestsConfig": "how servers are asked; an answer is an answer",
     "SourceConfig": "where a source's shards or its index lie; both have digests",
     "CorpusConfig.input": "the raw shards have digests",
@@ -27,12 +27,12 @@ OF_THE_PLACE = {
     "TokenizerConfig.dir": "an index names its tokenizer by digest, which is compared",
     "AnnotatorConfig.dir": "an annotator has a manifest",
     "ScoreConfig.dir": "scores have a manifest",
-    "Score.shards": "so many tasks share the cores",
+    "ScoreFiles.shards": "so many items share the cores",
 }
 
 
 class Notes:
-    """Of each step that does its tasks in this process."""
+    """Of each step that does its items in this process."""
 
     def __init__(self) -> None:
         self.arguments: dict[type[Step], tuple[Any, ...]] = {}  # what it was built with
@@ -132,7 +132,7 @@ def _subclasses(step: type[Step]) -> list[type[Step]]:
 
 
 def _made_from(step: type[Step], arguments: Any) -> str:
-    return step(*arguments).task("a task", "its input").made_from
+    return step(*arguments).work_item("an item", "its input").made_from
 
 
 @functools.cache

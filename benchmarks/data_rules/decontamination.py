@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from benchmarks.data_rules.arguments import arguments
 from snowcoder.config.corpus_schema import DecontaminationConfig
 from snowcoder.corpus.decontamination import Matcher
-from snowcoder.corpus.decontamination.tasks import Task, read_tasks
+from snowcoder.corpus.decontamination.task_texts import TaskTexts, read_task_texts
 
 _TASKS = 50  # of each file of tasks
 _AT_ONCE = 1000
@@ -36,7 +36,7 @@ def main(benchmarks: str, shards: str) -> None:
     known = {key: value for key, value in settings.items() if key in DecontaminationConfig.model_fields}  # older: fewer
     matcher = Matcher.build(DecontaminationConfig(**known))
     clean = _count_hits(matcher, Path(shards))
-    _count_plants(matcher, _some_of(read_tasks([benchmarks])), clean)
+    _count_plants(matcher, _some_of(read_task_texts([benchmarks])), clean)
 
 
 def _count_hits(matcher: Matcher, path: Path) -> list[str]:
@@ -63,7 +63,7 @@ def _count_hits(matcher: Matcher, path: Path) -> list[str]:
     return clean
 
 
-def _count_plants(matcher: Matcher, tasks: list[Task], clean: list[str]) -> None:
+def _count_plants(matcher: Matcher, tasks: list[TaskTexts], clean: list[str]) -> None:
     rng = random.Random(1)
     planted: Counter[str] = Counter()
     found: Counter[str] = Counter()
@@ -77,7 +77,7 @@ def _count_plants(matcher: Matcher, tasks: list[Task], clean: list[str]) -> None
         print(f"{kind:20} {count:5} planted {found[kind] / count:.3f} found")
 
 
-def _plants(task: Task) -> Iterator[tuple[str, str]]:
+def _plants(task: TaskTexts) -> Iterator[tuple[str, str]]:
     for problem in task.problems[:1]:
         yield "problem in comments", "# " + problem.replace("\n", "\n# ")
         yield "half the problem", "\n".join(problem.split()[: len(problem.split()) // 2])
@@ -140,8 +140,8 @@ def _renamed(code: str, names: list[str]) -> str:
     return ast.unparse(tree)
 
 
-def _some_of(tasks: list[Task]) -> list[Task]:
-    by_benchmark: dict[str, list[Task]] = defaultdict(list)
+def _some_of(tasks: list[TaskTexts]) -> list[TaskTexts]:
+    by_benchmark: dict[str, list[TaskTexts]] = defaultdict(list)
     for task in tasks:
         by_benchmark[task.benchmark].append(task)
     rng = random.Random(1)

@@ -13,7 +13,7 @@ from itertools import islice
 
 from benchmarks.data_rules.arguments import arguments
 from snowcoder.config.compose import load_config
-from snowcoder.corpus.pii.redact import find
+from snowcoder.corpus.pii.redact import find_personal_data
 from snowcoder.storage.shards import list_shards, read_shard
 from snowcoder.storage.store import open_store
 
@@ -48,7 +48,7 @@ def main(url: str) -> None:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for content, language, path in _files(url):
         sizes[language] += len(content.encode())
-        for kind, start, end in find(content, language):
+        for kind, start, end in find_personal_data(content, language):
             counts[language][kind] += 1
             if kind in ("ip_address", "password"):
                 print(kind, language, path, repr(content[max(0, start - 60) : end + 20]), sep="\t")
@@ -67,7 +67,9 @@ def _recall(url: str, kind: str, lines: list[tuple[str, str]], value: Callable[[
         language, line = draw.choice(lines)
         planted, middle = value(draw), content.find("\n", len(content) // 2) + 1
         text = content[:middle] + line.replace("{}", planted) + "\n" + content[middle:]
-        found += any(text[start:end] == planted for what, start, end in find(text, language) if what == kind)
+        found += any(
+            text[start:end] == planted for what, start, end in find_personal_data(text, language) if what == kind
+        )
     return found / _PLANTS
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from snowcoder.ablation.start import begin_with, find_start
-from snowcoder.ablation.table import table
+from snowcoder.ablation.table import ablation_table
 from snowcoder.ablation.variants import Variant, folder_of, make_variants
 from snowcoder.errors import OperationError, UserError
 from snowcoder.storage.atomic import write_text
@@ -30,7 +30,7 @@ def run(overrides: list[str], how: str = "") -> None:
     if how == "dry":
         print("\n".join(_line(command) for variant in variants for command in variant.commands))
     path = folder_of(config) / "table.md"
-    write_text(path, table(variants))
+    write_text(path, ablation_table(variants))
     print(f"\n{path.read_text()}\nablation: {path}")
     if failed:
         raise OperationError(f"these variants failed, see above; the same command does them again: {', '.join(failed)}")

@@ -10,7 +10,7 @@ from snowcoder.report.records import Records, read_records
 _LAST = 0.1  # of the steps, over which the training loss is averaged
 
 
-def table(variants: list[Variant]) -> str:
+def ablation_table(variants: list[Variant]) -> str:
     """A row for each variant; one that has no step yet says so."""
     records = {variant.name: read_records(str(variant.folder)) for variant in variants if _began(variant)}
     held_out = list(dict.fromkeys(name for each in records.values() for name in _held_out(each)))

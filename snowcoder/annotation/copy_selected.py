@@ -17,12 +17,12 @@ from snowcoder.annotation.selectable_files import UNITS
 from snowcoder.annotation.threshold import Ranked, Threshold
 from snowcoder.index.format import open_bin, open_idx
 from snowcoder.index.layout import content_of
-from snowcoder.index.shard import Counts
+from snowcoder.index.shard import ShardCounts
 from snowcoder.index.sidecar import read_sidecar
 from snowcoder.index.writer import SIDECAR, SPLITS, SUFFIXES, SplitWriter, split_writer
-from snowcoder.lineage.manifest import Output, describe
-from snowcoder.lineage.rows import Rows
-from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.lineage.manifest import Output, describe_outputs
+from snowcoder.lineage.rows import RowCounts
+from snowcoder.stages.steps import Record, Step, WorkItem
 from snowcoder.stages.tables import Table
 from snowcoder.storage.atomic import writing_to
 from snowcoder.tokenization.load import Tokenizer, load_tokenizer
@@ -50,22 +50,22 @@ class Copy(Step):
     def decided_by(self) -> dict[str, Any]:
         return {"thresholds": self.thresholds}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        weighed = Table(self.weighed / f"{task.name}{UNITS}", task.data["rows"]).read(UNIT_SCHEMA)
-        units = weighed.filter(pa.array(taken(weighed, task.data["number"], self.thresholds)))
-        pq.write_table(units, folder / f"{task.name}{SELECTED}", compression="zstd")
-        tokenizer, counts = load_tokenizer(self.tokenizer), Counts()
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        weighed = Table(self.weighed / f"{item.name}{UNITS}", item.data["rows"]).read(UNIT_SCHEMA)
+        units = weighed.filter(pa.array(taken(weighed, item.data["number"], self.thresholds)))
+        pq.write_table(units, folder / f"{item.name}{SELECTED}", compression="zstd")
+        tokenizer, counts = load_tokenizer(self.tokenizer), ShardCounts()
         names = []
         with writing_to(self.target):
             for number, split in enumerate(SPLITS):
                 mine = units.filter(pa.array(units["split"].to_numpy() == number))
                 if len(mine):
-                    self._copy(split, task.name, mine, tokenizer, counts)
-                    names += [f"{split}/{task.name}{suffix}" for suffix in SUFFIXES]
-        outputs = [asdict(output) for output in describe(self.target, names)]
+                    self._copy(split, item.name, mine, tokenizer, counts)
+                    names += [f"{split}/{item.name}{suffix}" for suffix in SUFFIXES]
+        outputs = [asdict(output) for output in describe_outputs(self.target, names)]
         languages = _by_language(units)
         written = sum(counter["files"] for counter in counts.splits.values())
-        return Rows(len(weighed), written, len(weighed) - len(units)), {
+        return RowCounts(len(weighed), written, len(weighed) - len(units)), {
             "splits": {split: dict(counter) for split, counter in counts.splits.items()},
             "tokens_by_language": dict(counts.tokens_by_language),
             "max_token_id": counts.max_token_id,
@@ -73,8 +73,8 @@ class Copy(Step):
             "outputs": outputs,
         }
 
-    def find(self, task: Task) -> Record | None:
-        record = super().find(task)
+    def find(self, item: WorkItem) -> Record | None:
+        record = super().find(item)
         if record is None:
             return None
         outputs = [Output(**output) for output in record.counts["outputs"]]
@@ -82,10 +82,10 @@ class Copy(Step):
         same = all(path.is_file() and path.stat().st_size == o.bytes for path, o in zip(there, outputs, strict=True))
         return record if same else None
 
-    def _copy(self, split: str, name: str, units: pa.Table, tokenizer: Tokenizer, counts: Counts) -> None:
+    def _copy(self, split: str, name: str, units: pa.Table, tokenizer: Tokenizer, counts: ShardCounts) -> None:
         prefix = self.raw / split / name
         idx = open_idx(prefix.with_suffix(".idx"))
-        source = Source(
+        source = ShardSplit(
             open_bin(prefix.with_suffix(".bin"), idx.dtype),
             idx.pointers // idx.dtype.itemsize,
             read_sidecar(prefix),
@@ -99,7 +99,7 @@ class Copy(Step):
                 _write(source, chosen[start : start + _DOCUMENTS], split, tokenizer, writer, counts)
 
 
-class Source(NamedTuple):
+class ShardSplit(NamedTuple):
     """A split of the raw index's shard."""
 
     ids: np.ndarray
@@ -128,12 +128,12 @@ def ranked(units: pa.Table, shard: int) -> list[Ranked]:
 
 
 def _write(
-    source: Source,
+    source: ShardSplit,
     chosen: list[tuple[int, np.ndarray, str]],
     split: str,
     tokenizer: Tokenizer,
     writer: SplitWriter,
-    counts: Counts,
+    counts: ShardCounts,
 ) -> None:
     rows = source.sidecar.take([document for document, _, _ in chosen]).to_pylist()
     ids = []

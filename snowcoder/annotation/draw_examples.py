@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import xxhash
 
-from snowcoder.annotation.files import CodeFile, rows_of
+from snowcoder.annotation.code_files import CodeFile, files_of_batch
 from snowcoder.annotation.scores import SUFFIX
 from snowcoder.config.annotation_schema import ExamplesConfig
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.errors import UserError
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
-from snowcoder.storage.columns import Need
+from snowcoder.storage.columns import ColumnNeed
 from snowcoder.storage.objects import Store
 from snowcoder.storage.shards import read_shard
 from snowcoder.storage.store import open_store
@@ -33,7 +33,7 @@ class Drawn(NamedTuple):
     label: str | None  # of the column annotator.label, where the shards have it
 
 
-class Draw:
+class DrawnFiles:
     """The `count` files that come first by a hash of their content; one of several with the same content."""
 
     def __init__(self, count: int, seed: str, matcher: Matcher) -> None:
@@ -74,13 +74,13 @@ def draw_files(
     examples: ExamplesConfig,
     name: str,
     unwanted: Set[bytes] = frozenset(),
-    needs: Sequence[Need] = (),
-) -> Draw:
+    needs: Sequence[ColumnNeed] = (),
+) -> DrawnFiles:
     """`examples.files` files of these shards, none of them in a benchmark or with one of the `unwanted` digests.
 
     Raises UserError where there are no shards, or none of the scores that are asked for, or of the `needs` in a shard.
     """
-    draw = Draw(examples.files, f"{config.run.seed}/{name}/", Matcher.build(config.decontamination))
+    draw = DrawnFiles(examples.files, f"{config.run.seed}/{name}/", Matcher.build(config.decontamination))
     for rows in _batches(config, examples, name, needs):
         draw.offer([row for row in rows if digest_of(row[0]) not in unwanted] if unwanted else rows)
         if draw.seen >= _LOOKED_AT * examples.files:
@@ -89,7 +89,7 @@ def draw_files(
 
 
 def _batches(
-    config: Config, examples: ExamplesConfig, name: str, needs: Sequence[Need]
+    config: Config, examples: ExamplesConfig, name: str, needs: Sequence[ColumnNeed]
 ) -> Iterator[list[tuple[CodeFile, str | None]]]:
     store = open_store(examples.shards, config.storage)
     shards = list(enumerate(find_promised_shards(store)))
@@ -107,7 +107,7 @@ def _batches(
 
 
 def _read(
-    config: Config, store: Store, shard: Shard, needs: Sequence[Need]
+    config: Config, store: Store, shard: Shard, needs: Sequence[ColumnNeed]
 ) -> Iterator[list[tuple[CodeFile, str | None]]]:
     """A batch's files, each with the label of its document."""
     # What `read_shard` reads as the licence is a text beside the others, and labelled shards need no licence.
@@ -115,7 +115,7 @@ def _read(
     limit = int(config.index.max_document_mib * 2**20)
     with store.local(shard.info) as local:
         for batch in read_shard(local.path, shard.info.key, columns, limit, needs):
-            pairs = zip(rows_of(batch), batch.licences, strict=True)
+            pairs = zip(files_of_batch(batch), batch.licences, strict=True)
             yield [(file, label) for row, label in pairs for file in row.files]
 
 

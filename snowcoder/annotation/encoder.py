@@ -26,9 +26,9 @@ _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, 
 def load_encoder(config: EncoderConfig, seed: int) -> tuple[Any, Any]:
     """The tokenizer, and the encoder with a new head of one output. Raises UserError where it cannot be had."""
     torch.manual_seed(seed)  # of the new weights
-    place = place_of(config.name)
+    place = encoder_place(config.name)
     try:
-        tokenizer = load_tokenizer(place)
+        tokenizer = load_encoder_tokenizer(place)
         model, found = load_model(AutoModelForSequenceClassification, place, **_CLASSIFIER, **_NO_DROPOUT)
         _check_body(model, found, place)
     except UserError as error:
@@ -54,13 +54,13 @@ def _check_body(model: Any, found: dict[str, set[str]], place: str) -> None:
         raise UserError(f"{place}: a {type(model).__name__} of its config.json {texts}")
 
 
-def load_tokenizer(place: str) -> Any:
+def load_encoder_tokenizer(place: str) -> Any:
     return load_part(lambda: AutoTokenizer.from_pretrained(place), place)
 
 
 def load_classifier(place: str) -> tuple[Any, Any]:
     """A trained annotator's tokenizer and model."""
-    return load_tokenizer(place), load_whole(AutoModelForSequenceClassification, place, **_CLASSIFIER)
+    return load_encoder_tokenizer(place), load_whole(AutoModelForSequenceClassification, place, **_CLASSIFIER)
 
 
 def tokenize(tokenizer: Any, texts: list[str], tokens: int) -> BatchEncoding:
@@ -69,7 +69,7 @@ def tokenize(tokenizer: Any, texts: list[str], tokens: int) -> BatchEncoding:
     return encoded
 
 
-def place_of(name: str) -> str:
+def encoder_place(name: str) -> str:
     """A folder for `package:NAME`: the one in the package that has weights. The package's code is not run."""
     if not name.startswith(_PACKAGE):
         return name

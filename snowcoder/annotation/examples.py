@@ -18,7 +18,7 @@ from snowcoder.annotation.sections import sections
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.storage.atomic import atomic_path
-from snowcoder.storage.columns import Need
+from snowcoder.storage.columns import ColumnNeed
 
 EXAMPLES = "examples.parquet"
 NEGATIVES = "negatives"
@@ -35,7 +35,9 @@ _SCHEMA = pa.schema(
     }
 )
 _META = b"snowcoder"
-_NEEDS = [Need(("licence",), "annotator.head=regression learns from labels", key="annotator.label")]  # see draw.py
+_NEEDS = [
+    ColumnNeed(("licence",), "annotator.head=regression learns from labels", key="annotator.label")
+]  # see draw_examples.py
 _LEAST = 4  # examples of a class, and held out of all, below which nothing can be said
 
 

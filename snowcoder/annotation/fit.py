@@ -33,12 +33,12 @@ def fit(config: AnnotatorConfig, seed: int, tokenizer: Any, model: Any, examples
     """
     module = FrozenEncoder(model, config.head) if config.encoder.train == "head" else WholeModel(model, config.head)
     inputs = module.inputs(tokenizer, examples.texts, config.encoder.tokens)
-    held_out = Rows(examples, inputs, config.head, examples.held_out)
+    held_out = ExampleDataset(examples, inputs, config.head, examples.held_out)
     trainer = Trainer(
         module,
         _arguments(config, seed, folder),
         data_collator=module.collate,
-        train_dataset=Rows(examples, inputs, config.head, ~examples.held_out),
+        train_dataset=ExampleDataset(examples, inputs, config.head, ~examples.held_out),
         eval_dataset=held_out,
         compute_metrics=lambda found: {"macro_f1": _macro_f1(found, config.head)},
     )
@@ -111,7 +111,7 @@ def _loss(outputs: Tensor, labels: Tensor, weights: Tensor, head: str) -> Tensor
     return functional.mse_loss(outputs, labels)
 
 
-class Rows(Dataset[tuple[Tensor, float, float]]):
+class ExampleDataset(Dataset[tuple[Tensor, float, float]]):
     """Inputs, labels, and weights with which both classes weigh the same, of the chosen examples."""
 
     def __init__(self, examples: Examples, inputs: list[Tensor], head: str, chosen: np.ndarray) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from snowcoder.annotation.files import CodeFile, rows_of
+from snowcoder.annotation.code_files import CodeFile, files_of_batch
 from snowcoder.annotation.scores import SUFFIX, read_scores
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
-from snowcoder.index.shard import Task
+from snowcoder.index.shard import ShardToIndex
 from snowcoder.index.sources import find_sources
 from snowcoder.pages.index import publish
 from snowcoder.storage.objects import Store
@@ -114,10 +114,10 @@ def read_files(config: Config, places: list[Place]) -> dict[Place, CodeFile]:
     for place in places:
         wanted[place.shard][place.file] = place
     found: dict[Place, CodeFile] = {}
-    for task in source.tasks:
-        if task.name in wanted:
-            files = enumerate(_files(config, source.store, task))
-            found |= {wanted[task.name][number]: file for number, file in files if number in wanted[task.name]}
+    for shard in source.shards:
+        if shard.name in wanted:
+            files = enumerate(_files(config, source.store, shard))
+            found |= {wanted[shard.name][number]: file for number, file in files if number in wanted[shard.name]}
     if len(found) < len(set(places)):
         raise OperationError(
             f"{config.annotator.score.dir} has scores of files that {source.store.url} has not: run "
@@ -126,9 +126,9 @@ def read_files(config: Config, places: list[Place]) -> dict[Place, CodeFile]:
     return found
 
 
-def _files(config: Config, store: Store, task: Task) -> Iterator[CodeFile]:
+def _files(config: Config, store: Store, shard: ShardToIndex) -> Iterator[CodeFile]:
     limit = int(config.index.max_document_mib * 2**20)
-    with store.local(task.info) as local:
-        for batch in read_shard(local.path, task.info.key, config.index.columns, limit):
-            for row in rows_of(batch):
+    with store.local(shard.info) as local:
+        for batch in read_shard(local.path, shard.info.key, config.index.columns, limit):
+            for row in files_of_batch(batch):
                 yield from row.files

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 
-def shorten(model: Any) -> Any:
+def shorten_last_layer(model: Any) -> Any:
     """The model, whose last layer is replaced if it is a BERT. It can be used no more for training."""
     from transformers import BertForSequenceClassification  # late: takes a second, which OpenVINO's workers save
 

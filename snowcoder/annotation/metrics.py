@@ -9,7 +9,7 @@ from sklearn import metrics
 _BINS = 10  # of the calibration error
 
 
-def evaluate(scores: np.ndarray, labels: np.ndarray, head: str) -> dict[str, float]:
+def score_metrics(scores: np.ndarray, labels: np.ndarray, head: str) -> dict[str, float]:
     """Of scores in 0..1 against labels 0 and 1, or in 0..5 against labels in 0..5."""
     if head == "regression":
         rank = spearmanr(scores, labels).statistic

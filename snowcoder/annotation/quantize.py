@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.examples import EXAMPLES
-from snowcoder.annotation.last_layer import shorten
+from snowcoder.annotation.last_layer import shorten_last_layer
 from snowcoder.storage.atomic import publish_folder
 
 # They take it for not installed, and send nothing to their makers.
@@ -65,7 +65,7 @@ def _is_made_from(folder: Path, digest: str) -> bool:
 def _convert(annotator: Annotator) -> Any:
     example = {name: torch.ones(2, 16, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
     with torch.no_grad(), warnings.catch_warnings(action="ignore"):  # of tracing, about what is always so
-        model = shorten(annotator.model).float().cpu().requires_grad_(False)
+        model = shorten_last_layer(annotator.model).float().cpu().requires_grad_(False)
         return openvino.convert_model(model, example_input=example)
 
 

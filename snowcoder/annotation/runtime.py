@@ -17,7 +17,7 @@ import torch
 
 from snowcoder.annotation.annotator import MODEL
 from snowcoder.annotation.encoder import load_classifier
-from snowcoder.annotation.last_layer import shorten
+from snowcoder.annotation.last_layer import shorten_last_layer
 from snowcoder.annotation.quantize import FILE, FOLDER, openvino
 from snowcoder.errors import OperationError
 
@@ -48,7 +48,7 @@ class OnTorch:
 
     def __init__(self, folder: Path) -> None:
         self.device = own_device()
-        self.model = shorten(load_classifier(str(folder / MODEL))[1])
+        self.model = shorten_last_layer(load_classifier(str(folder / MODEL))[1])
         self.model.to(self.device, torch.bfloat16 if self.device.type == "cuda" else torch.float32).eval()
 
     @torch.inference_mode()

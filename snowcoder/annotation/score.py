@@ -18,8 +18,8 @@ import xxhash
 
 from snowcoder import readable
 from snowcoder.annotation.annotator import HIGHEST, MODEL, Settings, read_trained
-from snowcoder.annotation.encoder import load_tokenizer
-from snowcoder.annotation.files import CodeFile, rows_of
+from snowcoder.annotation.code_files import CodeFile, files_of_batch
+from snowcoder.annotation.encoder import load_encoder_tokenizer
 from snowcoder.annotation.quantize import prepare
 from snowcoder.annotation.runtime import open_runtime, outputs_of, resolve
 from snowcoder.annotation.scores import SCORES, SUFFIX, identities
@@ -29,19 +29,19 @@ from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import Manifest
-from snowcoder.lineage.rows import Rows
+from snowcoder.lineage.rows import RowCounts
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
 from snowcoder.stages.engine import start_engine
 from snowcoder.stages.stage import Stage
-from snowcoder.stages.steps import Record, Step, Task, run_step
-from snowcoder.stages.tables import rows_of as rows_in
-from snowcoder.storage.columns import Need
+from snowcoder.stages.steps import Record, Step, WorkItem, run_step
+from snowcoder.stages.tables import count_rows as rows_in
+from snowcoder.storage.columns import ColumnNeed
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.shards import Batch, read_shard
 from snowcoder.storage.store import open_store
 
-_NEEDS = [Need(("language",), "annotate select takes the best files of each language")]
+_NEEDS = [ColumnNeed(("language",), "annotate select takes the best files of each language")]
 _FILE = "file"
 _FILES = 2048  # scored together, so that sections of one length meet
 
@@ -50,20 +50,20 @@ def run(config: Config) -> None:
     """Raises UserError where there is no annotator or no shard."""
     folder = Path(config.annotator.score.dir)
     shards = find_promised_shards(open_store(config.index.sources["raw"].shards, config.storage))
-    inputs, step = _inputs(config, shards), Score(folder, config, len(shards))
+    inputs, step = _inputs(config, shards), ScoreFiles(folder, config, len(shards))
     stage = Stage("annotate score", folder, inputs, step.decided_by())
     if stage.is_done("scores"):
         return
     begun = time.monotonic()
     engine = _engine(config.corpus.engine, step.runtime)
     start_engine(engine)
-    tasks = step.tasks(shards, inputs["annotator"])
-    todo = [ObjectInfo(**task.data["info"]) for task in tasks if step.find(task) is None]
+    items = step.work_items(shards, inputs["annotator"])
+    todo = [ObjectInfo(**item.data["info"]) for item in items if step.find(item) is None]
     check_shards(open_store(config.index.sources["raw"].shards, config.storage), todo, config.index.columns, _NEEDS)
     with stage.making():
         if step.runtime == "openvino":
             prepare(Path(config.annotator.dir), inputs["annotator"])
-        records = run_step(step, "score", tasks, engine)
+        records = run_step(step, "score", items, engine)
         manifest = stage.vouch(_counts(config, records), [each for record in records for each in record.outputs])
     _print_summary(folder, manifest, time.monotonic() - begun)
 
@@ -72,13 +72,13 @@ T = TypeVar("T")
 Numbered = tuple[bytes, int, CodeFile]  # the digest of its document, its number there, and the file
 
 
-class Encoded(NamedTuple):
+class EncodedSections(NamedTuple):
     ids: list[list[int]]  # of each section
     owners: np.ndarray  # the number of its file
 
 
-class Score(Step):
-    """The scores of a shard's files. Its worker keeps the model from task to task."""
+class ScoreFiles(Step):
+    """The scores of a shard's files. Its worker keeps the model from item to item."""
 
     def __init__(self, folder: Path, config: Config, shards: int) -> None:
         super().__init__(folder)
@@ -86,10 +86,10 @@ class Score(Step):
         self.cores = max(1, len(os.sched_getaffinity(0)) // min(shards, config.corpus.engine.workers or shards))
         self._scorer: _Scorer | None = None
 
-    def tasks(self, shards: list[Shard], annotator: str) -> list[Task]:
+    def work_items(self, shards: list[Shard], annotator: str) -> list[WorkItem]:
         """Named as the index names the shards. `annotator`: its digest."""
         return [
-            self.task(
+            self.work_item(
                 f"shard-{number:05d}",
                 [annotator, *shard.info, shard.digest],
                 {"info": shard.info._asdict(), "digest": shard.digest},
@@ -105,13 +105,13 @@ class Score(Step):
             "max_document_mib": self.config.index.max_document_mib,
         }
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
         self._scorer = self._scorer or _Scorer(self.config, self.runtime, self.cores)
-        info, config = ObjectInfo(**task.data["info"]), self.config
+        info, config = ObjectInfo(**item.data["info"]), self.config
         summary = Summary(HIGHEST[self._scorer.settings.head])
         store = open_store(config.index.sources["raw"].shards, config.storage)
-        with store.local(info) as local, pq.ParquetWriter(folder / f"{task.name}{SUFFIX}", SCORES) as writer:
-            if task.data["digest"] not in (None, local.digest):
+        with store.local(info) as local, pq.ParquetWriter(folder / f"{item.name}{SUFFIX}", SCORES) as writer:
+            if item.data["digest"] not in (None, local.digest):
                 raise OperationError(f"{store.url}/{info.key}: its bytes are not those its manifest.json vouches for")
             limit = int(config.index.max_document_mib * 2**20)
             tally = Counter[str]()
@@ -122,7 +122,7 @@ class Score(Step):
                 for language in {file.language for _, _, file in files}:
                     summary.add(language, scores[[file.language == language for _, _, file in files]])
         dropped = tally.total() - tally[_FILE]
-        rows = Rows(tally.total(), rows_in(folder / f"{task.name}{SUFFIX}"), dropped)
+        rows = RowCounts(tally.total(), rows_in(folder / f"{item.name}{SUFFIX}"), dropped)
         return rows, {"languages": summary.rows()}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -133,17 +133,17 @@ class _Scorer:
     def __init__(self, config: Config, runtime: str, threads: int) -> None:
         folder = Path(config.annotator.dir)
         self.settings = Settings.read(folder)
-        self.tokenizer = load_tokenizer(str(folder / MODEL))
+        self.tokenizer = load_encoder_tokenizer(str(folder / MODEL))
         torch.set_num_threads(threads)
         self.runtime = open_runtime(folder, runtime, threads)
 
-    def encode(self, files: list[Numbered]) -> Encoded:
+    def encode(self, files: list[Numbered]) -> EncodedSections:
         parts = [sections(file.content, self.settings.section_characters) for _, _, file in files]
         flat = [part for each in parts for part in each]
         ids = self.tokenizer(flat, truncation=True, max_length=self.settings.tokens)["input_ids"]
-        return Encoded(ids, np.repeat(np.arange(len(files)), [len(each) for each in parts]))
+        return EncodedSections(ids, np.repeat(np.arange(len(files)), [len(each) for each in parts]))
 
-    def score(self, encoded: Encoded) -> np.ndarray:
+    def score(self, encoded: EncodedSections) -> np.ndarray:
         outputs = outputs_of(self.runtime, encoded.ids, self.tokenizer.pad_token_id)
         return self.settings.file_scores(outputs, encoded.owners)
 
@@ -162,7 +162,7 @@ def _some_files(batches: Iterator[Batch], tally: Counter[str]) -> Iterator[list[
     found: list[Numbered] = []
     for batch in batches:
         tally.update(batch.dropped)
-        for row in rows_of(batch):
+        for row in files_of_batch(batch):
             tally[_FILE] += len(row.files)
             digest = xxhash.xxh3_128_digest(row.content.encode())
             found += [(digest, number, file) for number, file in enumerate(row.files)]

@@ -61,18 +61,18 @@ def _select(config: Config, raw: Manifest, index: Path, stage: Stage) -> Manifes
     engine, scores, target = config.corpus.engine, Path(config.annotator.score.dir), stage.folder
     shards, sizes = [shard["name"] for shard in raw.counts["shards"]], _sizes(raw)
     weigh = Weigh(scores / "units", index, scores, raw.config["held_out"])
-    tasks = [weigh.task(shard, stage.inputs, bytes=sizes[shard]) for shard in shards]
-    weighed = run_step(weigh, "weigh", tasks, engine)
+    items = [weigh.work_item(shard, stage.inputs, bytes=sizes[shard]) for shard in shards]
+    weighed = run_step(weigh, "weigh", items, engine)
     tables = [table for record in weighed for table in record.tables_in(weigh.folder, UNITS)]
     before = total({files.language: int(files.tokens.sum())} for files in _ranked(tables))
     thresholds = find_thresholds(lambda: _ranked(tables), _budgets(before, stage.decided_by["tokens"], index.name))
     copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir), thresholds)
-    tasks = [
-        copy.task(shard, [stage.inputs, stage.decided_by], {"number": n, "rows": table.rows}, sizes[shard])
+    items = [
+        copy.work_item(shard, [stage.inputs, stage.decided_by], {"number": n, "rows": table.rows}, sizes[shard])
         for n, (shard, table) in enumerate(zip(shards, tables, strict=True))
     ]
     with stage.making():
-        records = run_step(copy, "select", tasks, engine, sum(table.rows for table in tables))
+        records = run_step(copy, "select", items, engine, sum(table.rows for table in tables))
         _remove_strays(target, records)
         outputs = [Output(**output) for record in records for output in record.counts["outputs"]]
         return stage.vouch(_counts(raw, records, thresholds, before), outputs)

@@ -16,9 +16,9 @@ from snowcoder.index.documents import is_held_out
 from snowcoder.index.layout import files_of_documents
 from snowcoder.index.sidecar import read_sidecar
 from snowcoder.index.writer import SIDECAR, SPLITS
-from snowcoder.lineage.rows import Rows
-from snowcoder.stages.steps import Step, Task
-from snowcoder.stages.tables import Table, rows_of
+from snowcoder.lineage.rows import RowCounts
+from snowcoder.stages.steps import Step, WorkItem
+from snowcoder.stages.tables import Table, count_rows
 
 UNITS = ".units.parquet"
 # A row for each file of the documents in the index; one for a document whose files were joined without separators.
@@ -46,27 +46,27 @@ class Weigh(Step):
     def decided_by(self) -> dict[str, Any]:
         return {"held_out": self.held_out}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
         """Raises UserError where the scores are of other documents than the index's."""
-        path = self.scores / f"{task.name}{SUFFIX}"
-        scores = Table(path, rows_of(path)).read(SCORES)
+        path = self.scores / f"{item.name}{SUFFIX}"
+        scores = Table(path, count_rows(path)).read(SCORES)
         first = np.flatnonzero(scores["file"].to_numpy() == 0)
         hashes = scores["content_hash"].take(first).to_pylist()
         chosen = is_held_out(hashes, self.held_out) if hashes else np.zeros(0, bool)
         counts = np.diff(np.append(first, len(scores)))
         parts, joined = [], 0
         for number, mask in enumerate((~chosen, chosen)):
-            sidecar = self._sidecar(SPLITS[number], task.name)
+            sidecar = self._sidecar(SPLITS[number], item.name)
             if sidecar["content_hash"].to_pylist() != [hashes[row] for row in np.flatnonzero(mask)]:
                 raise UserError(
-                    f"{self.scores} and {self.index} are of different documents ({task.name}): build the index again "
+                    f"{self.scores} and {self.index} are of different documents ({item.name}): build the index again "
                     "with `snowcoder index build`, then `snowcoder annotate score`"
                 )
             joined += int((counts[mask] - 1)[sidecar["files"].is_null().to_numpy()].sum())
             parts.append(_units(number, sidecar, scores.filter(pa.array(np.repeat(mask, counts))), counts[mask]))
-        path = folder / f"{task.name}{UNITS}"
+        path = folder / f"{item.name}{UNITS}"
         pq.write_table(pa.concat_tables(parts), path, compression="zstd")
-        return Rows(len(scores), rows_of(path), joined), {"joined": joined}
+        return RowCounts(len(scores), count_rows(path), joined), {"joined": joined}
 
     def _sidecar(self, split: str, name: str) -> pa.Table:
         prefix, columns = self.index / split / name, ["content_hash", "tokens", "files"]

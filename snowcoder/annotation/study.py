@@ -15,20 +15,20 @@ import numpy as np
 
 from snowcoder.annotation.annotator import Annotator
 from snowcoder.annotation.auc import roc_auc
+from snowcoder.annotation.code_files import CodeFile
 from snowcoder.annotation.draw_examples import draw_files
 from snowcoder.annotation.examples import learned_from
-from snowcoder.annotation.files import CodeFile
-from snowcoder.annotation.study_figure import draw
-from snowcoder.annotation.study_table import ALL, Cell, table
+from snowcoder.annotation.study_figure import plot_study
+from snowcoder.annotation.study_table import ALL, Cell, study_table
 from snowcoder.config.annotation_schema import StudyConfig
 from snowcoder.config.schema import Config
-from snowcoder.corpus.decontamination.tasks import read_tasks
+from snowcoder.corpus.decontamination.task_texts import read_task_texts
 from snowcoder.errors import UserError
 from snowcoder.storage.atomic import write_json, write_text
-from snowcoder.storage.columns import Need
+from snowcoder.storage.columns import ColumnNeed
 
 LANGUAGE = "Python"  # the benchmarks'
-_NEEDS = [Need(("language",), f"annotate study compares with files in {LANGUAGE}")]
+_NEEDS = [ColumnNeed(("language",), f"annotate study compares with files in {LANGUAGE}")]
 
 
 def run(config: Config) -> None:
@@ -44,9 +44,9 @@ def run(config: Config) -> None:
         found = {benchmark: annotator.score(texts) for benchmark, texts in solutions.items()}
         cells += list(_cells(config, name, found, {ALL: scores, LANGUAGE: scores[languages == LANGUAGE]}))
     write_json(folder / "study.json", [{**cell._asdict(), "auc": cell.auc._asdict()} for cell in cells])
-    write_text(folder / "table.md", table(cells))
-    draw(cells, folder / "study.png")
-    print(f"{table(cells)}\nstudy: {folder / 'table.md'}, {folder / 'study.png'}")
+    write_text(folder / "table.md", study_table(cells))
+    plot_study(cells, folder / "study.png")
+    print(f"{study_table(cells)}\nstudy: {folder / 'table.md'}, {folder / 'study.png'}")
 
 
 def _cells(
@@ -92,7 +92,7 @@ def _solutions(study: StudyConfig) -> dict[str, list[str]]:
         )
     found = {}
     for name, paths in study.benchmarks.items():
-        found[name] = [task.solution for task in read_tasks(paths, f"study.benchmarks.{name}") if task.solution]
+        found[name] = [task.solution for task in read_task_texts(paths, f"study.benchmarks.{name}") if task.solution]
     without = [name for name, solutions in found.items() if not solutions]
     if without:
         raise UserError(f"study.benchmarks: {', '.join(without)} have tasks without solutions")

@@ -16,7 +16,7 @@ from matplotlib import pyplot  # after the backend is chosen
 _MARKERS = "osD^vP*X"
 
 
-def draw(cells: list[Cell], path: Path) -> None:
+def plot_study(cells: list[Cell], path: Path) -> None:
     """A PNG with a panel for each set of negatives, and below them pass@1 over ROC-AUC if any is given."""
     panels_of = by_negatives(cells)
     rows = 2 if any(cell.pass_at_1 is not None for cell in cells) else 1

@@ -23,7 +23,7 @@ class Cell(NamedTuple):
     pass_at_1: float | None  # percent, of the model that was trained on this annotator's selection
 
 
-def table(cells: list[Cell]) -> str:
+def study_table(cells: list[Cell]) -> str:
     """In Markdown: the areas with their intervals, and what they say of pass@1 where that is given."""
     parts = []
     for against, mine in by_negatives(cells).items():

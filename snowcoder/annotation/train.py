@@ -11,10 +11,10 @@ from typing import Any
 
 from snowcoder.annotation.annotator import MODEL, SETTINGS, Settings
 from snowcoder.annotation.calibration import calibrate
-from snowcoder.annotation.encoder import load_encoder, place_of
+from snowcoder.annotation.encoder import encoder_place, load_encoder
 from snowcoder.annotation.examples import EXAMPLES, Examples, read_or_draw
 from snowcoder.annotation.fit import fit
-from snowcoder.annotation.metrics import evaluate
+from snowcoder.annotation.metrics import score_metrics
 from snowcoder.annotation.scores import identities, read_scores
 from snowcoder.config.annotation_schema import ExamplesConfig
 from snowcoder.config.schema import Config
@@ -58,7 +58,7 @@ def _train(config: Config, examples: Examples, folder: Path, made_from: str) -> 
         tokens=annotator.encoder.tokens,
         section_characters=annotator.sections.characters,
         calibration=calibration,
-        metrics=evaluate(calibration.scores(outputs, annotator.head), labels, annotator.head),
+        metrics=score_metrics(calibration.scores(outputs, annotator.head), labels, annotator.head),
     )
     partial = folder / f".{MODEL}"
     shutil.rmtree(partial, ignore_errors=True)
@@ -94,7 +94,7 @@ def _inputs(config: Config) -> dict[str, Any]:
             problems.append(f"  annotator.{'' if name == 'negatives' else 'positives.'}{name}: {error}")
     if problems:
         raise UserError("the annotator has nothing to learn from:\n" + "\n".join(problems))
-    encoder = Path(place_of(config.annotator.encoder.name))
+    encoder = Path(encoder_place(config.annotator.encoder.name))
     if damaged := folder_problems(encoder):
         raise UserError(f"annotator.encoder.name: {encoder}: {'; '.join(damaged)}")
     if encoder.is_dir():

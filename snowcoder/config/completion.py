@@ -38,7 +38,7 @@ def _keys(config: Config) -> Iterator[str]:
     known = sorted(known_keys(config.model_dump(mode="json")))
     sections = {key.rpartition(".")[0] for key in known}
     for key in known:
-        node = tree.find(key)
+        node = tree.find_node(key)
         if node and key not in sections and not tree.is_section(node):
             yield from (f"{key}={value} " for value in _values(node)) if _values(node) else [f"{key}="]
 

@@ -176,10 +176,10 @@ class CorpusConfig(Section):
     """A folder that all nodes see, where the steps leave their files: a killed build goes on from what lies there."""
 
     engine: EngineConfig
-    """Where tasks run, those of `annotate score` and `annotate select`, too."""
+    """Where work items run, those of `annotate score` and `annotate select`, too."""
 
     partition_mib: Count
-    """Text that a task holds in memory at once, in MiB."""
+    """Text that a work item holds in memory at once, in MiB."""
 
     samples: Natural
     """Dropped files that the reports show, of each rule."""

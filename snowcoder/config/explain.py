@@ -41,7 +41,7 @@ def explain(key: str, values: dict[str, Any], overrides: list[str], used: list[L
     """The lines about a key of a config with these values, which comes of the overrides and of the files `used`."""
     if key in OTHERS:
         return [*_paragraph(f"{key}: {OTHERS[key]}"), *_presets(key, used)]
-    node, value = tree.find(key), value_of(key, values)
+    node, value = tree.find_node(key), value_of(key, values)
     if node is None or isinstance(value, KeyError):
         raise UserError(
             f"{key}: is no key of the config{_near(key, values)}; `snowcoder config explain` lists the groups"

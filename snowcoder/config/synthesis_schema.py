@@ -73,7 +73,7 @@ class SeedsConfig(Section):
     """Language -> share of the seeds; `others`: those not named, as they stand to each other."""
 
     part: Count
-    """Seeds that are one task: what is finished of a task is not done again."""
+    """Seeds that are one work item: what is finished of an item is not done again."""
 
 
 class ParseConfig(Section):

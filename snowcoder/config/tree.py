@@ -26,7 +26,7 @@ def below(node: Node) -> dict[str, Node]:
     return found
 
 
-def find(key: str) -> Node | None:
+def find_node(key: str) -> Node | None:
     """What a dotted key is, or None if there is none of this name. A value of a table means what the table does."""
     node = root()
     for name in key.split("."):

@@ -1,11 +1,11 @@
 """`snowcoder corpus build`: raw shards to clean documents, in four steps.
 
-    filter       a task a raw shard: licences and filters; what finds copies is computed on the way
+    filter       a work item a raw shard: licences and filters; what finds copies is computed on the way
     dedup        tables of ids alone: which documents are copies
-    wash         a task a raw shard: copies and benchmarks dropped, personal data replaced, sent to a partition
-    group        a task a partition: files to training documents, one output shard
+    wash         a work item a raw shard: copies and benchmarks dropped, personal data replaced, sent to a partition
+    group        a work item a partition: files to training documents, one output shard
 
-A partition holds whole groups, about `corpus.partition_mib` of text. A killed build goes on with the next task.
+A partition holds whole groups, about `corpus.partition_mib` of text. A killed build goes on with the next item.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.document import DOCUMENTS
-from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.corpus.dropped_examples import DroppedExamples
 from snowcoder.corpus.filter_step import FilterStep
 from snowcoder.corpus.group_step import GroupStep, shard_of
 from snowcoder.corpus.licences import LicencePolicy
@@ -63,13 +63,13 @@ def run(config: Config) -> None:
 
 
 def _read_lists(config: Config) -> None:
-    """Raises UserError for a list that the config names and that cannot be read: now, not when a task wants it."""
+    """Raises UserError for a list that the config names and that cannot be read: now, not when an item wants it."""
     LicencePolicy(config.licence_policy)
     Matcher.build(config.decontamination)
 
 
-class Done(NamedTuple):
-    """Records of all tasks."""
+class CorpusRecords(NamedTuple):
+    """Records of all work items."""
 
     filtered: list[Record]
     copies: Record
@@ -77,24 +77,24 @@ class Done(NamedTuple):
     grouped: list[Record]
 
 
-def _build(config: Config, shards: list[Shard], output: OutputShards) -> Done:
+def _build(config: Config, shards: list[Shard], output: OutputShards) -> CorpusRecords:
     work, engine = Path(config.corpus.work), config.corpus.engine
     filter_step = FilterStep(work / "filtered", config)
-    tasks = filter_step.tasks(shards)
-    todo = [ObjectInfo(**task.data["info"]) for task in tasks if filter_step.find(task) is None]
+    items = filter_step.work_items(shards)
+    todo = [ObjectInfo(**item.data["info"]) for item in items if filter_step.find(item) is None]
     check_shards(open_store(config.corpus.input, config.storage), todo, config.index.columns, corpus_needs(config))
-    filtered = run_step(filter_step, "filter", tasks, engine)
+    filtered = run_step(filter_step, "filter", items, engine)
     copies, found = find_copies(config.corpus, filter_step.folder, filtered)
     partitions = _partitions(config, filtered)
     wash_step = WashStep(work / "washed", config, copies, partitions)
-    tasks = wash_step.tasks(filtered, _tables(filter_step, filtered, DOCUMENTS), found)
-    washed = run_step(wash_step, "wash", tasks, engine, _written(filtered))
+    items = wash_step.work_items(filtered, _tables(filter_step, filtered, DOCUMENTS), found)
+    washed = run_step(wash_step, "wash", items, engine, _written(filtered))
     check_copies(config.corpus.near, copies, washed, wash_step.folder)
     group_step = GroupStep(work / "grouped", config, _tables(wash_step, washed))
-    tasks = group_step.tasks(washed, partitions)
-    changes = any(group_step.find(task) is None for task in tasks)
-    output.claim([f"{task.name}.parquet" for task in tasks], changes)
-    return Done(filtered, found, washed, run_step(group_step, "group", tasks, engine, _written(washed)))
+    items = group_step.work_items(washed, partitions)
+    changes = any(group_step.find(item) is None for item in items)
+    output.claim([f"{item.name}.parquet" for item in items], changes)
+    return CorpusRecords(filtered, found, washed, run_step(group_step, "group", items, engine, _written(washed)))
 
 
 def _tables(step: Step, records: list[Record], suffix: str = ".parquet") -> list[Table]:
@@ -116,7 +116,7 @@ def _counts(records: Iterable[Record]) -> Counts:
     return counts
 
 
-def _manifest(config: Config, shards: list[Shard], done: Done) -> Manifest:
+def _manifest(config: Config, shards: list[Shard], done: CorpusRecords) -> Manifest:
     read = zip(shards, done.filtered, strict=True)
     sections = ("filters", "licence_policy", "pii", "grouping")
     kept = _counts(done.grouped)
@@ -147,15 +147,15 @@ def _manifest(config: Config, shards: list[Shard], done: Done) -> Manifest:
     )
 
 
-def _dropped(done: Done) -> Counts:
+def _dropped(done: CorpusRecords) -> Counts:
     counts = _counts([*done.filtered, *done.washed])
     counts.forget(KEPT)
     return counts
 
 
-def _report(config: Config, done: Done) -> dict[str, Any]:
+def _report(config: Config, done: CorpusRecords) -> dict[str, Any]:
     """What `snowcoder corpus report` shows."""
-    samples = Samples(config.corpus.samples)
+    samples = DroppedExamples(config.corpus.samples)
     for record in (*done.filtered, *done.washed):
         samples.merge(record.counts["samples"])
     replaced: dict[str, int] = {}

@@ -11,15 +11,15 @@ from snowcoder.corpus.document import Document
 
 _EXCERPT = 800  # characters
 
-Sample = dict[str, Any]
+DroppedExample = dict[str, Any]
 
 
-class Samples:
+class DroppedExamples:
     """The `count` documents of each rule with the smallest hash of their name."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.rules: defaultdict[str, list[Sample]] = defaultdict(list)
+        self.rules: defaultdict[str, list[DroppedExample]] = defaultdict(list)
 
     def add(self, rule: str, document: Document, detail: str) -> None:
         order = xxhash.xxh3_64_intdigest(f"{document.repository}/{document.path}".encode())
@@ -28,13 +28,13 @@ class Samples:
             return
         self.merge({rule: [_sample(order, document, detail)]})
 
-    def merge(self, rules: dict[str, list[Sample]]) -> None:
+    def merge(self, rules: dict[str, list[DroppedExample]]) -> None:
         for rule, samples in rules.items():
             both = sorted([*self.rules[rule], *samples], key=lambda sample: sample["order"])
             self.rules[rule] = both[: self.count]
 
 
-def _sample(order: int, document: Document, detail: str) -> Sample:
+def _sample(order: int, document: Document, detail: str) -> DroppedExample:
     return {
         "order": order,
         "repository": document.repository,

@@ -15,16 +15,16 @@ from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.dedup.repositories import RepositorySignatures
 from snowcoder.corpus.dedup.signature import SIGNATURES, FileSignatures
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, Document, documents_table, size_of
-from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.corpus.dropped_examples import DroppedExamples
 from snowcoder.corpus.filters import first_fault, make_filters
 from snowcoder.corpus.languages import detect, language_named
 from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
 from snowcoder.errors import OperationError
-from snowcoder.lineage.rows import Rows
+from snowcoder.lineage.rows import RowCounts
 from snowcoder.lineage.vouched_shards import Shard
-from snowcoder.stages.steps import Step, Task
-from snowcoder.stages.tables import rows_of
+from snowcoder.stages.steps import Step, WorkItem
+from snowcoder.stages.tables import count_rows
 from snowcoder.storage.digest import digest_file
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.shards import Batch, read_shard
@@ -38,9 +38,9 @@ class FilterStep(Step):
         super().__init__(folder)
         self.config = config
 
-    def tasks(self, shards: list[Shard]) -> list[Task]:
+    def work_items(self, shards: list[Shard]) -> list[WorkItem]:
         return [
-            self.task(
+            self.work_item(
                 f"shard-{number:05d}",
                 [*shard.info, shard.digest],
                 {"number": number, "info": shard.info._asdict(), "digest": shard.digest},
@@ -62,18 +62,18 @@ class FilterStep(Step):
             "samples": config.corpus.samples,
         }
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        store, info = open_store(self.config.corpus.input, self.config.storage), ObjectInfo(**task.data["info"])
-        sieve, near, first = Sieve(self.config), self.config.corpus.near, task.data["number"] << 32
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        store, info = open_store(self.config.corpus.input, self.config.storage), ObjectInfo(**item.data["info"])
+        sieve, near, first = Sieve(self.config), self.config.corpus.near, item.data["number"] << 32
         read = 0
         with store.local(info) as local, ExitStack() as stack:
-            if task.data["digest"] not in (None, local.digest):
+            if item.data["digest"] not in (None, local.digest):
                 raise OperationError(
                     f"{info.key}: its bytes are not those that the manifest.json beside it vouches for"
                 )
             signatures = RepositorySignatures(near) if near.level == "repository" else FileSignatures(near)
             documents, found = (
-                stack.enter_context(pq.ParquetWriter(folder / f"{task.name}{suffix}", schema, compression="zstd"))
+                stack.enter_context(pq.ParquetWriter(folder / f"{item.name}{suffix}", schema, compression="zstd"))
                 for suffix, schema in ((DOCUMENTS, DOCUMENT_SCHEMA), (SIGNATURES, signatures.schema))
             )
             for batch in self._batches(local.path, info.key):
@@ -84,7 +84,7 @@ class FilterStep(Step):
                 signatures.write(found, kept, ids)
                 first += len(kept)
             signatures.close(found)
-        rows = Rows(read, rows_of(folder / f"{task.name}{DOCUMENTS}"), sieve.counts.dropped)
+        rows = RowCounts(read, count_rows(folder / f"{item.name}{DOCUMENTS}"), sieve.counts.dropped)
         return rows, {
             "digest": local.digest,
             "counts": sieve.counts.rows(),
@@ -103,7 +103,7 @@ class Sieve:
 
     def __init__(self, config: Config) -> None:
         self.filters, self.policy = make_filters(config.filters), LicencePolicy(config.licence_policy)
-        self.counts, self.samples = Counts(), Samples(config.corpus.samples)
+        self.counts, self.samples = Counts(), DroppedExamples(config.corpus.samples)
         self.without: Counter[str] = Counter()  # column -> rows that lack it, of those that were read
 
     def __call__(self, batch: Batch) -> Iterator[Document]:

@@ -15,9 +15,9 @@ from snowcoder.corpus.document import DOCUMENT_SCHEMA, documents_of, size_of
 from snowcoder.corpus.grouping import Group, make_documents
 from snowcoder.corpus.shuffled_shard import read_partition
 from snowcoder.lineage.manifest import Output
-from snowcoder.lineage.rows import Rows
-from snowcoder.stages.steps import Record, Step, Task
-from snowcoder.stages.tables import Table, rows_of
+from snowcoder.lineage.rows import RowCounts
+from snowcoder.stages.steps import Record, Step, WorkItem
+from snowcoder.stages.tables import Table, count_rows
 from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.storage.store import open_store
 
@@ -32,10 +32,10 @@ class GroupStep(Step):
         self.config, self.washed = config, washed
         self.store = open_store(config.corpus.output, config.storage)
 
-    def tasks(self, washed: list[Record], partitions: int) -> list[Task]:
+    def work_items(self, washed: list[Record], partitions: int) -> list[WorkItem]:
         made_from, size = digest_json([record.digest for record in washed]), sum(record.bytes for record in washed)
         return [
-            self.task(f"shard-{number:05d}", made_from, {"partition": number}, size // partitions)
+            self.work_item(f"shard-{number:05d}", made_from, {"partition": number}, size // partitions)
             for number in range(partitions)
         ]
 
@@ -47,13 +47,13 @@ class GroupStep(Step):
             "output": self.config.corpus.output,
         }
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        tables = read_partition(self.washed, DOCUMENT_SCHEMA, task.data["partition"])
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        tables = read_partition(self.washed, DOCUMENT_SCHEMA, item.data["partition"])
         rows = [row for table in tables for row in documents_of(table)]
         groups, counts = make_documents(rows, self.config.grouping, self.config.run.seed), Counts()
-        path, key = folder / "shard", f"{task.name}.parquet"
+        path, key = folder / "shard", f"{item.name}.parquet"
         documents = write_shard(path, groups, self.config.index.columns, counts)
-        found = Rows(len(rows), counts.total(KEPT)[0])
+        found = RowCounts(len(rows), counts.total(KEPT)[0])
         if not documents:
             path.unlink()
             return found, {"counts": [], "documents": 0, "shard": None}
@@ -62,8 +62,8 @@ class GroupStep(Step):
         path.unlink()
         return found, {"counts": counts.rows(), "documents": documents, "shard": shard}
 
-    def find(self, task: Task) -> Record | None:
-        record = super().find(task)
+    def find(self, item: WorkItem) -> Record | None:
+        record = super().find(item)
         output = record and shard_of(record)
         if output is None:
             return record
@@ -72,7 +72,7 @@ class GroupStep(Step):
 
 
 def shard_of(record: Record) -> Output | None:
-    """What a task wrote to the output, if its partition had any files."""
+    """What an item wrote to the output, if its partition had any files."""
     shard = record.counts["shard"]
     return Output(**shard) if shard else None
 
@@ -84,7 +84,7 @@ def write_shard(path: Path, groups: Iterable[Group], columns: ColumnsConfig, cou
         for rows in _row_groups(groups, counts):
             arrays = [pa.array([row[number] for row in rows], kind.type) for number, kind in enumerate(schema)]
             writer.write_table(pa.table(arrays, schema=schema))
-    return rows_of(path)
+    return count_rows(path)
 
 
 def _schema(columns: ColumnsConfig) -> pa.Schema:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from snowcoder.config.schema import Config
-from snowcoder.storage.columns import Need
+from snowcoder.storage.columns import ColumnNeed
 
 
-def corpus_needs(config: Config) -> list[Need]:
+def corpus_needs(config: Config) -> list[ColumnNeed]:
     """Each with the key that asks for it. A row without one of these is another matter: see `filter_step.py`."""
     columns = (("repository", _of_repository), ("licence", _of_licence), ("path", _of_path))
-    needs = [Need((column,), reason) for column, reasons in columns for reason in reasons(config)]
-    return [*needs, Need(("language", "path"), "a file's language is given, or guessed by its path")]
+    needs = [ColumnNeed((column,), reason) for column, reasons in columns for reason in reasons(config)]
+    return [*needs, ColumnNeed(("language", "path"), "a file's language is given, or guessed by its path")]
 
 
 def _of_repository(config: Config) -> Iterator[str]:

@@ -16,7 +16,7 @@ _LANGUAGES = 24  # columns; the others are summed up
 _HITS = 1000  # rows; the file has them all
 
 
-class Row(NamedTuple):
+class FilterRow(NamedTuple):
     rule: str
     files: int
     bytes: int
@@ -56,7 +56,7 @@ def _languages(report: dict[str, Any]) -> list[str]:
     return names[:_LANGUAGES] + (["others"] if len(names) > _LANGUAGES else [])
 
 
-def _rows(report: dict[str, Any], languages: list[str]) -> list[Row]:
+def _rows(report: dict[str, Any], languages: list[str]) -> list[FilterRow]:
     """What was kept, then a row for each rule, the one that took most first."""
     everything = sum(count for _, _, count, _ in report["kept"] + report["dropped"])
     kept = _row("kept", report["kept"], languages, everything)
@@ -65,9 +65,9 @@ def _rows(report: dict[str, Any], languages: list[str]) -> list[Row]:
     return [kept, *sorted(rows, key=lambda row: (-row.files, row.rule))]
 
 
-def _row(rule: str, counts: list[list[Any]], languages: list[str], everything: int) -> Row:
+def _row(rule: str, counts: list[list[Any]], languages: list[str], everything: int) -> FilterRow:
     by_language = dict.fromkeys(languages, 0)
     for _, language, files, _ in counts:
         by_language[language if language in by_language else "others"] += files
     files, size = (sum(row[column] for row in counts) for column in (2, 3))
-    return Row(rule, files, size, files / max(1, everything), list(by_language.values()))
+    return FilterRow(rule, files, size, files / max(1, everything), list(by_language.values()))

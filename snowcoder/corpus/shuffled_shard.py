@@ -1,6 +1,6 @@
-"""Rows from many shards to many partitions: every task writes one file, with a row group for each partition.
+"""Rows from many shards to many partitions: every item writes one file, with a row group for each partition.
 
-So a task of the next step reads its row group of every file, and no more files exist than shards. (Spark's
+So an item of the next step reads its row group of every file, and no more files exist than shards. (Spark's
 sort shuffle; a file for every pair of shard and partition would be more than a file system bears.)
 """
 

@@ -11,7 +11,7 @@ from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.decontamination import Hit, Matcher
 from snowcoder.corpus.dedup.repositories import repository_id
 from snowcoder.corpus.document import Document, size_of
-from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.corpus.dropped_examples import DroppedExamples
 from snowcoder.corpus.pii import Redactor
 
 Row = tuple[int, Document]
@@ -34,7 +34,7 @@ class Wash:
         """`copies`: number of each copy, file or repository, -> its similarity to the one kept, None if equal."""
         self.copies, self.by_file = copies, config.corpus.near.level == "file"
         self.matcher, self.redactor = Matcher.build(config.decontamination), Redactor(config.pii)
-        self.counts, self.samples = Counts(), Samples(config.corpus.samples)
+        self.counts, self.samples = Counts(), DroppedExamples(config.corpus.samples)
         self.replaced: Counter[str] = Counter()
         self.hits: list[dict[str, Any]] = []
 

@@ -17,9 +17,9 @@ from snowcoder.corpus.document import DOCUMENT_SCHEMA, documents_of, documents_t
 from snowcoder.corpus.grouping import group_key
 from snowcoder.corpus.shuffled_shard import read_partition, write_partitioned
 from snowcoder.corpus.wash import EXACT, NEAR, Row, Wash
-from snowcoder.lineage.rows import Rows, check_given
-from snowcoder.stages.steps import Record, Step, Task
-from snowcoder.stages.tables import Table, rows_of
+from snowcoder.lineage.rows import RowCounts, check_given
+from snowcoder.stages.steps import Record, Step, WorkItem
+from snowcoder.stages.tables import Table, count_rows
 
 
 class WashStep(Step):
@@ -27,9 +27,9 @@ class WashStep(Step):
         super().__init__(folder)
         self.config, self.copies, self.partitions = config, copies, partitions
 
-    def tasks(self, filtered: list[Record], documents: list[Table], copies: Record) -> list[Task]:
+    def work_items(self, filtered: list[Record], documents: list[Table], copies: Record) -> list[WorkItem]:
         return [
-            self.task(
+            self.work_item(
                 record.name,
                 [record.digest, copies.digest],
                 {"shard": number, "documents": str(table.path), "rows": table.rows},
@@ -46,16 +46,16 @@ class WashStep(Step):
             "partition_mib": self.config.corpus.partition_mib,
         }
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        wash = Wash(self.config, self._copies(task.data["shard"]))
-        given = Table(Path(task.data["documents"]), task.data["rows"])
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        wash = Wash(self.config, self._copies(item.data["shard"]))
+        given = Table(Path(item.data["documents"]), item.data["rows"])
         for number, rows in enumerate(self._pieces(wash(_rows(given)))):
             ids, documents = zip(*rows, strict=True)
             keys = ("\0".join(group_key(document, self.config.grouping)).encode() for document in documents)
             partition = np.array([xxhash.xxh3_64_intdigest(key) % self.partitions for key in keys])
-            path = folder / f"{task.name}-{number:03d}.parquet"
+            path = folder / f"{item.name}-{number:03d}.parquet"
             write_partitioned(path, documents_table(list(documents), ids), partition)
-        found = Rows(given.rows, rows_of(*folder.iterdir()), wash.counts.dropped)
+        found = RowCounts(given.rows, count_rows(*folder.iterdir()), wash.counts.dropped)
         return found, {
             "counts": wash.counts.rows(),
             "samples": dict(wash.samples.rules),

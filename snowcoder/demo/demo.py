@@ -19,7 +19,7 @@ from snowcoder.config.schema import Config
 from snowcoder.corpus.pack import pack
 from snowcoder.demo.language_model import language_model
 from snowcoder.demo.s3_server import s3_server
-from snowcoder.demo.sources import find_sources
+from snowcoder.demo.sources import demo_sources
 from snowcoder.errors import OperationError, UserError
 from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import load_plan
@@ -62,7 +62,7 @@ def run() -> None:
 def _pack(config: Config) -> None:
     """Raw source for the corpus stage, and good files for the annotator."""
     places = {"raw": config.corpus.input, "hqcode": config.annotator.positives["hqcode"].shards}
-    for name, repositories in find_sources()._asdict().items():
+    for name, repositories in demo_sources()._asdict().items():
         pack(repositories, open_store(places[name], config.storage), config.index.columns, config.repositories)
 
 

@@ -36,7 +36,7 @@ _RAW = [
 ]
 
 
-def find_sources() -> Sources:
+def demo_sources() -> Sources:
     paths = sysconfig.get_paths()
     library, packages = Path(paths["stdlib"]), Path(paths["purelib"])
     return Sources(

@@ -16,16 +16,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.disk import existing
-from snowcoder.doctor.finding import Finding, sources_of
+from snowcoder.doctor.finding import Finding, sources_read
 from snowcoder.doctor.objects import impatient
 from snowcoder.storage.s3 import S3Store
 
 _NOTICEABLE, _HARMFUL = 5.0, 300.0  # seconds
 
 
-def check(config: Config) -> Iterator[Finding]:
+def clock_findings(config: Config) -> Iterator[Finding]:
     yield compare("the file system of run.dir", _file_system(existing(Path(config.run.dir))))
-    places = [config.checkpoint.upload, *(config.index.sources[name].shards for name in sources_of(config))]
+    places = [config.checkpoint.upload, *(config.index.sources[name].shards for name in sources_read(config))]
     url = next((place for place in places if place and place.startswith("s3://")), None)
     offset = _s3(S3Store(url, impatient(config.storage))) if url else None
     if offset is not None:

@@ -10,21 +10,21 @@ from pathlib import Path
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, phases_of
-from snowcoder.planning.disk import Need, needs
+from snowcoder.planning.disk import DiskNeed, needs
 
 _COMFORT = 1.5  # times what is needed: below that, a warning
 
 
-def check(config: Config) -> Iterator[Finding]:
+def disk_findings(config: Config) -> Iterator[Finding]:
     """One finding a file system."""
-    systems: dict[int, list[Need]] = {}
+    systems: dict[int, list[DiskNeed]] = {}
     for need in needs(config, phases_of(config)):
         systems.setdefault(existing(need.folder).stat().st_dev, []).append(need)
     for there in systems.values():
         yield _check_system(there)
 
 
-def _check_system(there: list[Need]) -> Finding:
+def _check_system(there: list[DiskNeed]) -> Finding:
     """`there`: what goes to one file system."""
     missing = {need: need.missing for need in there}
     for need in there:
@@ -40,7 +40,7 @@ def _check_system(there: list[Need]) -> Finding:
     return Finding("problem", "disk", f"{text}: make room, lower checkpoint.keep, or set {' or '.join(keys)}")
 
 
-def _what_for(missing: dict[Need, float]) -> str:
+def _what_for(missing: dict[DiskNeed, float]) -> str:
     parts = [f"{readable.size(size)} for {need.what}" for need, size in missing.items() if size]
     parts += [f"not counted, for its size is not known: {need.what}" for need in missing if need.bytes is None]
     return f" ({'; '.join(parts)})" if parts else ""

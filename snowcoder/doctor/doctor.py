@@ -7,20 +7,20 @@ from collections.abc import Iterator
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor import clocks, disk, inputs, objects, services, topology, versions
-from snowcoder.doctor.finding import Check, Finding
+from snowcoder.doctor.finding import Finder, Finding
 from snowcoder.errors import SnowcoderError, UserError
 
-CHECKS: dict[str, Check] = {
-    "inputs": inputs.check,
-    "checkpoint": inputs.check_checkpoint,
-    "topology": topology.check,
-    "disk": disk.check,
-    "shards": objects.check_shards,
-    "upload": objects.check_upload,
-    "clock": clocks.check,
-    "versions": versions.check,
-    "logging": services.check_logging,
-    "notify": services.check_notify,
+CHECKS: dict[str, Finder] = {
+    "inputs": inputs.input_findings,
+    "checkpoint": inputs.checkpoint_findings,
+    "topology": topology.topology_findings,
+    "disk": disk.disk_findings,
+    "shards": objects.shard_findings,
+    "upload": objects.upload_findings,
+    "clock": clocks.clock_findings,
+    "versions": versions.version_findings,
+    "logging": services.logging_findings,
+    "notify": services.notify_findings,
 }
 
 

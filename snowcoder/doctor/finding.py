@@ -16,13 +16,13 @@ class Finding(NamedTuple):
     text: str
 
 
-Check = Callable[[Config], Iterator[Finding]]
+Finder = Callable[[Config], Iterator[Finding]]
 
 
 def phases_of(config: Config) -> list[str]:
     return list(config.run.phases or config.phases)
 
 
-def sources_of(config: Config) -> list[str]:
+def sources_read(config: Config) -> list[str]:
     """The sources that the phases of this run read."""
     return list(dict.fromkeys(name for phase in phases_of(config) for name in config.phases[phase].sources))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from snowcoder.config.schema import Config
-from snowcoder.doctor.finding import Finding, sources_of
+from snowcoder.doctor.finding import Finding, sources_read
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.lineage.run_folder import RunFolder
@@ -18,7 +18,7 @@ from snowcoder.training.inputs import find_problems
 from snowcoder.training.may_start import find_obstacles
 
 
-def check(config: Config) -> Iterator[Finding]:
+def input_findings(config: Config) -> Iterator[Finding]:
     try:
         tokenizer = load_tokenizer(Path(config.tokenizer.dir))
     except UserError as error:
@@ -30,11 +30,11 @@ def check(config: Config) -> Iterator[Finding]:
         yield Finding("problem", "inputs", text)
     if not problems:
         plan = load_plan(Path(config.plan.dir))
-        yield Finding("ok", "inputs", f"the index of {', '.join(sources_of(config))} fits tokenizer and model")
+        yield Finding("ok", "inputs", f"the index of {', '.join(sources_read(config))} fits tokenizer and model")
         yield Finding("ok", "plan", f"{config.plan.dir} is of this config: {plan.total_steps:,} steps")
 
 
-def check_checkpoint(config: Config) -> Iterator[Finding]:
+def checkpoint_findings(config: Config) -> Iterator[Finding]:
     """The newest valid checkpoint, by the digests of its files, and whether the run can go on from it."""
     folder = RunFolder.of(config).checkpoints
     found, passed_over = newest_valid(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snowcoder import readable
 from snowcoder.config.schema import Config, StorageConfig
-from snowcoder.doctor.finding import Finding, sources_of
+from snowcoder.doctor.finding import Finding, sources_read
 from snowcoder.errors import OperationError, SnowcoderError
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.storage.s3 import S3Store
@@ -19,8 +19,8 @@ from snowcoder.storage.unreadable import HEAD, check_beginning
 _ATTEMPTS = 2  # a person waits
 
 
-def check_shards(config: Config) -> Iterator[Finding]:
-    for name in sources_of(config):
+def shard_findings(config: Config) -> Iterator[Finding]:
+    for name in sources_read(config):
         url = config.index.sources[name].shards
         try:
             yield Finding("ok", "shards", f"{name}: {_look(url, impatient(config.storage))}")
@@ -30,7 +30,7 @@ def check_shards(config: Config) -> Iterator[Finding]:
             yield Finding("warning" if indexed else "problem", "shards", f"{name}: {error}{unneeded}")
 
 
-def check_upload(config: Config) -> Iterator[Finding]:
+def upload_findings(config: Config) -> Iterator[Finding]:
     """Put, get and delete a small object where checkpoints go."""
     if config.checkpoint.upload is None:
         return

@@ -20,7 +20,7 @@ from snowcoder.training.trackers.wandb import wandb_login
 _SECONDS = "10"
 
 
-def check_logging(config: Config) -> Iterator[Finding]:
+def logging_findings(config: Config) -> Iterator[Finding]:
     missing = missing_packages(config)
     level: Level = "warning" if config.launch.python else "problem"  # the Python of the ranks may have them
     yield from (Finding(level, "logging", text) for text in missing)
@@ -66,14 +66,14 @@ def _prometheus(folder: Path) -> Finding:
     return Finding("ok", "logging", f"Prometheus: files in {folder}")
 
 
-def check_notify(config: Config) -> Iterator[Finding]:
+def notify_findings(config: Config) -> Iterator[Finding]:
     """Whether the program of notify.command is there. It is not run."""
     for kind in config.notify.events:
         if kind not in KINDS:
             yield Finding("problem", "notify", f"notify.events: {kind!r} is no event; allowed: {', '.join(KINDS)}")
     if config.notify.command is None:
         return
-    program = program_of(config.notify.command)
+    program = command_program(config.notify.command)
     if program is None:
         yield Finding("problem", "notify", "notify.command: its quotes do not match, or it is empty")
         return
@@ -84,7 +84,7 @@ def check_notify(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "notify", f"{program} is told of {', '.join(config.notify.events)}")
 
 
-def program_of(command: str) -> str | None:
+def command_program(command: str) -> str | None:
     """The first word of a shell command that is no assignment; None if there is none."""
     try:
         words = shlex.split(command, comments=True)

@@ -33,13 +33,13 @@ class Script(NamedTuple):
         return self.nodes * self.tasks
 
 
-class Node(NamedTuple):
+class SlurmNode(NamedTuple):
     name: str
     gpus: int
     usable: bool
 
 
-def check(config: Config) -> Iterator[Finding]:
+def topology_findings(config: Config) -> Iterator[Finding]:
     yield from _slurm(config) if config.launch.kind == "slurm" else _local(config)
 
 
@@ -105,7 +105,7 @@ def _nodes(config: Config, script: Script | None) -> Iterator[Finding]:
     yield _enough(config, script or Script(Path("slurm"), 1, 1, 0), nodes)
 
 
-def _enough(config: Config, script: Script, nodes: list[Node]) -> Finding:
+def _enough(config: Config, script: Script, nodes: list[SlurmNode]) -> Finding:
     size = config.parallel.world_size
     wanted = -(-size // script.tasks)
     usable = [node for node in nodes if node.usable]
@@ -122,12 +122,14 @@ def _enough(config: Config, script: Script, nodes: list[Node]) -> Finding:
     return Finding("ok", "topology", f"{have}, {wanted} needed")
 
 
-def _sinfo() -> list[Node]:
+def _sinfo() -> list[SlurmNode]:
     command = ["sinfo", "--noheader", "--Node", "--format=%N|%T|%G"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_SINFO_SECONDS)
     rows = [line.strip().split("|") for line in done.stdout.splitlines() if line.count("|") == 2]
     # A node is listed once a partition.
-    return list({name: Node(name, _gpus(gres), not _OUT_OF_USE.search(state)) for name, state, gres in rows}.values())
+    return list(
+        {name: SlurmNode(name, _gpus(gres), not _OUT_OF_USE.search(state)) for name, state, gres in rows}.values()
+    )
 
 
 def _gpus(gres: str) -> int:

@@ -17,7 +17,7 @@ from snowcoder.packages import install_command
 _SHOWN = ("torch", "megatron-core", "transformer-engine")
 
 
-def check(config: Config) -> Iterator[Finding]:
+def version_findings(config: Config) -> Iterator[Finding]:
     wrong = [*_python(), *_packages()]
     yield from (Finding("problem", "versions", text) for text in wrong)
     if not wrong:

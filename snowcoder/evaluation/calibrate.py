@@ -54,7 +54,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class TimeLimits:
     slowness: float  # of this machine, at least 1
     measures: dict[str, dict[str, Measure]] = field(default_factory=dict)  # task -> level
 
@@ -83,7 +83,7 @@ class Calibration:
         }
 
 
-def calibrate(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path, workers: int = 0) -> Calibration:
+def calibrate_limits(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path, workers: int = 0) -> TimeLimits:
     """As `path` has it, or measured anew for another machine, Python, version of the suite or other tasks."""
     made_from = digest_json(
         {
@@ -99,7 +99,7 @@ def calibrate(suite: Suite, tasks: list[Task], sandbox: Sandbox, path: Path, wor
             return _from_json(written)
     except (FileNotFoundError, ValueError, KeyError):
         pass
-    calibration = Calibration(_slowness(sandbox), _measure(suite, tasks, sandbox, workers))
+    calibration = TimeLimits(_slowness(sandbox), _measure(suite, tasks, sandbox, workers))
     write_json(path, {"made_from": made_from, **asdict(calibration)})
     return calibration
 
@@ -111,11 +111,11 @@ def judged_by(sandbox: Sandbox) -> str:
     return digest_json([_FORMAT, JUDGE_DIGEST, sandbox.python.executable, sandbox.python.version, packages])
 
 
-def _from_json(raw: dict[str, Any]) -> Calibration:
+def _from_json(raw: dict[str, Any]) -> TimeLimits:
     measures = {
         task: {level: Measure(**each) for level, each in levels.items()} for task, levels in raw["measures"].items()
     }
-    return Calibration(raw["slowness"], measures)
+    return TimeLimits(raw["slowness"], measures)
 
 
 def _slowness(sandbox: Sandbox) -> float:

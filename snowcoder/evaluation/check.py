@@ -8,7 +8,7 @@ from __future__ import annotations
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
 from snowcoder.evaluation.data import suites_of
-from snowcoder.evaluation.evaluate import calibration_of, sandbox_of, tasks_of
+from snowcoder.evaluation.evaluate import limits_of, sandbox_of, suite_tasks
 from snowcoder.evaluation.score import Candidate, score
 from snowcoder.evaluation.suites import Suite
 
@@ -23,8 +23,8 @@ def run(config: Config) -> None:
 
 
 def _check(config: Config, suite: Suite) -> int:
-    tasks, sandbox = tasks_of(config, suite), sandbox_of(config, suite)
-    calibration = calibration_of(config, suite, tasks, sandbox)
+    tasks, sandbox = suite_tasks(config, suite), sandbox_of(config, suite)
+    calibration = limits_of(config, suite, tasks, sandbox)
     candidates = [Candidate(task, task.canonical) for task in tasks]
     verdicts = score(suite, candidates, calibration, sandbox, config.evaluation.workers)
     causes = calibration.failures()

@@ -18,7 +18,7 @@ from snowcoder.storage.atomic import write_text
 from snowcoder.storage.digest import digest_json
 
 
-class Request(NamedTuple):
+class CompletionRequest(NamedTuple):
     """One completion that is wanted."""
 
     task: Task
@@ -60,7 +60,7 @@ class Completions:
             self.found[raw["task"], raw["sample"]] = Completion(**raw)
         write_text(path, "".join(json.dumps(line) + "\n" for line in [settings, *whole]))
 
-    def missing(self, wanted: Iterable[Request]) -> list[Request]:
+    def missing(self, wanted: Iterable[CompletionRequest]) -> list[CompletionRequest]:
         """Those that are not there, or were made from another prompt."""
         found = {(key, completion.prompt) for key, completion in self.found.items()}
         return [request for request in wanted if (request.key, request.prompt) not in found]

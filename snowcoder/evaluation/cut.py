@@ -10,7 +10,7 @@ import tree_sitter_python
 from snowcoder.evaluation.tasks import Task
 
 
-def cut(task: Task, text: str) -> str:
+def cut_completion(task: Task, text: str) -> str:
     """A completion that ran into its limit of tokens ends within a statement: its last lines are left out, as evalplus
     does, until the program has the form of Python. Tabs become spaces, as there."""
     ends = [at for stop in task.stops if (at := text.find(stop)) >= 0]
@@ -18,12 +18,12 @@ def cut(task: Task, text: str) -> str:
     lines = text.split("\n")
     for count in range(len(lines), 0, -1):
         shorter = "\n".join(lines[:count])
-        if is_python(task.program(shorter)):
+        if parses_as_python(task.program(shorter)):
             return shorter
     return text
 
 
-def is_python(source: str) -> bool:
+def parses_as_python(source: str) -> bool:
     """By tree-sitter, which no source can crash."""
     return not _parser().parse(source.encode()).root_node.has_error
 

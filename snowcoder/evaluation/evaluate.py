@@ -14,12 +14,12 @@ from typing import Any
 
 from snowcoder.config.schema import Config
 from snowcoder.evaluation.bits import Bits, bits_per_byte, held_out_texts
-from snowcoder.evaluation.calibrate import Calibration, calibrate, judged_by
+from snowcoder.evaluation.calibrate import TimeLimits, calibrate_limits, judged_by
 from snowcoder.evaluation.data import read_suite, suites_of
-from snowcoder.evaluation.generate import Model, generate, models_of
-from snowcoder.evaluation.results import Result, evoeval_means, results_of, steps
+from snowcoder.evaluation.generate import EvaluatedModel, complete_tasks, models_of
+from snowcoder.evaluation.results import Result, evoeval_means, model_changes, results_of
 from snowcoder.evaluation.suites import Suite
-from snowcoder.evaluation.table import table
+from snowcoder.evaluation.table import results_table
 from snowcoder.evaluation.tasks import Task
 from snowcoder.evaluation.verdicts import judge
 from snowcoder.export.card import add_evaluation
@@ -53,7 +53,7 @@ def run(config: Config) -> None:
         _write(config, stage, results, bits)
     for model in models:
         mine = [result for result in results if result.model == model.name]
-        add_evaluation(Path(model.path), table(mine, [], [each for each in bits if each.model == model.name]))
+        add_evaluation(Path(model.path), results_table(mine, [], [each for each in bits if each.model == model.name]))
     print(f"{(folder / TABLE).read_text()}\nevaluate: {folder / TABLE}, {folder / RESULTS}")
 
 
@@ -64,7 +64,7 @@ def decided_by(config: Config) -> dict[str, Any]:
     return {"seed": config.run.seed, **{name: evaluation[name] for name in kept}}
 
 
-def tasks_of(config: Config, suite: Suite) -> list[Task]:
+def suite_tasks(config: Config, suite: Suite) -> list[Task]:
     tasks = read_suite(suite, Path(config.evaluation.data).expanduser())
     return tasks[: config.evaluation.first or len(tasks)]
 
@@ -73,28 +73,28 @@ def sandbox_of(config: Config, suite: Suite) -> Sandbox:
     return Sandbox(Limits(), config.evaluation.pythons.get(suite.name, sys.executable))
 
 
-def calibration_of(config: Config, suite: Suite, tasks: list[Task], sandbox: Sandbox) -> Calibration:
+def limits_of(config: Config, suite: Suite, tasks: list[Task], sandbox: Sandbox) -> TimeLimits:
     path = Path(config.evaluation.dir) / "calibration" / f"{suite.name}.json"
-    return calibrate(suite, tasks, sandbox, path, config.evaluation.workers)
+    return calibrate_limits(suite, tasks, sandbox, path, config.evaluation.workers)
 
 
-def _evaluate(config: Config, suite: Suite, models: list[Model]) -> list[Result]:
-    tasks, sandbox = tasks_of(config, suite), sandbox_of(config, suite)
-    calibration = calibration_of(config, suite, tasks, sandbox)
+def _evaluate(config: Config, suite: Suite, models: list[EvaluatedModel]) -> list[Result]:
+    tasks, sandbox = suite_tasks(config, suite), sandbox_of(config, suite)
+    calibration = limits_of(config, suite, tasks, sandbox)
     results: list[Result] = []
     for model in models:
         if suite.name == "infilling" and not model.generator.can_infill:
             print(f"evaluate: {model.name} is left out of {suite.title}: its tokenizer has no tokens for it")
             continue
         folder = Path(config.evaluation.dir) / model.name / suite.name
-        completions = generate(config, model, suite, tasks, folder)
+        completions = complete_tasks(config, model, suite, tasks, folder)
         verdicts = judge(suite, tasks, completions, calibration, sandbox, folder, config.evaluation.workers)
         ks, failures = config.evaluation.pass_at, calibration.failures()
         results += results_of(model.name, suite.name, tasks, verdicts, ks, config.run.seed, failures)
     return results
 
 
-def _bits(model: Model, texts: dict[str, list[str]]) -> list[Bits]:
+def _bits(model: EvaluatedModel, texts: dict[str, list[str]]) -> list[Bits]:
     from snowcoder.evaluation.local_model import LocalModel
 
     if not texts:
@@ -104,14 +104,14 @@ def _bits(model: Model, texts: dict[str, list[str]]) -> list[Bits]:
 
 
 def _write(config: Config, stage: Stage, results: list[Result], bits: list[Bits]) -> None:
-    folder, found = stage.folder, steps(results, config.run.seed)
+    folder, found = stage.folder, model_changes(results, config.run.seed)
     content = {
         "results": [asdict(result) for result in results],
         "steps": [asdict(step) for step in found],
         "bits_per_byte": [each._asdict() for each in bits],
     }
     write_json(folder / RESULTS, content)
-    write_text(folder / TABLE, table(results, found, bits))
+    write_text(folder / TABLE, results_table(results, found, bits))
     counts = {"results": len(results), "completions": sum(result.tasks * result.samples for result in results)}
     kept = sorted(path for pattern in ("*/*/completions.jsonl", "*/*/verdicts.json") for path in folder.glob(pattern))
     names = [RESULTS, TABLE, *(str(path.relative_to(folder)) for path in kept)]

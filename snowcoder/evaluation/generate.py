@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.evaluation.completions import Completion, Completions, Request
+from snowcoder.evaluation.completions import Completion, CompletionRequest, Completions
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
 from snowcoder.pretrained.digest import model_digest
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Model:
+class EvaluatedModel:
     name: str
     path: str  # its folder, or its name on the server
     digest: str  # of the files that decide what it writes
@@ -44,7 +44,7 @@ class Model:
         return LocalModel(Path(self.path), generation, seed)
 
 
-def models_of(config: Config) -> list[Model]:
+def models_of(config: Config) -> list[EvaluatedModel]:
     """Raises UserError that names every folder that holds no model."""
     models = config.evaluation.models or {Path(config.run.dir).resolve().name: config.export.dir}
     if config.evaluation.generation.backend == "server":
@@ -55,14 +55,14 @@ def models_of(config: Config) -> list[Model]:
                 "evaluation.generation.server is given with a password or a query, which would be written into "
                 "results; the API key comes from the environment (OPENAI_API_KEY)"
             )
-        return [Model(name, path, f"{server} {path}", config) for name, path in models.items()]
+        return [EvaluatedModel(name, path, f"{server} {path}", config) for name, path in models.items()]
     problems = [f"  {name}: {path}{why}" for name, path in models.items() for why in _why_no_model(Path(path))]
     if problems:
         raise UserError(
             "evaluation.models: no exported model:\n" + "\n".join(problems) + "\n"
             "`snowcoder export` makes one; '+evaluation.models.alpha=runs/arctic/hf-alpha' names it"
         )
-    return [Model(name, path, model_digest(Path(path)), config) for name, path in models.items()]
+    return [EvaluatedModel(name, path, model_digest(Path(path)), config) for name, path in models.items()]
 
 
 def _why_no_model(folder: Path) -> list[str]:
@@ -71,12 +71,14 @@ def _why_no_model(folder: Path) -> list[str]:
     return [f": {text}" for text in folder_problems(folder)]
 
 
-def generate(config: Config, model: Model, suite: Suite, tasks: list[Task], folder: Path) -> list[Completion]:
+def complete_tasks(
+    config: Config, model: EvaluatedModel, suite: Suite, tasks: list[Task], folder: Path
+) -> list[Completion]:
     """By task and sample. Those that an earlier run has made stay."""
     generation = config.evaluation.generation
     new_tokens = generation.new_tokens or suite.new_tokens
     store = Completions(folder / "completions.jsonl", _settings(config, model, suite, new_tokens))
-    wanted = [Request(task, sample) for task in tasks for sample in range(generation.samples)]
+    wanted = [CompletionRequest(task, sample) for task in tasks for sample in range(generation.samples)]
     todo = store.missing(wanted)
     with bar(f"{model.name} writes {suite.name}", len(todo), "completion") as progress:
         for batch in model.generator.complete(todo, new_tokens) if todo else ():
@@ -85,7 +87,7 @@ def generate(config: Config, model: Model, suite: Suite, tasks: list[Task], fold
     return [store.found[request.key] for request in wanted]
 
 
-def _settings(config: Config, model: Model, suite: Suite, new_tokens: int) -> dict[str, Any]:
+def _settings(config: Config, model: EvaluatedModel, suite: Suite, new_tokens: int) -> dict[str, Any]:
     """All that decides a completion besides its prompt, and where it was made."""
     generation = config.evaluation.generation.model_dump(mode="json")
     kept = ("backend", "server", "temperature", "top_p", "dtype")

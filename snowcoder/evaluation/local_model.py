@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, S
 from transformers.generation import TemperatureLogitsWarper, TopPLogitsWarper
 
 from snowcoder.config.evaluation_schema import GenerationConfig
-from snowcoder.evaluation.completions import Completion, Request
+from snowcoder.evaluation.completions import Completion, CompletionRequest
 from snowcoder.evaluation.context import room
 from snowcoder.evaluation.tasks import Task
 from snowcoder.pretrained.load import load_part, load_whole
@@ -37,7 +37,7 @@ class LocalModel:
         self.model = model.to(self.device).eval()
         self.longest: int = self.model.config.max_position_embeddings
 
-    def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
+    def complete(self, requests: list[CompletionRequest], new_tokens: int) -> Iterator[list[Completion]]:
         """In batches of prompts of similar length."""
         encoded = [(self.encode(request.task, new_tokens), request) for request in requests]
         encoded.sort(key=lambda pair: len(pair[0]), reverse=True)
@@ -65,7 +65,7 @@ class LocalModel:
         return all(token in vocabulary for token in (FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE))
 
     @torch.inference_mode()
-    def _complete(self, ids: list[list[int]], batch: list[Request], new_tokens: int) -> list[Completion]:
+    def _complete(self, ids: list[list[int]], batch: list[CompletionRequest], new_tokens: int) -> list[Completion]:
         started = time.monotonic()
         width = max(map(len, ids))
         limits = [min(new_tokens, self.longest - len(row)) for row in ids]
@@ -111,7 +111,7 @@ class _Stops(StoppingCriteria):
 class _Draws(LogitsProcessor):
     """Sampling as the largest of logits plus Gumbel noise, which depends on the request and the position alone."""
 
-    def __init__(self, config: GenerationConfig, seed: int, batch: list[Request], width: int) -> None:
+    def __init__(self, config: GenerationConfig, seed: int, batch: list[CompletionRequest], width: int) -> None:
         self.warpers = [TemperatureLogitsWarper(config.temperature), TopPLogitsWarper(config.top_p)]
         self.keys = [f"{seed}/{request.task.name}/{request.sample}" for request in batch]
         self.width = width

@@ -16,10 +16,10 @@ _ENDS = ("\nprint(", "\nif __name__", "\ndef main(", "<|endoftext|>", "<|endofma
 FUNCTION_STOPS = ("\ndef ", "\nclass ", *_ENDS, "\nimport ", "\nfrom ", "\nassert ")
 PROGRAM_STOPS = ('\n"""', "\nassert", *_ENDS)
 _MBPP_TEST = range(11, 511)  # the split that the paper of MBPP tests on
-Rows = list[dict[str, Any]]
+BenchmarkRows = list[dict[str, Any]]
 
 
-def humaneval(rows: Rows) -> list[Task]:
+def humaneval(rows: BenchmarkRows) -> list[Task]:
     return [
         Task(
             row["task_id"],
@@ -32,7 +32,7 @@ def humaneval(rows: Rows) -> list[Task]:
     ]
 
 
-def humaneval_plus(rows: Rows) -> list[Task]:
+def humaneval_plus(rows: BenchmarkRows) -> list[Task]:
     return [
         Task(
             row["task_id"],
@@ -45,7 +45,7 @@ def humaneval_plus(rows: Rows) -> list[Task]:
     ]
 
 
-def mbpp_plus(rows: Rows) -> list[Task]:
+def mbpp_plus(rows: BenchmarkRows) -> list[Task]:
     tasks = []
     for row in rows:
         number = int(row["task_id"].partition("/")[2])
@@ -70,7 +70,7 @@ def _plus(name: str, row: dict[str, Any], base: Any, plus: Any) -> dict[str, Che
     }
 
 
-def mbpp(rows: Rows) -> list[Task]:
+def mbpp(rows: BenchmarkRows) -> list[Task]:
     """Zero-shot, in the form that evalplus gives MBPP+: the text and the first assert as a docstring."""
     return [
         Task(
@@ -85,7 +85,7 @@ def mbpp(rows: Rows) -> list[Task]:
     ]
 
 
-def evoeval(rows: Rows, category: str) -> list[Task]:
+def evoeval(rows: BenchmarkRows, category: str) -> list[Task]:
     level = f"EvoEval {category.replace('_', ' ')}"
     return [
         Task(
@@ -106,7 +106,7 @@ def evoeval(rows: Rows, category: str) -> list[Task]:
     ]
 
 
-def rewritten(rows: Rows, category: str) -> list[Task]:
+def rewritten(rows: BenchmarkRows, category: str) -> list[Task]:
     """EvoEval's verbose and concise: HumanEval+ in other words."""
     return [
         Task(
@@ -123,7 +123,7 @@ def rewritten(rows: Rows, category: str) -> list[Task]:
     ]
 
 
-def bigcodebench(rows: Rows) -> list[Task]:
+def bigcodebench(rows: BenchmarkRows) -> list[Task]:
     """Complete, "calibrated": the imports that the prompt promises are there, whatever the model writes."""
     return [
         Task(

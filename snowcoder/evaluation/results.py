@@ -68,7 +68,7 @@ def evoeval_means(results: list[Result], seed: int) -> list[Result]:
 
 
 @dataclass(frozen=True)
-class Step:
+class ModelChange:
     """From one model to the next in the order of evaluation.models, on the same tasks."""
 
     level: str
@@ -77,14 +77,14 @@ class Step:
     difference: Estimate  # of pass@1
 
 
-def steps(results: list[Result], seed: int) -> list[Step]:
+def model_changes(results: list[Result], seed: int) -> list[ModelChange]:
     """What the talk says of its phases: each improves over the previous."""
     found = []
     for level, row in by_level(results).items():
         for before, after in pairwise(row):
             if before.tasks == after.tasks:
                 change = difference(_shares(before), _shares(after), seed)
-                found.append(Step(level, before.model, after.model, change))
+                found.append(ModelChange(level, before.model, after.model, change))
     return found
 
 

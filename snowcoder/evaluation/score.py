@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snowcoder.evaluation.calibrate import Calibration
+from snowcoder.evaluation.calibrate import TimeLimits
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
 from snowcoder.progress import bar
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def score(
-    suite: Suite, candidates: Sequence[Candidate], calibration: Calibration, sandbox: Sandbox, workers: int = 0
+    suite: Suite, candidates: Sequence[Candidate], calibration: TimeLimits, sandbox: Sandbox, workers: int = 0
 ) -> list[Verdict]:
     """Verdicts in the order of the candidates.
 

@@ -18,7 +18,7 @@ from snowcoder.answers import Answer, NoAnswer, classify, read_completion
 from snowcoder.answers.read import read_json
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.errors import OperationError
-from snowcoder.evaluation.completions import Completion, Request
+from snowcoder.evaluation.completions import Completion, CompletionRequest
 from snowcoder.evaluation.context import length_of, shortened
 
 _RETRIES = 5  # where another try may help
@@ -38,7 +38,7 @@ class ServerModel:
         self.client = openai.OpenAI(base_url=config.server, api_key=key, max_retries=0, timeout=600)
         self._answered_at = float("-inf")  # time.monotonic(), whichever request it was
 
-    def complete(self, requests: list[Request], new_tokens: int) -> Iterator[list[Completion]]:
+    def complete(self, requests: list[CompletionRequest], new_tokens: int) -> Iterator[list[Completion]]:
         """As they come. What fails is raised at the end, so that a second run asks for it alone.
 
         Where as many fail as go at once, it is the server, and the others are not asked for.
@@ -61,7 +61,7 @@ class ServerModel:
         if failed:
             raise self._error(failed)
 
-    def _complete(self, request: Request, new_tokens: int) -> Completion:
+    def _complete(self, request: CompletionRequest, new_tokens: int) -> Completion:
         """Raises NoAnswer."""
         started = time.monotonic()
         seed = xxhash.xxh3_64_intdigest(f"{self.seed}/{request.task.name}/{request.sample}".encode()) >> 33

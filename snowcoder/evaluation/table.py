@@ -5,12 +5,12 @@ from __future__ import annotations
 from snowcoder.evaluation.baselines import BASELINES, COLUMNS
 from snowcoder.evaluation.bits import Bits
 from snowcoder.evaluation.estimate import Estimate
-from snowcoder.evaluation.results import Result, Step, by_level
+from snowcoder.evaluation.results import ModelChange, Result, by_level
 
 _MISSING = "–"
 
 
-def table(results: list[Result], steps: list[Step], bits: list[Bits]) -> str:
+def results_table(results: list[Result], steps: list[ModelChange], bits: list[Bits]) -> str:
     parts: list[str] = []
     if results:
         parts += filter(None, [levels(results), beside_the_paper(results)])
@@ -56,7 +56,7 @@ def beside_the_paper(results: list[Result]) -> str:
     return f"pass@1 in percent, beside the paper's table 2\n\n{rows}"
 
 
-def _steps(found: list[Step]) -> str:
+def _steps(found: list[ModelChange]) -> str:
     rows = [
         [step.level, f"{step.before} to {step.after}", _interval(step.difference, signed=True), _says(step.difference)]
         for step in found

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from snowcoder.evaluation.calibrate import Calibration, judged_by
+from snowcoder.evaluation.calibrate import TimeLimits, judged_by
 from snowcoder.evaluation.completions import Completion
-from snowcoder.evaluation.cut import cut
+from snowcoder.evaluation.cut import cut_completion
 from snowcoder.evaluation.score import Candidate, Verdict, score
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.tasks import Task
@@ -24,7 +24,7 @@ def judge(
     suite: Suite,
     tasks: list[Task],
     completions: list[Completion],
-    calibration: Calibration,
+    calibration: TimeLimits,
     sandbox: Sandbox,
     folder: Path,
     workers: int,
@@ -32,7 +32,8 @@ def judge(
     """By task and sample: as `folder` has them for these completions, or anew."""
     by_name = {task.name: task for task in tasks}
     candidates = [
-        Candidate(by_name[c.task], by_name[c.task].program(cut(by_name[c.task], c.text))) for c in completions
+        Candidate(by_name[c.task], by_name[c.task].program(cut_completion(by_name[c.task], c.text)))
+        for c in completions
     ]
     made_from = digest_json([suite.digest, judged_by(sandbox), [c.program for c in candidates]])
     found = _read(folder / NAME, made_from)

@@ -10,8 +10,8 @@ import jinja2
 
 from snowcoder.config.schema import Config
 from snowcoder.export.sources import sources_of
-from snowcoder.lineage.manifest import code_version, describe, find_manifest
-from snowcoder.model.size import parameters
+from snowcoder.lineage.manifest import code_version, describe_outputs, find_manifest
+from snowcoder.model.size import count_parameters
 from snowcoder.storage.atomic import write_text
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 
@@ -34,7 +34,7 @@ def write_card(
     )
     content = template.render(
         name=Path(config.run.dir).resolve().name,
-        parameters=parameters(config.model).total,
+        parameters=count_parameters(config.model).total,
         model=config.model,
         record=record,
         licence=config.export.licence,
@@ -60,5 +60,5 @@ def add_evaluation(folder: Path, table: str) -> None:
     text = f"By `snowcoder evaluate`; the versions of the benchmarks are in its results.\n\n{table}"
     write_text(card, f"{before}\n{_HEADING}\n\n{text}")
     outputs = [output for output in manifest.outputs if output.name != card.name]
-    outputs = sorted([*outputs, *describe(folder, [card.name])], key=lambda output: output.name)
+    outputs = sorted([*outputs, *describe_outputs(folder, [card.name])], key=lambda output: output.name)
     replace(manifest, outputs=outputs).write(folder)

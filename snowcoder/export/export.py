@@ -13,7 +13,7 @@ from snowcoder.config.layout import as_trained, in_fp32, one_rank, one_replica
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.run_folder import RunFolder
-from snowcoder.model.size import parameters
+from snowcoder.model.size import count_parameters
 from snowcoder.stages.stage import Stage
 from snowcoder.storage.atomic import write_json
 from snowcoder.storage.digest import digest_file
@@ -74,7 +74,7 @@ def _export(config: Config, checkpoint: Path, tokenizer: Tokenizer, stage: Stage
     parity = _check_parity(config, checkpoint, partial, tokenizer)
     write_card(partial, config, record, stage.inputs, parity)
     counts = {
-        "parameters": parameters(config.model).total,
+        "parameters": count_parameters(config.model).total,
         "step": record.step,
         "parity": {str(prompt.tokens): prompt.largest for prompt in parity.prompts},
         "text_parity": parity.text.largest if parity.text else None,

@@ -16,7 +16,7 @@ from snowcoder.config.layout import one_replica
 from snowcoder.config.schema import Config, ModelConfig
 from snowcoder.errors import UserError
 from snowcoder.export.fit import dtypes, misfits
-from snowcoder.export.llama_config import differences, quantization, to_model, unsupported
+from snowcoder.export.llama_config import model_differences, quantization, to_model, unsupported
 from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.model.mapping import EMBEDDING, HEAD
 from snowcoder.pretrained.damage import one_line, read_object, shorten
@@ -80,7 +80,7 @@ def _contradictions(config: Config, tensors: Tensors) -> Iterator[str]:
     if llama.model_type != "llama":
         return
     theirs = _model_of(llama, config.model, tensors.names)
-    yield from differences(theirs, config.model)
+    yield from model_differences(theirs, config.model)
     if not others:  # whose tensors would only repeat it
         yield from misfits(tensors, theirs, torch.bfloat16 if config.precision.dtype == "bf16" else torch.float32)
 

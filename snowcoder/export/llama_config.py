@@ -81,7 +81,7 @@ def to_model(llama: Any, ours: ModelConfig) -> ModelConfig:
         raise UserError(f"config.json is wrong: {wrong}") from None
 
 
-def differences(theirs: ModelConfig, ours: ModelConfig) -> Iterator[str]:
+def model_differences(theirs: ModelConfig, ours: ModelConfig) -> Iterator[str]:
     """Each contradiction between two models, and what to set."""
     for key, value in theirs.model_dump().items():
         if value != getattr(ours, key):

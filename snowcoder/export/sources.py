@@ -14,7 +14,7 @@ from snowcoder.storage.store import open_store
 _LANGUAGES = 8  # named, the largest
 
 
-class Source(NamedTuple):
+class TrainedOn(NamedTuple):
     name: str
     what: str
     tokens: int | None = None  # of its index: an epoch; None where the index is no longer here
@@ -22,19 +22,19 @@ class Source(NamedTuple):
     languages: str = ""  # with their shares of the tokens
 
 
-def sources_of(config: Config, ledger: dict[str, dict[str, int]], inputs: dict[str, Any]) -> list[Source]:
+def sources_of(config: Config, ledger: dict[str, dict[str, int]], inputs: dict[str, Any]) -> list[TrainedOn]:
     """The sources in a checkpoint's ledger; `inputs` has the digests of their indexes."""
     names = dict.fromkeys(name for phase in ledger.values() for name in phase)
     return [_source(config, name, inputs.get(f"index {name}")) for name in names]
 
 
-def _source(config: Config, name: str, digest: str | None) -> Source:
+def _source(config: Config, name: str, digest: str | None) -> TrainedOn:
     index = find_manifest(Path(config.index.dir) / name)
     if index is None or index.digest != digest:
-        return Source(name, "its index is no longer here")
+        return TrainedOn(name, "its index is no longer here")
     train = index.counts["train"]
     languages = _shares(index.counts["tokens_by_language"])
-    return Source(name, _what(config, name, index), train["tokens"], train["documents"], languages)
+    return TrainedOn(name, _what(config, name, index), train["tokens"], train["documents"], languages)
 
 
 def _shares(tokens: dict[str, int]) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.index.encoder_check import sample_texts
+from snowcoder.index.encoder_check import first_texts
 from snowcoder.index.ledger import made_with, source_config, source_manifest, total
 from snowcoder.index.pool import index_shards, warm_up
 from snowcoder.index.record import ShardRecord, find_record, record_path
-from snowcoder.index.shard import Job, Task
+from snowcoder.index.shard import Job, ShardToIndex
 from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.dependents import refuse_change
 from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
@@ -58,8 +58,8 @@ def _check(config: Config, tokenizer: Tokenizer, sources: list[Source]) -> None:
     """Raises one UserError about all shards that cannot be read, before any is."""
     problems = []
     for source in sources:
-        done = _finished(config, tokenizer, source, source.tasks)
-        todo = [task.info for task in source.tasks if task.name not in done]
+        done = _finished(config, tokenizer, source, source.shards)
+        todo = [shard.info for shard in source.shards if shard.name not in done]
         found = shard_problems(source.store, todo, config.index.columns)
         problems += [f"index.sources.{source.name}: {problem}" for problem in found]
     if problems:
@@ -68,8 +68,8 @@ def _check(config: Config, tokenizer: Tokenizer, sources: list[Source]) -> None:
 
 def _recognize(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
     """Shards that were touched, copied or made again, but hold the bytes they held, are those of their records."""
-    identity, tasks = made_with(config.index, tokenizer), part.of_all(source.tasks)
-    records = ((task.info, find_record(source.folder, task.name)) for task in tasks)
+    identity, shards = made_with(config.index, tokenizer), part.of_all(source.shards)
+    records = ((shard.info, find_record(source.folder, shard.name)) for shard in shards)
     touched = [(info, record) for info, record in records if record and record.is_of_touched(info, identity)]
     if not touched:
         return
@@ -93,10 +93,10 @@ def _refuse_change(config: Config, tokenizer: Tokenizer, source: Source, part: P
 def _becomes_another(config: Config, tokenizer: Tokenizer, source: Source, part: Part, before: Manifest) -> bool:
     """Not where files are gone that become what they were."""
     identity = made_with(config.index, tokenizer)
-    records = ((find_record(source.folder, task.name), task.info) for task in part.of_all(source.tasks))
+    records = ((find_record(source.folder, shard.name), shard.info) for shard in part.of_all(source.shards))
     return (
         (before.inputs["tokenizer"], before.config) != (tokenizer.digest, source_config(config.index))
-        or {s["name"]: s["bytes"] for s in before.inputs["shards"]} != {t.info.key: t.info.bytes for t in source.tasks}
+        or {s["name"]: s["bytes"] for s in before.inputs["shards"]} != {t.info.key: t.info.bytes for t in source.shards}
         or not all(record is None or record.is_of(info, identity) for record, info in records)
     )
 
@@ -104,17 +104,17 @@ def _becomes_another(config: Config, tokenizer: Tokenizer, source: Source, part:
 def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
     """Index what is missing, then write the manifest."""
     with working_in(source.folder) as locks:
-        done = _index(config, tokenizer, source, source.tasks, locks)
-        source_manifest(config.index, tokenizer, [done[task.name] for task in source.tasks]).write(source.folder)
+        done = _index(config, tokenizer, source, source.shards, locks)
+        source_manifest(config.index, tokenizer, [done[shard.name] for shard in source.shards]).write(source.folder)
     print(f"index of {source.name}: {len(done)} shards in {source.folder}")
 
 
 def _build_part(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
     """Index what is missing of a part; the last part to end, if it can tell, writes the manifest."""
-    mine = part.of_all(source.tasks)
+    mine = part.of_all(source.shards)
     with working_in(source.folder, part) as locks:
         _index(config, tokenizer, source, mine, locks)
-        missing = len(source.tasks) - len(_finished(config, tokenizer, source, source.tasks))
+        missing = len(source.shards) - len(_finished(config, tokenizer, source, source.shards))
     if missing:
         print(f"index of {source.name}: part {config.index.part} is done; {missing} shards of other parts are not")
         return
@@ -123,25 +123,25 @@ def _build_part(config: Config, tokenizer: Tokenizer, source: Source, part: Part
 
 
 def _index(
-    config: Config, tokenizer: Tokenizer, source: Source, tasks: list[Task], locks: list[Held]
+    config: Config, tokenizer: Tokenizer, source: Source, shards: list[ShardToIndex], locks: list[Held]
 ) -> dict[str, ShardRecord]:
-    """Records of all `tasks` by name, after indexing those that are not finished."""
-    done = _finished(config, tokenizer, source, tasks)
-    todo = [task for task in tasks if task.name not in done]
+    """Records of all `shards` by name, after indexing those that are not finished."""
+    done = _finished(config, tokenizer, source, shards)
+    todo = [shard for shard in shards if shard.name not in done]
     if todo:
         (source.folder / NAME).unlink(missing_ok=True)
-    _remove_strays(source, tasks, done)
+    _remove_strays(source, shards, done)
     if todo:
         done |= {record.name: record for record in _index_shards(config, tokenizer, source, todo, locks)}
     return done
 
 
 def _index_shards(
-    config: Config, tokenizer: Tokenizer, source: Source, todo: list[Task], locks: list[Held]
+    config: Config, tokenizer: Tokenizer, source: Source, todo: list[ShardToIndex], locks: list[Held]
 ) -> list[ShardRecord]:
     begun, records = time.monotonic(), []
     # A sample of all shards, not of these: every part and every resumed build must choose the same encoder.
-    encoder = fastest_encoder(tokenizer, sample_texts(source.store, source.tasks, config.index))
+    encoder = fastest_encoder(tokenizer, first_texts(source.store, source.shards, config.index))
     job = Job(
         folder=source.folder,
         shards=config.index.sources[source.name].shards,
@@ -153,7 +153,7 @@ def _index_shards(
         locks=locks,
     )
     workers = config.index.workers or len(os.sched_getaffinity(0))
-    with bar(f"index of {source.name}", sum(task.info.bytes for task in todo), "B") as progress:
+    with bar(f"index of {source.name}", sum(shard.info.bytes for shard in todo), "B") as progress:
         for record in index_shards(job, todo, workers):
             progress.update(record.bytes)
             records.append(record)
@@ -179,17 +179,19 @@ def _print_summary(source: Source, records: list[ShardRecord], encoder: Encoder,
             print(f"  skipped {record.skipped}")
 
 
-def _finished(config: Config, tokenizer: Tokenizer, source: Source, tasks: list[Task]) -> dict[str, ShardRecord]:
+def _finished(
+    config: Config, tokenizer: Tokenizer, source: Source, shards: list[ShardToIndex]
+) -> dict[str, ShardRecord]:
     """The records, by name, of the shards that need not be indexed again."""
     identity, found = made_with(config.index, tokenizer), {}
-    for task in tasks:
-        record = find_record(source.folder, task.name)
-        if record is None or not record.is_of(task.info, identity):
+    for shard in shards:
+        record = find_record(source.folder, shard.name)
+        if record is None or not record.is_of(shard.info, identity):
             continue
         if record.skipped and config.index.on_corrupt_shard == "error":
             continue
         if record.files_in_place(source.folder):
-            found[task.name] = record
+            found[shard.name] = record
     return found
 
 
@@ -197,18 +199,18 @@ def _is_current(config: Config, tokenizer: Tokenizer, source: Source) -> bool:
     manifest = find_manifest(source.folder)
     if manifest is None:
         return False
-    done = _finished(config, tokenizer, source, source.tasks)
-    if len(done) < len(source.tasks):
+    done = _finished(config, tokenizer, source, source.shards)
+    if len(done) < len(source.shards):
         return False
-    now = source_manifest(config.index, tokenizer, [done[task.name] for task in source.tasks])
+    now = source_manifest(config.index, tokenizer, [done[shard.name] for shard in source.shards])
     return manifest.made_from(now.inputs, now.config)
 
 
-def _remove_strays(source: Source, tasks: list[Task], done: dict[str, ShardRecord]) -> None:
+def _remove_strays(source: Source, shards: list[ShardToIndex], done: dict[str, ShardRecord]) -> None:
     """Remove what a killed run or another list of shards left behind; a part leaves the others' shards alone."""
     keep = {source.folder / output.name for record in done.values() for output in record.outputs}
     keep |= {record_path(source.folder, name) for name in done}
-    mine = None if len(tasks) == len(source.tasks) else {task.name for task in tasks}
+    mine = None if len(shards) == len(source.shards) else {shard.name for shard in shards}
     for path in source.folder.rglob("*"):
         if path.is_file() and not is_lock(path) and path not in keep and (mine is None or _shard_of(path) in mine):
             path.unlink()

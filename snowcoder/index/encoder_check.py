@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snowcoder.config.schema import IndexConfig
-from snowcoder.index.shard import Task
+from snowcoder.index.shard import ShardToIndex
 from snowcoder.storage.objects import Store
 from snowcoder.storage.shards import read_shard
 from snowcoder.storage.unreadable import CorruptShard
@@ -16,16 +16,16 @@ _DOCUMENTS = 64  # of each shard
 _CHARACTERS = 4096  # of each document: the reference encodes about 1 MB/s
 
 
-def sample_texts(store: Store, tasks: list[Task], index: IndexConfig) -> list[str]:
-    """Beginnings of the first documents of a few shards spread over `tasks`."""
+def first_texts(store: Store, shards: list[ShardToIndex], index: IndexConfig) -> list[str]:
+    """Beginnings of the first documents of a few shards spread over `shards`."""
     texts: list[str] = []
-    for task in tasks[:: -(-len(tasks) // _SHARDS)]:
-        with store.local(task.info) as local:
-            texts += _first_texts(local.path, task.info.key, index)
+    for shard in shards[:: -(-len(shards) // _SHARDS)]:
+        with store.local(shard.info) as local:
+            texts += _of_shard(local.path, shard.info.key, index)
     return texts
 
 
-def _first_texts(path: Path, name: str, index: IndexConfig) -> list[str]:
+def _of_shard(path: Path, name: str, index: IndexConfig) -> list[str]:
     texts: list[str] = []
     with suppress(CorruptShard):  # reported by the worker that indexes the shard
         for batch in read_shard(path, name, index.columns, int(index.max_document_mib * 2**20)):

@@ -40,7 +40,7 @@ def texts_of(content: str, repository: str | None, files: Files | None) -> list[
     return texts
 
 
-def join(ids: np.ndarray, lengths: np.ndarray, counts: np.ndarray, tokenizer: Tokenizer) -> Joined:
+def join_texts(ids: np.ndarray, lengths: np.ndarray, counts: np.ndarray, tokenizer: Tokenizer) -> Joined:
     """Documents of texts that are encoded back to back in `ids`.
 
     `lengths`: tokens of each text. `counts`: how many texts each document has, as `texts_of` made them.

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 
 from snowcoder.errors import OperationError, SnowcoderError, UserError
 from snowcoder.index.record import ShardRecord
-from snowcoder.index.shard import Job, ShardIndexer, Task
+from snowcoder.index.shard import Job, ShardIndexer, ShardToIndex
 
 # A server process imports the libraries once and forks the workers. Forking this process itself
 # would not be safe: it has threads.
@@ -33,16 +33,16 @@ def warm_up() -> None:
 class _Worker:
     process: BaseProcess
     connection: Connection
-    task: Task
+    shard: ShardToIndex
 
     def result(self) -> ShardRecord:
-        """What came of the task; raises what the worker raised, or that it died."""
+        """What came of the shard; raises what the worker raised, or that it died."""
         try:
             outcome = self.connection.recv()
         except EOFError:
             self.process.join()
             raise OperationError(
-                f"{self.task.info.key}: the worker process indexing it ended with exit code "
+                f"{self.shard.info.key}: the worker process indexing it ended with exit code "
                 f"{self.process.exitcode} (-9: killed, often for lack of memory); run again to "
                 "continue from the finished shards"
             ) from None
@@ -52,12 +52,12 @@ class _Worker:
         return found
 
 
-def index_shards(job: Job, tasks: list[Task], workers: int) -> Iterator[ShardRecord]:
-    """Index `tasks` in parallel; yields records as shards are finished, in any order."""
-    waiting = iter(sorted(tasks, key=lambda task: -task.info.bytes))  # the last to end are short
+def index_shards(job: Job, shards: list[ShardToIndex], workers: int) -> Iterator[ShardRecord]:
+    """Index `shards` in parallel; yields records as shards are finished, in any order."""
+    waiting = iter(sorted(shards, key=lambda shard: -shard.info.bytes))  # the last to end are short
     running: list[_Worker] = []
     try:
-        running += (_start(job, task) for _, task in zip(range(workers), waiting, strict=False))
+        running += (_start(job, shard) for _, shard in zip(range(workers), waiting, strict=False))
         while running:
             for connection in wait([worker.connection for worker in running]):
                 worker = next(w for w in running if w.connection is connection)
@@ -69,24 +69,24 @@ def index_shards(job: Job, tasks: list[Task], workers: int) -> Iterator[ShardRec
             worker.process.join()
 
 
-def _start(job: Job, task: Task) -> _Worker:
+def _start(job: Job, shard: ShardToIndex) -> _Worker:
     ours, theirs = _CONTEXT.Pipe()
     arguments = (theirs, job, os.getcwd(), dict(os.environ))
     process = _CONTEXT.Process(target=_serve, args=arguments, daemon=True)
     process.start()
     theirs.close()  # or the death of the worker would not be seen
-    ours.send(task)
-    return _Worker(process, ours, task)
+    ours.send(shard)
+    return _Worker(process, ours, shard)
 
 
-def _give(worker: _Worker, waiting: Iterator[Task], running: list[_Worker]) -> None:
-    task = next(waiting, None)
-    worker.connection.send(task)
-    if task is None:
+def _give(worker: _Worker, waiting: Iterator[ShardToIndex], running: list[_Worker]) -> None:
+    shard = next(waiting, None)
+    worker.connection.send(shard)
+    if shard is None:
         running.remove(worker)
         worker.process.join()
     else:
-        worker.task = task
+        worker.shard = shard
 
 
 def _serve(connection: Connection, job: Job, folder: str, environment: dict[str, str]) -> None:
@@ -97,15 +97,15 @@ def _serve(connection: Connection, job: Job, folder: str, environment: dict[str,
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         indexer = None
-        while (task := connection.recv()) is not None:
+        while (shard := connection.recv()) is not None:
             try:
                 indexer = indexer or ShardIndexer(job)
-                connection.send(indexer(task))
+                connection.send(indexer(shard))
             except SnowcoderError as error:
                 plain = UserError if isinstance(error, UserError) else OperationError
                 connection.send(plain(str(error)))  # its own type may not survive pickling
             except Exception:
-                connection.send(OperationError(f"{task.info.key}:\n{traceback.format_exc()}"))
+                connection.send(OperationError(f"{shard.info.key}:\n{traceback.format_exc()}"))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         sys.exit(1)
 

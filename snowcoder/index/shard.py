@@ -15,11 +15,11 @@ from snowcoder.config.schema import IndexConfig, StorageConfig
 from snowcoder.errors import OperationError
 from snowcoder.index.documents import by_split
 from snowcoder.index.format import token_dtype
-from snowcoder.index.layout import Joined, files_of_documents, join
+from snowcoder.index.layout import Joined, files_of_documents, join_texts
 from snowcoder.index.record import ShardRecord, record_path
 from snowcoder.index.writer import SPLITS, SUFFIXES, SplitWriter, split_writer
-from snowcoder.lineage.manifest import describe
-from snowcoder.lineage.rows import Rows, check_rows
+from snowcoder.lineage.manifest import describe_outputs
+from snowcoder.lineage.rows import RowCounts, check_rows
 from snowcoder.storage.atomic import writing_to
 from snowcoder.storage.lock import Held
 from snowcoder.storage.objects import ObjectInfo
@@ -46,14 +46,14 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Task:
+class ShardToIndex:
     name: str
     info: ObjectInfo
     expected_digest: str | None  # of the manifest beside the shards, where there is one
 
 
 @dataclass
-class Counts:
+class ShardCounts:
     """What a shard came to."""
 
     splits: dict[str, Counter[str]] = field(
@@ -66,9 +66,9 @@ class Counts:
     read: int = 0  # rows of the shard
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> RowCounts:
         written = sum(split["documents"] for split in self.splits.values())
-        return Rows(self.read, written, self.dropped.total())
+        return RowCounts(self.read, written, self.dropped.total())
 
     def add(self, split: str, ids: np.ndarray, rows: pa.Table) -> None:
         size = pc.sum(rows["bytes"]).as_py()
@@ -90,69 +90,69 @@ class ShardIndexer:
         self.encoder: Encoder = build_encoder(job.encoder, self.tokenizer)
         self.dtype = token_dtype(self.tokenizer.vocab_size)
 
-    def __call__(self, task: Task) -> ShardRecord:
+    def __call__(self, shard: ShardToIndex) -> ShardRecord:
         """Index one shard. Raises OperationError for a shard that is corrupt or not as promised."""
-        with self.store.local(task.info) as local, writing_to(self.job.folder):
-            record_path(self.job.folder, task.name).unlink(missing_ok=True)
-            if task.expected_digest not in (None, local.digest):
+        with self.store.local(shard.info) as local, writing_to(self.job.folder):
+            record_path(self.job.folder, shard.name).unlink(missing_ok=True)
+            if shard.expected_digest not in (None, local.digest):
                 raise OperationError(
-                    f"{task.info.key}: its digest is {local.digest}, the manifest.json beside it "
-                    f"says {task.expected_digest}; pack or copy the shards again"
+                    f"{shard.info.key}: its digest is {local.digest}, the manifest.json beside it "
+                    f"says {shard.expected_digest}; pack or copy the shards again"
                 )
-            counts, skipped = Counts(), None
+            counts, skipped = ShardCounts(), None
             try:
-                self._write(task, local.path, counts)
+                self._write(shard, local.path, counts)
             except CorruptShard as error:
                 if self.job.index.on_corrupt_shard == "error":
                     raise
-                counts, skipped = Counts(), str(error)
-            record = self._record(task, local.digest, counts, skipped)
+                counts, skipped = ShardCounts(), str(error)
+            record = self._record(shard, local.digest, counts, skipped)
             record.write(self.job.folder)
         return record
 
-    def _write(self, task: Task, path: Path, counts: Counts) -> None:
+    def _write(self, shard: ShardToIndex, path: Path, counts: ShardCounts) -> None:
         index, limit = self.job.index, int(self.job.index.max_document_mib * 2**20)
         writers: dict[str, SplitWriter] = {}
         with ExitStack() as stack:
-            for batch in read_shard(path, task.info.key, index.columns, limit):
+            for batch in read_shard(path, shard.info.key, index.columns, limit):
                 counts.read += batch.rows
                 counts.dropped.update(batch.dropped)
                 counts.without.update(batch.without())
                 for split, documents, rows in by_split(batch, index.held_out):
                     if split not in writers:  # not before: megatron-core cannot open an empty .bin
-                        prefix = self.job.folder / split / task.name
+                        prefix = self.job.folder / split / shard.name
                         writers[split] = stack.enter_context(split_writer(prefix, self.dtype))
-                    ids, lengths, files = self._encode(task, documents)
+                    ids, lengths, files = self._encode(shard, documents)
                     rows = rows.append_column("tokens", pa.array(lengths, pa.int32()))
                     rows = rows.append_column("files", pa.array(files, pa.list_(pa.int32())))
                     writers[split].append(ids, rows)
                     counts.add(split, ids, rows)
-        check_rows(f"index of {task.info.key}", counts.rows)
+        check_rows(f"index of {shard.info.key}", counts.rows)
 
-    def _encode(self, task: Task, documents: list[list[str]]) -> Joined:
+    def _encode(self, shard: ShardToIndex, documents: list[list[str]]) -> Joined:
         """Documents of these texts, each ended by end of text."""
         texts = [text for document in documents for text in document]
         ids, lengths = self.encoder.encode_batch(texts)
         top, vocab_size = int(ids.max(initial=0)), self.tokenizer.vocab_size
         if top >= vocab_size or len(lengths) != len(texts):
             raise OperationError(
-                f"{task.info.key}: {self.encoder.name} made {len(lengths)} texts of "
+                f"{shard.info.key}: {self.encoder.name} made {len(lengths)} texts of "
                 f"{len(texts)}, with ids up to {top} of a vocabulary of {vocab_size}"
             )
-        return join(ids.astype(self.dtype), lengths, np.array([len(own) for own in documents]), self.tokenizer)
+        return join_texts(ids.astype(self.dtype), lengths, np.array([len(own) for own in documents]), self.tokenizer)
 
-    def _record(self, task: Task, digest: str, counts: Counts, skipped: str | None) -> ShardRecord:
+    def _record(self, shard: ShardToIndex, digest: str, counts: ShardCounts, skipped: str | None) -> ShardRecord:
         names = [
-            f"{split}/{task.name}{suffix}"
+            f"{split}/{shard.name}{suffix}"
             for split in SPLITS
             if counts.splits[split]["documents"]
             for suffix in SUFFIXES
         ]
         return ShardRecord(
-            name=task.name,
-            key=task.info.key,
-            bytes=task.info.bytes,
-            tag=task.info.tag,
+            name=shard.name,
+            key=shard.info.key,
+            bytes=shard.info.bytes,
+            tag=shard.info.tag,
             digest=digest,
             made_with=self.job.made_with,
             encoder=self.encoder.name,
@@ -162,5 +162,5 @@ class ShardIndexer:
             without=dict(sorted(counts.without.items())),
             max_token_id=counts.max_token_id,
             skipped=skipped,
-            outputs=describe(self.job.folder, names),
+            outputs=describe_outputs(self.job.folder, names),
         )

@@ -1,4 +1,4 @@
-"""The sources of an index, each with a task for every one of its shards."""
+"""The sources of an index, each with its shards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.index.shard import Task
+from snowcoder.index.shard import ShardToIndex
 from snowcoder.lineage.vouched_shards import find_promised_shards
 from snowcoder.storage.objects import Store
 from snowcoder.storage.store import open_store
@@ -19,7 +19,7 @@ class Source:
     name: str
     folder: Path  # of the index
     store: Store
-    tasks: list[Task]
+    shards: list[ShardToIndex]
 
 
 def find_sources(config: Config, names: Iterable[str] = ()) -> list[Source]:
@@ -34,7 +34,7 @@ def find_sources(config: Config, names: Iterable[str] = ()) -> list[Source]:
             continue
         store = open_store(config.index.sources[name].shards, config.storage)
         try:
-            sources.append(Source(name, Path(config.index.dir) / name, store, _tasks(store)))
+            sources.append(Source(name, Path(config.index.dir) / name, store, _shards(store)))
         except UserError as error:
             problems.append(f"  index.sources.{name}: {error}")
     if problems:
@@ -43,6 +43,6 @@ def find_sources(config: Config, names: Iterable[str] = ()) -> list[Source]:
     return sources
 
 
-def _tasks(store: Store) -> list[Task]:
+def _shards(store: Store) -> list[ShardToIndex]:
     shards = enumerate(find_promised_shards(store))
-    return [Task(f"shard-{number:05d}", shard.info, shard.digest) for number, shard in shards]
+    return [ShardToIndex(f"shard-{number:05d}", shard.info, shard.digest) for number, shard in shards]

@@ -75,7 +75,7 @@ class Manifest:
         return problems
 
 
-def describe(folder: Path, names: list[str]) -> list[Output]:
+def describe_outputs(folder: Path, names: list[str]) -> list[Output]:
     """Outputs of the named files of `folder`, digested."""
     return [Output(name, (folder / name).stat().st_size, digest_file(folder / name)) for name in names]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from snowcoder.errors import OperationError
 
 
-class Rows(NamedTuple):
+class RowCounts(NamedTuple):
     """What became of rows, each number counted where it happens: `written` by the files' own footers, say."""
 
     read: int
@@ -16,7 +16,7 @@ class Rows(NamedTuple):
     dropped: int = 0  # for all reasons
 
 
-def check_rows(what: str, rows: Rows, made: Path | None = None) -> None:
+def check_rows(what: str, rows: RowCounts, made: Path | None = None) -> None:
     """Raises OperationError where rows came from nowhere or went there. `made`: what to remove to make them again."""
     if missing := rows.read - rows.written - rows.dropped:
         raise OperationError(

@@ -9,7 +9,7 @@ from snowcoder.config.schema import FimConfig
 from snowcoder.mixture.phase_plan import PhasePlan, Plan, SourcePlan
 
 
-def differences(old: Plan, new: Plan) -> list[str]:
+def plan_differences(old: Plan, new: Plan) -> list[str]:
     """In the phases of `old`, each difference once; phases that `new` has besides are none."""
     names = [phase.name for phase in old.phases]
     ours = {phase.name: phase for phase in new.phases}

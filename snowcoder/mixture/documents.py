@@ -13,7 +13,7 @@ import numpy as np
 
 from snowcoder.index.fim import Fim, file_key
 from snowcoder.index.reader import IndexedSource
-from snowcoder.mixture.files import FileTable
+from snowcoder.mixture.file_table import FileTable
 
 
 class Documents(Protocol):

@@ -13,7 +13,7 @@ from snowcoder.errors import UserError
 from snowcoder.index.fim import fim_of
 from snowcoder.index.reader import IndexedSource
 from snowcoder.mixture.documents import Documents, FimDocuments, Indexed
-from snowcoder.mixture.files import FileTable
+from snowcoder.mixture.file_table import FileTable
 from snowcoder.mixture.phase_plan import Plan
 from snowcoder.mixture.stream import TokenStream, Window, held_out_name
 from snowcoder.tokenization.load import Tokenizer

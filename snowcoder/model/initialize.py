@@ -10,7 +10,7 @@ import xxhash
 from snowcoder.config.schema import ModelConfig
 
 
-def draw(name: str, model: ModelConfig, seed: int) -> torch.Tensor:
+def initial_tensor(name: str, model: ModelConfig, seed: int) -> torch.Tensor:
     """The initial value of the Hugging Face tensor `name`, whole, fp32, on the CPU.
 
     Norms are ones, the rest normal; projections into the residual stream are scaled down by sqrt(2 x layers), as in

@@ -18,10 +18,10 @@ if TYPE_CHECKING:  # names alone are asked for where no rank is, and megatron-co
     from megatron.core.models.gpt import GPTModel
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-Tensors = list[torch.Tensor]
+TensorList = list[torch.Tensor]
 
 
-class Part(NamedTuple):
+class TensorParallelPart(NamedTuple):
     """Which tensor-parallel part of a parameter."""
 
     rank: int
@@ -32,54 +32,54 @@ class Rule(NamedTuple):
     """How one kind of megatron parameter corresponds to Hugging Face tensors."""
 
     names: tuple[str, ...]  # of the Hugging Face tensors; {i} is the layer
-    merge: Callable[[Tensors, ModelConfig, Part], torch.Tensor]
-    split: Callable[[torch.Tensor, ModelConfig], Tensors]
+    merge: Callable[[TensorList, ModelConfig, TensorParallelPart], torch.Tensor]
+    split: Callable[[torch.Tensor, ModelConfig], TensorList]
 
 
-def _replicated(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+def _replicated(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     return tensors[0]
 
 
-def _rows(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+def _rows(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     return tensors[0].chunk(part.size, dim=0)[part.rank]
 
 
-def _columns(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+def _columns(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     return tensors[0].chunk(part.size, dim=1)[part.rank]
 
 
-def _whole(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _whole(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     return [tensor]
 
 
-def _pad_vocabulary(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+def _pad_vocabulary(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     missing = -model.vocab_size % model.pad_vocab_to
     return _rows([torch.nn.functional.pad(tensors[0], (0, 0, 0, missing))], model, part)
 
 
-def _cut_vocabulary(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _cut_vocabulary(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     return [tensor[: model.vocab_size]]
 
 
-def _merge_qkv(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+def _merge_qkv(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     # Megatron keeps, for each group of queries, its query heads, then its key head, then its value head.
     groups = [tensor.view(model.kv_heads, -1, model.hidden) for tensor in tensors]
     return _rows([torch.cat(groups, dim=1).reshape(-1, model.hidden)], model, part)
 
 
-def _split_qkv(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _split_qkv(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     head = model.hidden // model.heads
     sizes = [model.heads // model.kv_heads * head, head, head]
     groups = tensor.view(model.kv_heads, -1, model.hidden).split(sizes, dim=1)
     return [group.reshape(-1, model.hidden) for group in groups]
 
 
-def _merge_gate_up(tensors: Tensors, model: ModelConfig, part: Part) -> torch.Tensor:
+def _merge_gate_up(tensors: TensorList, model: ModelConfig, part: TensorParallelPart) -> torch.Tensor:
     # Each rank holds its part of the gate above its part of the up projection.
     return torch.cat([_rows([tensor], model, part) for tensor in tensors])
 
 
-def _split_gate_up(tensor: torch.Tensor, model: ModelConfig) -> Tensors:
+def _split_gate_up(tensor: torch.Tensor, model: ModelConfig) -> TensorList:
     return list(tensor.chunk(2))
 
 
@@ -112,7 +112,7 @@ def tensor_names(model: ModelConfig) -> list[str]:
     return [name for name in names if name != HEAD or not model.tied_embeddings]
 
 
-def parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[torch.nn.Parameter, Rule, list[str]]]:
+def mapped_parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[torch.nn.Parameter, Rule, list[str]]]:
     """Each parameter of a chunk with its rule and the names of its Hugging Face tensors."""
     first = chunk.decoder.layers[0].layer_number - 1 if len(chunk.decoder.layers) else 0
     for name, parameter in chunk.named_parameters():
@@ -125,9 +125,11 @@ def parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[torch.nn.P
 
 
 @torch.no_grad()
-def load_hugging_face(chunk: GPTModel, model: ModelConfig, part: Part, get: Callable[[str], torch.Tensor]) -> None:
+def load_hugging_face(
+    chunk: GPTModel, model: ModelConfig, part: TensorParallelPart, get: Callable[[str], torch.Tensor]
+) -> None:
     """Fill a chunk's parameters, of which this rank holds `part`, from whole tensors that `get` returns by name."""
-    for parameter, rule, names in parameters(chunk, model):
+    for parameter, rule, names in mapped_parameters(chunk, model):
         value = rule.merge([get(name) for name in names], model, part)
         assert value.shape == parameter.shape, (names, value.shape, parameter.shape)
         parameter.copy_(value)
@@ -137,7 +139,7 @@ def load_hugging_face(chunk: GPTModel, model: ModelConfig, part: Part, get: Call
 def to_hugging_face(chunk: GPTModel, model: ModelConfig) -> dict[str, torch.Tensor]:
     """Hugging Face tensors of a whole model, held by one rank; on the CPU. Tied embeddings appear once."""
     tensors: dict[str, torch.Tensor] = {}
-    for parameter, rule, names in parameters(chunk, model):
+    for parameter, rule, names in mapped_parameters(chunk, model):
         pieces = rule.split(parameter.detach(), model)
         # Copies: safetensors refuses views that share a parameter's memory.
         tensors.update(zip(names, (piece.to("cpu", copy=True) for piece in pieces), strict=True))

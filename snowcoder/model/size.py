@@ -18,7 +18,7 @@ class Parameters(NamedTuple):
         return self.matrices + self.norms + self.tables * self.embedding
 
 
-def parameters(model: ModelConfig) -> Parameters:
+def count_parameters(model: ModelConfig) -> Parameters:
     """Parameters without the padding rows of the vocabulary."""
     head = model.hidden // model.heads
     attention = 2 * model.hidden * model.hidden + 2 * model.hidden * model.kv_heads * head
@@ -37,6 +37,6 @@ def flops_per_token(model: ModelConfig, sequence_length: int, causal: bool) -> f
     6 x parameters in matrix products (the output table included), and attention's 12 x layers x
     hidden x sequence, halved where only the causal half is counted, as Megatron does since 0.13.
     """
-    count = parameters(model)
+    count = count_parameters(model)
     attention = 12 * model.layers * model.hidden * sequence_length
     return 6 * (count.matrices + count.embedding) + (attention / 2 if causal else attention)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
 from snowcoder.lineage.run_folder import RunFolder
-from snowcoder.pages.page import render
+from snowcoder.pages.page import render_page
 from snowcoder.storage.atomic import write_text
 
 _PAGES = {
@@ -45,7 +45,7 @@ def publish(page: Path, run: str, template: Path, command: str, **values: Any) -
     index = RunFolder(Path(run)).index.absolute()
     inside = index.parent in page.absolute().parents
     home = os.path.relpath(index, page.absolute().parent) if inside else None
-    write_text(page, render(template, command, home, **values))
+    write_text(page, render_page(template, command, home, **values))
     if inside:
         write_index(Path(run))
 
@@ -61,7 +61,7 @@ def write_index(run: Path) -> None:
         "digests": {each.digest for each in made},
         "last": _last_step(run),
     }
-    write_text(RunFolder(run).index, render(template, f"snowcoder report {run}", None, **values))
+    write_text(RunFolder(run).index, render_page(template, f"snowcoder report {run}", None, **values))
 
 
 def find_pages(run: Path) -> Iterator[Page]:

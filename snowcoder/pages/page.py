@@ -12,7 +12,7 @@ from snowcoder.lineage.manifest import code_version
 _HERE = Path(__file__).parent
 
 
-def render(template: Path, command: str, home: str | None, **values: Any) -> str:
+def render_page(template: Path, command: str, home: str | None, **values: Any) -> str:
     """A stage's template, which extends `page.html.jinja`, filled with `values`.
 
     `command` made the page; `home` leads from it to the run's own first page.

@@ -15,7 +15,7 @@ from snowcoder.config.schema import Config
 from snowcoder.index.format import token_dtype
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.lineage.run_folder import RunFolder
-from snowcoder.model.size import parameters
+from snowcoder.model.size import count_parameters
 
 _IDX = 20  # bytes a document: its length, its offset, its number
 _SIDECAR = 37  # bytes a document in .docs.parquet, 16 of which are a digest
@@ -24,7 +24,7 @@ _TOKENS_A_FILE = 1_700
 _COUNTED = "which are checkpoint.keep, the ends of phases and the one being written"
 
 
-class Need(NamedTuple):
+class DiskNeed(NamedTuple):
     """What lies in a folder, or shall lie there."""
 
     what: str
@@ -39,7 +39,7 @@ class Need(NamedTuple):
         return max(0.0, (self.bytes or 0) - there)
 
 
-def needs(config: Config, phases: list[str]) -> list[Need]:
+def needs(config: Config, phases: list[str]) -> list[DiskNeed]:
     """Of a run of these phases."""
     names = list(dict.fromkeys(name for phase in phases for name in config.phases[phase].sources))
     sources = {name: _find_source(config, name) for name in names}
@@ -47,15 +47,15 @@ def needs(config: Config, phases: list[str]) -> list[Need]:
     kept, each = config.checkpoint.keep + len(phases) + 1, checkpoint_bytes(config)
     tables = sum(_table_bytes(config, name, source) for name, source in sources.items() if source)
     checkpoints = RunFolder.of(config).checkpoints
-    exported = parameters(config.model).total * _width(config)
+    exported = count_parameters(config.model).total * _width(config)
     return [
         *(
-            Need(f"index of {name}", Path(config.index.dir) / name, "index.dir", source.bytes if source else None)
+            DiskNeed(f"index of {name}", Path(config.index.dir) / name, "index.dir", source.bytes if source else None)
             for name, source in sources.items()
         ),
-        Need("plan", Path(config.plan.dir), "plan.dir", tables),
-        Need(f"{kept} checkpoints of {readable.size(each)}, {_COUNTED}", checkpoints, "run.dir", kept * each),
-        Need("exported model", Path(config.export.dir), "export.dir", exported),
+        DiskNeed("plan", Path(config.plan.dir), "plan.dir", tables),
+        DiskNeed(f"{kept} checkpoints of {readable.size(each)}, {_COUNTED}", checkpoints, "run.dir", kept * each),
+        DiskNeed("exported model", Path(config.export.dir), "export.dir", exported),
     ]
 
 
@@ -68,7 +68,7 @@ def checkpoint_bytes(config: Config) -> int:
     """Weights, two moments and the optimizer's own fp32 weights of every parameter; padding rows included."""
     model = config.model
     padding = -model.vocab_size % model.pad_vocab_to * model.hidden * (1 if model.tied_embeddings else 2)
-    return (_width(config) + 12) * (parameters(model).total + padding)
+    return (_width(config) + 12) * (count_parameters(model).total + padding)
 
 
 class _Source(NamedTuple):

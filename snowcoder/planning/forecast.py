@@ -9,14 +9,14 @@ from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.mixture.phase_plan import PhasePlan, Plan
-from snowcoder.model.size import flops_per_token, parameters
+from snowcoder.model.size import count_parameters, flops_per_token
 from snowcoder.model.throughput import flops_of
 from snowcoder.planning.disk import needs
 from snowcoder.planning.memory import memory_of_rank
 from snowcoder.planning.pace import find_pace
 
 
-def describe(config: Config, plan: Plan, planned_sizes: set[str]) -> str:
+def describe_forecast(config: Config, plan: Plan, planned_sizes: set[str]) -> str:
     """Steps, tokens and epochs, memory, disk, FLOPs, GPU-hours and dates.
 
     `planned_sizes`: sources whose size is the config's word, for they are not indexed yet.
@@ -36,7 +36,7 @@ def describe(config: Config, plan: Plan, planned_sizes: set[str]) -> str:
 def _model(config: Config) -> Iterator[str]:
     parallel = config.parallel
     yield (
-        f"model: {parameters(config.model).total:,} parameters on {parallel.world_size} rank(s): "
+        f"model: {count_parameters(config.model).total:,} parameters on {parallel.world_size} rank(s): "
         f"tensor {parallel.tensor}, pipeline {parallel.pipeline}, context {parallel.context}, "
         f"data {parallel.data}"
     )

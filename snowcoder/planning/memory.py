@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from snowcoder.config.schema import Config
-from snowcoder.model.size import parameters
+from snowcoder.model.size import count_parameters
 
 
 class Memory(NamedTuple):
@@ -41,7 +41,7 @@ def memory_of_rank(config: Config) -> Memory:
 
 def _parameters_of_rank(config: Config) -> float:
     """Matrices are split over tensor and pipeline ranks; norms are small and counted whole."""
-    count, parallel = parameters(config.model), config.parallel
+    count, parallel = count_parameters(config.model), config.parallel
     tables = count.tables if parallel.pipeline == 1 else 1
     matrices = count.matrices / parallel.pipeline + tables * count.embedding
     return matrices / parallel.tensor + count.norms

@@ -9,7 +9,7 @@ from snowcoder.config.schema import Config
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.documents import Rooms
-from snowcoder.mixture.files import FileTable, files_tables, write_files
+from snowcoder.mixture.file_table import FileTable, files_tables, write_files
 from snowcoder.mixture.phase_plan import NAME, Plan, make_plan
 from snowcoder.mixture.sizes import source_sizes
 from snowcoder.mixture.stream import Epoch, held_out_name, write_starts
@@ -29,7 +29,7 @@ def run(config: Config) -> bool:
     sizes = source_sizes(config)
     plan = make_plan(config, sizes)
     planned = {name for name, size in sizes.items() if not size.digest}
-    print(forecast.describe(config, plan, planned))
+    print(forecast.describe_forecast(config, plan, planned))
     absent = [name for name in sizes if name in planned or not _is_here(config, name)]
     makers = " and ".join(dict.fromkeys(config.index.sources[name].indexed_by for name in absent))
     if any(source.name in absent for source in plan.phases[0].sources):

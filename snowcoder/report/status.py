@@ -22,11 +22,11 @@ _SHOWN = 5  # of each list, the newest
 def run(folder: str, form: str = "text") -> None:
     if form not in ("text", "json"):
         raise UserError(f"usage: snowcoder status RUN [json]; {form!r} is no form of it")
-    status = summarize(read_records(folder), datetime.now(UTC))
+    status = summarize_run(read_records(folder), datetime.now(UTC))
     print(json.dumps(status, indent=1, allow_nan=False, default=_plain) if form == "json" else "\n".join(lines(status)))
 
 
-def summarize(records: Records, now: datetime) -> dict[str, Any]:
+def summarize_run(records: Records, now: datetime) -> dict[str, Any]:
     """The status as one object; its keys stay. What is not known is null, times are UTC, durations seconds."""
     state = state_of(records, now)
     return {
@@ -119,7 +119,7 @@ def lines(status: dict[str, Any]) -> list[str]:
 
 def brief(records: Records) -> list[str]:
     """State, progress and last checkpoint alone."""
-    status = summarize(records, datetime.now(UTC))
+    status = summarize_run(records, datetime.now(UTC))
     return [*_state_lines(status), *_progress_lines(status), *itertools.islice(_checkpoint_lines(status), 1)]
 
 

@@ -22,7 +22,7 @@ from snowcoder.errors import UserError
 from snowcoder.sandbox.advice import why_not
 from snowcoder.sandbox.isolation import Interpreter, command, interpreter
 from snowcoder.sandbox.program import Limits, Outcome, Program
-from snowcoder.sandbox.supervise import Ended, supervise
+from snowcoder.sandbox.supervise import ProcessEnd, supervise
 
 _BOOT = (Path(__file__).parent / "boot.py").read_text()
 _TOOLS = {"bwrap": "bubblewrap", "setpriv": "util-linux", "unshare": "util-linux"}  # Debian's packages
@@ -95,7 +95,7 @@ def _job(program: Program, limits: Limits, token: str, python: Interpreter) -> d
     }
 
 
-def _outcome(ended: Ended, token: str, limits: Limits) -> Outcome:
+def _outcome(ended: ProcessEnd, token: str, limits: Limits) -> Outcome:
     stdout, stderr = (ended.streams[name].decode(errors="replace") for name in ("stdout", "stderr"))
     report = _report(ended.streams["report"], token)
     cpu_seconds = report["cpu_seconds"] if report else 0.0
@@ -103,7 +103,7 @@ def _outcome(ended: Ended, token: str, limits: Limits) -> Outcome:
     return Outcome(status, error, stdout, stderr, ended.seconds, cpu_seconds)
 
 
-def _verdict(ended: Ended, report: dict[str, Any] | None, limits: Limits) -> tuple[Any, str]:
+def _verdict(ended: ProcessEnd, report: dict[str, Any] | None, limits: Limits) -> tuple[Any, str]:
     if ended.breach == "timeout":
         return "timeout", f"longer than {limits.wall_seconds:g} s"
     if ended.breach == "memory":
@@ -117,7 +117,7 @@ def _verdict(ended: Ended, report: dict[str, Any] | None, limits: Limits) -> tup
     return ("failed", report["error"]) if report["error"] else ("passed", "")
 
 
-def _without_report(ended: Ended, limits: Limits) -> tuple[Any, str]:
+def _without_report(ended: ProcessEnd, limits: Limits) -> tuple[Any, str]:
     """It never came to its end. A shell's way to say that a signal did it is 128 and more."""
     number = ended.code - 128
     late = number == signal.SIGKILL and ended.seconds > limits.cpu_seconds

@@ -19,14 +19,14 @@ _REPORT_KIB = 16
 _GRACE_SECONDS = 10.0  # for the kernel to end what was killed
 
 
-class Ended(NamedTuple):
+class ProcessEnd(NamedTuple):
     breach: str  # timeout, memory or output: why it was killed; empty if it ended by itself
     code: int
     streams: dict[str, bytes]  # stdout, stderr, report
     seconds: float
 
 
-def supervise(process: subprocess.Popen[bytes], report: int, limits: Limits, started: float) -> Ended:
+def supervise(process: subprocess.Popen[bytes], report: int, limits: Limits, started: float) -> ProcessEnd:
     """Until the process and all it started have ended. `report` is the reading end of a pipe, which is closed."""
     assert process.stdout
     assert process.stderr
@@ -44,7 +44,7 @@ def supervise(process: subprocess.Popen[bytes], report: int, limits: Limits, sta
     process.stderr.close()
     os.close(report)
     cut = {name: bytes(data[: sizes[name]]) for name, data in streams.items()}
-    return Ended(breach, process.returncode, cut, time.monotonic() - started)
+    return ProcessEnd(breach, process.returncode, cut, time.monotonic() - started)
 
 
 def _watch(

@@ -1,7 +1,7 @@
 """The engine under the corpus stage: Daft, in this process or on the Ray cluster that a Slurm job started.
 
-Two things are asked of it: run a function over tasks in worker processes, and join and group tables of ids.
-Contents of files never go through its tables: a task reads and writes them itself, shard by shard.
+Two things are asked of it: run a function over items in worker processes, and join and group tables of ids.
+Contents of files never go through its tables: an item reads and writes them itself, shard by shard.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import daft
 from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.errors import OperationError, SnowcoderError, UserError
 
-Task = dict[str, Any]  # as JSON has it
+JsonObject = dict[str, Any]  # as JSON has it
 _START_SECONDS = 300  # for all nodes of a cluster to come
 
 
@@ -53,22 +53,22 @@ def _wait_for_nodes(wanted: int) -> None:
         time.sleep(0.5)
 
 
-def run_tasks(
-    function: Callable[[Task], Task], tasks: list[Task], config: EngineConfig, threads: bool = False
-) -> Iterator[Task]:
-    """What `function` returns for each task, in any order. Raises what it raises, and that a worker died.
+def run_items(
+    function: Callable[[JsonObject], JsonObject], items: list[JsonObject], config: EngineConfig, threads: bool = False
+) -> Iterator[JsonObject]:
+    """What `function` returns for each item, in any order. Raises what it raises, and that a worker died.
 
     `threads`: where the engine is local, in this process, for it takes half a second to start workers and end them.
     """
-    workers = min(config.workers or _cores(config), len(tasks))
+    workers = min(config.workers or _cores(config), len(items))
     if config.kind == "local" and (threads or workers == 1):
         with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(function, tasks)
+            yield from pool.map(function, items)
         return
     worker = daft.cls(_Worker, use_process=True, max_concurrency=workers)(function)
-    frame = daft.from_pydict({"task": [json.dumps(task) for task in tasks]}).into_batches(1)
+    frame = daft.from_pydict({"item": [json.dumps(item) for item in items]}).into_batches(1)
     try:
-        for row in frame.select(worker(daft.col("task")).alias("outcome")).iter_rows(results_buffer_size=None):
+        for row in frame.select(worker(daft.col("item")).alias("outcome")).iter_rows(results_buffer_size=None):
             yield _result(json.loads(row["outcome"]))
     except RuntimeError as error:  # by the engine: what the function itself raises comes as an outcome
         raise OperationError(f"a worker process of the corpus stage failed: {error}") from error
@@ -83,18 +83,18 @@ def _cores(config: EngineConfig) -> int:
 
 
 class _Worker:
-    def __init__(self, function: Callable[[Task], Task]) -> None:
+    def __init__(self, function: Callable[[JsonObject], JsonObject]) -> None:
         self.function = function
 
-    def __call__(self, task: str) -> str:
+    def __call__(self, item: str) -> str:
         try:
-            return json.dumps({"result": self.function(json.loads(task))})
+            return json.dumps({"result": self.function(json.loads(item))})
         except SnowcoderError as error:
             return json.dumps({"error": str(error), "user": isinstance(error, UserError)})
 
 
-def _result(outcome: dict[str, Any]) -> Task:
+def _result(outcome: dict[str, Any]) -> JsonObject:
     if "error" not in outcome:
-        found: Task = outcome["result"]
+        found: JsonObject = outcome["result"]
         return found
     raise (UserError if outcome["user"] else OperationError)(outcome["error"])

@@ -35,8 +35,8 @@ class Part(NamedTuple):
     def is_all(self) -> bool:
         return self.of == 1
 
-    def of_all(self, tasks: list[T]) -> list[T]:
-        return tasks[self.number - 1 :: self.of]
+    def of_all(self, items: list[T]) -> list[T]:
+        return items[self.number - 1 :: self.of]
 
     @property
     def lock(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.errors import UserError
-from snowcoder.lineage.manifest import NAME, Manifest, Output, describe, find_manifest
+from snowcoder.lineage.manifest import NAME, Manifest, Output, describe_outputs, find_manifest
 from snowcoder.stages.lock import ALL, Part, build_lock
 from snowcoder.storage.atomic import publish_folder, writing_to
 from snowcoder.storage.lock import Held, locked, name_holder, read_holder
@@ -71,7 +71,7 @@ class Stage:
         return manifest
 
     def _vouch(self, folder: Path, counts: dict[str, Any], outputs: Iterable[str | Output]) -> Manifest:
-        found = [each if isinstance(each, Output) else describe(folder, [each])[0] for each in outputs]
+        found = [each if isinstance(each, Output) else describe_outputs(folder, [each])[0] for each in outputs]
         manifest = Manifest(self.name, self.inputs, self.decided_by, counts, found)
         manifest.write(folder)
         return manifest

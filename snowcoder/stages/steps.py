@@ -1,6 +1,6 @@
-"""A step of the corpus stage: one task for each shard or partition, each with a record written last.
+"""A step of the corpus stage: one work item for each shard or partition, each with a record written last.
 
-A task whose record matches what it would be made from is not done again: so a killed build goes on, and a changed
+An item whose record matches what it would be made from is not done again: so a killed build goes on, and a changed
 filter or a new shard costs only what depends on it.
 """
 
@@ -19,11 +19,11 @@ from snowcoder import __version__
 from snowcoder.config.corpus_schema import EngineConfig
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import Output
-from snowcoder.lineage.rows import Rows, check_given, check_rows
+from snowcoder.lineage.rows import RowCounts, check_given, check_rows
 from snowcoder.progress import bar
-from snowcoder.stages.engine import run_tasks
+from snowcoder.stages.engine import run_items
 from snowcoder.stages.lock import is_lock
-from snowcoder.stages.tables import Table, rows_of
+from snowcoder.stages.tables import Table, count_rows
 from snowcoder.storage.atomic import write_json, writing_to
 from snowcoder.storage.digest import digest_file, digest_json
 
@@ -32,23 +32,23 @@ _LITTLE = 256 << 20
 
 
 @dataclass(frozen=True)
-class Task:
+class WorkItem:
     name: str
-    made_from: str  # digest of all that decides what the task makes
+    made_from: str  # digest of all that decides what the item makes
     data: dict[str, Any] = field(default_factory=dict)  # as JSON has it
     bytes: int = 0  # of its input, for the progress bar
 
 
 @dataclass(frozen=True)
 class Record:
-    """What became of a task."""
+    """What became of a work item."""
 
     name: str
     made_from: str
     outputs: list[Output]
     counts: dict[str, Any]
     bytes: int
-    rows: Rows
+    rows: RowCounts
     tables: dict[str, int] = field(default_factory=dict)  # those of the outputs that are parquet -> rows
 
     @classmethod
@@ -57,7 +57,7 @@ class Record:
         try:
             raw = json.loads(path.read_text())
             outputs = [Output(**output) for output in raw["outputs"]]
-            return cls(**{**raw, "outputs": outputs, "rows": Rows(*raw["rows"])})
+            return cls(**{**raw, "outputs": outputs, "rows": RowCounts(*raw["rows"])})
         except (FileNotFoundError, KeyError, ValueError, TypeError):
             return None
 
@@ -73,7 +73,7 @@ class Record:
 
 
 class Step(ABC):
-    """A function of a task, done in a worker process. `folder` holds its files and records."""
+    """A function of an item, done in a worker process. `folder` holds its files and records."""
 
     # Nearly all of its work is done by libraries that let other threads run: where there is little, those do it.
     threads = False
@@ -83,18 +83,18 @@ class Step(ABC):
 
     @abstractmethod
     def decided_by(self) -> dict[str, Any]:
-        """All of the config that decides what a task makes, besides its input. It stands beside `make`, which reads it.
+        """All of the config that decides what an item makes, besides its input. Beside `make`, which reads it.
 
         Not what is of the place: folders, storage, engine.
         """
 
     @abstractmethod
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        """Write the task's files into `folder`, which is empty; return what became of its rows, and other counts."""
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        """Write the item's files into `folder`, which is empty; return what became of its rows, and other counts."""
 
-    def task(self, name: str, made_from: Any, data: dict[str, Any] | None = None, bytes: int = 0) -> Task:
+    def work_item(self, name: str, made_from: Any, data: dict[str, Any] | None = None, bytes: int = 0) -> WorkItem:
         """`made_from`: digests of the input, for JSON. They and the name stand for `data`, which may hold paths."""
-        return Task(name, digest_json([self._how, name, made_from]), data or {}, bytes)
+        return WorkItem(name, digest_json([self._how, name, made_from]), data or {}, bytes)
 
     @cached_property
     def _how(self) -> str:
@@ -105,25 +105,25 @@ class Step(ABC):
 
         Raises OperationError where a row was lost on the way.
         """
-        task = Task(**raw)
-        draft = self.folder / f".{task.name}.{os.getpid()}"
+        item = WorkItem(**raw)
+        draft = self.folder / f".{item.name}.{os.getpid()}"
         with writing_to(self.folder):
             draft.mkdir(parents=True)
             try:
-                rows, counts = self.make(task, draft)
-                check_rows(f"{self.folder.name} {task.name}", rows)
-                tables = {path.name: rows_of(path) for path in sorted(draft.glob("*.parquet"))}
+                rows, counts = self.make(item, draft)
+                check_rows(f"{self.folder.name} {item.name}", rows)
+                tables = {path.name: count_rows(path) for path in sorted(draft.glob("*.parquet"))}
                 outputs = [_publish(path, self.folder) for path in sorted(draft.iterdir())]
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-            record = Record(task.name, task.made_from, outputs, counts, task.bytes, rows, tables)
-            write_json(self.record_path(task.name), asdict(record))
-        return {"name": task.name}
+            record = Record(item.name, item.made_from, outputs, counts, item.bytes, rows, tables)
+            write_json(self.record_path(item.name), asdict(record))
+        return {"name": item.name}
 
-    def find(self, task: Task) -> Record | None:
-        """The task's record, if it need not be done again."""
-        record = Record.read(self.record_path(task.name))
-        if record is None or record.made_from != task.made_from or not all(map(self._is_there, record.outputs)):
+    def find(self, item: WorkItem) -> Record | None:
+        """The item's record, if it need not be done again."""
+        record = Record.read(self.record_path(item.name))
+        if record is None or record.made_from != item.made_from or not all(map(self._is_there, record.outputs)):
             return None
         return record
 
@@ -135,29 +135,31 @@ class Step(ABC):
         return path.is_file() and path.stat().st_size == output.bytes
 
 
-def run_step(step: Step, title: str, tasks: list[Task], engine: EngineConfig, given: int | None = None) -> list[Record]:
-    """Records of all tasks, in their order, after doing those that are not done.
+def run_step(
+    step: Step, title: str, items: list[WorkItem], engine: EngineConfig, given: int | None = None
+) -> list[Record]:
+    """Records of all items, in their order, after doing those that are not done.
 
     `given`: how many rows all of them should read, by what the step before wrote. Raises OperationError where they
-    read others, and for a task that the engine lost.
+    read others, and for an item that the engine lost.
     """
-    todo = [task for task in tasks if step.find(task) is None]
+    todo = [item for item in items if step.find(item) is None]
     if todo:
-        _clean(step, tasks, todo)
-        sizes = {task.name: task.bytes for task in todo}
+        _clean(step, items, todo)
+        sizes = {item.name: item.bytes for item in todo}
         with bar(title, sum(sizes.values()), "B") as progress:
             threads = step.threads and sum(sizes.values()) < _LITTLE
-            for result in run_tasks(step, [asdict(task) for task in todo], engine, threads):
+            for result in run_items(step, [asdict(item) for item in todo], engine, threads):
                 progress.update(sizes[result["name"]])
-    return _all_done(step, title, tasks, given)
+    return _all_done(step, title, items, given)
 
 
-def _all_done(step: Step, title: str, tasks: list[Task], given: int | None) -> list[Record]:
-    records = [record for task in tasks if (record := step.find(task))]
-    if len(records) < len(tasks):
-        lost = sorted({task.name for task in tasks} - {record.name for record in records})
+def _all_done(step: Step, title: str, items: list[WorkItem], given: int | None) -> list[Record]:
+    records = [record for item in items if (record := step.find(item))]
+    if len(records) < len(items):
+        lost = sorted({item.name for item in items} - {record.name for record in records})
         raise OperationError(
-            f"{title}: of {len(tasks):,} tasks {len(lost):,} left nothing in {step.folder}, though none failed: "
+            f"{title}: of {len(items):,} work items {len(lost):,} left nothing in {step.folder}, though none failed: "
             f"{', '.join(lost[:3])}; run the same command again, which does these"
         )
     for record in records:
@@ -176,11 +178,11 @@ def _publish(path: Path, folder: Path) -> Output:
     return output
 
 
-def _clean(step: Step, tasks: list[Task], todo: list[Task]) -> None:
-    """Remove what killed workers, other lists of shards and outdated tasks left behind."""
+def _clean(step: Step, items: list[WorkItem], todo: list[WorkItem]) -> None:
+    """Remove what killed workers, other lists of shards and outdated items left behind."""
     step.folder.mkdir(parents=True, exist_ok=True)
-    again = {task.name for task in todo}
-    done = [record for task in tasks if task.name not in again and (record := step.find(task))]
+    again = {item.name for item in todo}
+    done = [record for item in items if item.name not in again and (record := step.find(item))]
     keep = {output.name for record in done for output in record.outputs} | {f"{record.name}.json" for record in done}
     for path in step.folder.iterdir():
         if path.name not in keep and not is_lock(path):

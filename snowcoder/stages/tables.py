@@ -70,7 +70,7 @@ class Table(NamedTuple):
         return OperationError(f"{self.path} {what}: it was changed after it was written; {start_again(self.path)}")
 
 
-def rows_of(*paths: Path) -> int:
+def count_rows(*paths: Path) -> int:
     """Rows of parquet files, by their footers."""
     return sum(pq.read_metadata(path).num_rows for path in paths)
 

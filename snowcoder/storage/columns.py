@@ -27,7 +27,7 @@ _KNOWN = {  # what others call them, the surest first
 }
 
 
-class Need(NamedTuple):
+class ColumnNeed(NamedTuple):
     """One of these columns, without which a shard is of no use to who reads it."""
 
     columns: tuple[str, ...]  # fields of `index.columns`
@@ -35,7 +35,7 @@ class Need(NamedTuple):
     key: str | None = None  # that names the column, if it is not index.columns.*
 
 
-CONTENT = Need(("content",), "there is nothing to read")
+CONTENT = ColumnNeed(("content",), "there is nothing to read")
 
 
 class Leaf(NamedTuple):
@@ -119,12 +119,12 @@ def _element(kind: pa.DataType) -> tuple[pa.DataType, bool]:
     return kind, lists
 
 
-def schema_problems(schema: pa.Schema, columns: ColumnsConfig, needs: Iterable[Need]) -> list[str]:
+def schema_problems(schema: pa.Schema, columns: ColumnsConfig, needs: Iterable[ColumnNeed]) -> list[str]:
     """What is wrong with the columns of a parquet file, each in a line."""
     found: dict[str, Leaf | None] = {}
     problems = []
     for field, name in columns.model_dump().items():
-        key = key_of(field, needs)
+        key = config_key_of(field, needs)
         try:
             found[field] = find_leaf(schema, name)
         except ValueError as error:
@@ -183,23 +183,25 @@ def key_names(row: Any, prefix: str = "") -> list[str]:
     return names
 
 
-def lacks(missing: Iterable[Need], columns: ColumnsConfig, there: list[str]) -> list[str]:
+def lacks(missing: Iterable[ColumnNeed], columns: ColumnsConfig, there: list[str]) -> list[str]:
     """A line for each set of columns of which no row has one: who needs it, and what to set."""
-    reasons: dict[tuple[str, ...], list[Need]] = {}
+    reasons: dict[tuple[str, ...], list[ColumnNeed]] = {}
     for need in missing:
         reasons.setdefault(need.columns, []).append(need)
     lines = []
     for fields, needs in reasons.items():
         names = {field: getattr(columns, field) for field in fields}
-        what = " nor ".join(f"{name!r} ({key_of(field, needs)})" for field, name in names.items())
+        what = " nor ".join(f"{name!r} ({config_key_of(field, needs)})" for field, name in names.items())
         state = "no value in column" if any(name in there for name in names.values()) else "no column"
-        guesses = [f"{key_of(field, needs)}={guess}" for field in fields if (guess := _guess(field, names, there))]
+        guesses = [
+            f"{config_key_of(field, needs)}={guess}" for field in fields if (guess := _guess(field, names, there))
+        ]
         hint = f"; perhaps it is {' or '.join(guesses)}" if guesses else ""
         lines.append(f"{state} {what}: {'; '.join(dict.fromkeys(need.reason for need in needs))}{hint}")
     return lines
 
 
-def key_of(field: str, needs: Iterable[Need]) -> str:
+def config_key_of(field: str, needs: Iterable[ColumnNeed]) -> str:
     """Of the config, that names a column."""
     own = next((need.key for need in needs if need.key and field in need.columns), None)
     return own or f"index.columns.{field}"
@@ -245,15 +247,15 @@ def name_of(value: Any) -> str | None:
     return text_of(value)
 
 
-def texts_of(value: Any) -> str | None:
+def licence_texts_of(value: Any) -> str | None:
     """Licences, joined by commas. An empty list has none, and says so: the text is empty."""
     if not isinstance(value, list):
         return text_of(value)
-    texts = [text for item in value if (text := texts_of(item)) is not None]
+    texts = [text for item in value if (text := licence_texts_of(item)) is not None]
     return ",".join(filter(None, texts)) if texts or not any(value) else None
 
 
-READ = dict(zip(METADATA, (name_of, text_of, text_of, texts_of), strict=True))
+READ = dict(zip(METADATA, (name_of, text_of, text_of, licence_texts_of), strict=True))
 
 
 def is_there(field: str, text: str | None) -> bool:

@@ -11,7 +11,16 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from snowcoder.config.schema import ColumnsConfig
-from snowcoder.storage.columns import METADATA, Leaf, Need, complaint, find_leaf, leaf_names, pick, schema_problems
+from snowcoder.storage.columns import (
+    METADATA,
+    ColumnNeed,
+    Leaf,
+    complaint,
+    find_leaf,
+    leaf_names,
+    pick,
+    schema_problems,
+)
 from snowcoder.storage.rows import BYTES, COUNT, Rows
 from snowcoder.storage.unreadable import UnusableShard, unreadable
 
@@ -19,7 +28,9 @@ from snowcoder.storage.unreadable import UnusableShard, unreadable
 class ParquetRows:
     """Raises `UserError` for columns that are missing, several, or of a type that is no text."""
 
-    def __init__(self, source: Path | IO[bytes], name: str, columns: ColumnsConfig, needs: Sequence[Need]) -> None:
+    def __init__(
+        self, source: Path | IO[bytes], name: str, columns: ColumnsConfig, needs: Sequence[ColumnNeed]
+    ) -> None:
         self.name = name
         try:
             self._file = pq.ParquetFile(source, memory_map=isinstance(source, Path))

@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
-from snowcoder.storage.columns import CONTENT, Need
+from snowcoder.storage.columns import CONTENT, ColumnNeed
 from snowcoder.storage.objects import ObjectInfo, Store
 from snowcoder.storage.parquet_rows import ParquetRows
 from snowcoder.storage.unreadable import HEAD, CorruptShard, UnusableShard, check_beginning
@@ -18,7 +18,7 @@ _THREADS = 16
 
 
 def check_shards(
-    store: Store, shards: Iterable[ObjectInfo], columns: ColumnsConfig, needs: Sequence[Need] = ()
+    store: Store, shards: Iterable[ObjectInfo], columns: ColumnsConfig, needs: Sequence[ColumnNeed] = ()
 ) -> None:
     """Raises one `UserError` about all shards that are something else, or lack a column of `needs`."""
     if problems := shard_problems(store, shards, columns, needs):
@@ -26,7 +26,7 @@ def check_shards(
 
 
 def shard_problems(
-    store: Store, shards: Iterable[ObjectInfo], columns: ColumnsConfig, needs: Sequence[Need] = ()
+    store: Store, shards: Iterable[ObjectInfo], columns: ColumnsConfig, needs: Sequence[ColumnNeed] = ()
 ) -> list[str]:
     """The same as texts, one for all shards that have the same problem."""
 
@@ -41,7 +41,7 @@ def shard_problems(
     return [f"shard {_and_others(alike)}{what}" for what, alike in names.items()]
 
 
-def _problem(store: Store, info: ObjectInfo, columns: ColumnsConfig, needs: Sequence[Need]) -> str | None:
+def _problem(store: Store, info: ObjectInfo, columns: ColumnsConfig, needs: Sequence[ColumnNeed]) -> str | None:
     try:
         check_beginning(store.read_range(info, 0, min(HEAD, info.bytes)), info.key)
         if info.key.endswith(".parquet"):

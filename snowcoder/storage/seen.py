@@ -7,13 +7,13 @@ from itertools import repeat
 from typing import Any
 
 from snowcoder.config.schema import ColumnsConfig
-from snowcoder.storage.columns import METADATA, Need, complaint, is_there, key_names, key_of, lacks
+from snowcoder.storage.columns import METADATA, ColumnNeed, complaint, config_key_of, is_there, key_names, lacks
 from snowcoder.storage.rows import Rows
 from snowcoder.storage.unreadable import UnusableShard
 
 
 class Seen:
-    def __init__(self, name: str, columns: ColumnsConfig, needs: Sequence[Need]) -> None:
+    def __init__(self, name: str, columns: ColumnsConfig, needs: Sequence[ColumnNeed]) -> None:
         self._name, self._columns, self._needs = name, columns, needs
         self._fields: set[str] = set()
         self._rows = False  # whether there was any
@@ -49,7 +49,7 @@ class Seen:
         names = key_names(inner, f"{name}.") if isinstance(inner, dict) else []
         hint = f"; name one of {', '.join(names)}" if names else ""
         kind = {dict: "objects", list: "lists", bool: "true and false"}.get(type(odd), type(odd).__name__)
-        what = f"column {name!r} ({key_of(field, self._needs)}) holds {kind}, which are no text{hint}"
+        what = f"column {name!r} ({config_key_of(field, self._needs)}) holds {kind}, which are no text{hint}"
         raise UnusableShard(self._name, f": {what}")
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
-from snowcoder.storage.columns import CONTENT, METADATA, READ, Need, text_of
+from snowcoder.storage.columns import CONTENT, METADATA, READ, ColumnNeed, text_of
 from snowcoder.storage.json_rows import JsonRows
 from snowcoder.storage.objects import ObjectInfo, Store
 from snowcoder.storage.parquet_rows import ParquetRows
@@ -66,7 +66,7 @@ def list_shards(store: Store) -> list[ObjectInfo]:
 
 
 def read_shard(
-    path: Path, name: str, columns: ColumnsConfig, max_document_bytes: int, needs: Sequence[Need] = ()
+    path: Path, name: str, columns: ColumnsConfig, max_document_bytes: int, needs: Sequence[ColumnNeed] = ()
 ) -> Iterator[Batch]:
     """The rows of a shard at `path` that have content, in UTF-8, of at most `max_document_bytes`.
 

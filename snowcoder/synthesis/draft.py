@@ -11,7 +11,7 @@ import enry
 from snowcoder.config.synthesis_schema import SynthesisConfig
 from snowcoder.corpus.document import Document
 from snowcoder.synthesis.blocks import Block, blocks
-from snowcoder.synthesis.prompts import render
+from snowcoder.synthesis.prompts import render_text
 
 TURNS = "\0"  # between what the user says and the answer, in the content of a document that is a conversation
 
@@ -32,7 +32,7 @@ def draft_of(row: dict[str, Any], config: SynthesisConfig) -> Draft:
         path = row["id"] + _suffix(language)
         document = Document(fields["code"], repository, path, language, ())
         return Draft(document, [Block(language, fields["code"])], "", row["seed"], row["id"])
-    turns = [render(text, fields).replace(TURNS, "") for text in (config.chat.instruction, config.chat.response)]
+    turns = [render_text(text, fields).replace(TURNS, "") for text in (config.chat.instruction, config.chat.response)]
     document = Document(TURNS.join(turns), repository, row["id"], language, ())
     code = [block if block.dialect else Block(language, block.code) for block in blocks(turns[1])]
     return Draft(document, code, fields.get("tests", ""), row["seed"], row["id"])

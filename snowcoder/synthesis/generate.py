@@ -21,11 +21,11 @@ from tqdm import tqdm
 from snowcoder.answers import Answer
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, SnowcoderError
-from snowcoder.lineage.rows import Rows
+from snowcoder.lineage.rows import RowCounts
 from snowcoder.progress import bar
-from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.stages.steps import Record, Step, WorkItem
 from snowcoder.stages.tables import Table
-from snowcoder.synthesis.recipe import Outcome, Recipe
+from snowcoder.synthesis.recipe import Recipe, SampleOutcome
 from snowcoder.synthesis.requests import AnswerLog, Client, Left, Request, Unanswered, open_client
 from snowcoder.synthesis.seeds import SCHEMA as SEED_SCHEMA
 from snowcoder.synthesis.seeds import SEEDS, Seeds
@@ -43,35 +43,35 @@ SCHEMA = pa.schema(
 _PARTS = 2  # under way: the next one begins while the last answers of one come
 
 
-def generate(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
+def ask_models(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
     """Raises OperationError or UserError where no server answers; what was answered stays."""
-    step = Generate(Path(config.synthesis.dir) / "answers", config)
-    tasks = [
-        step.task(record.name, record.digest, {"seeds": str(seeds.folder), "rows": record.rows.written})
+    step = AskModels(Path(config.synthesis.dir) / "answers", config)
+    items = [
+        step.work_item(record.name, record.digest, {"seeds": str(seeds.folder), "rows": record.rows.written})
         for record in seeds.records
     ]
-    if todo := _to_ask(config, step, tasks):
+    if todo := _to_ask(config, step, items):
         step.folder.mkdir(parents=True, exist_ok=True)
         try:
             asyncio.run(_ask_all(config, step, todo))
         except BaseExceptionGroup as group:
             raise _first(group) from None
-    records = [record for task in tasks if (record := step.find(task))]
+    records = [record for item in items if (record := step.find(item))]
     _require_answers(config, records)
     return step.folder, records
 
 
-def _to_ask(config: Config, step: Generate, tasks: list[Task]) -> list[Task]:
-    """The tasks that are not done, and those that some requests of have no answer, if there is a server to be asked."""
+def _to_ask(config: Config, step: AskModels, items: list[WorkItem]) -> list[WorkItem]:
+    """The items that are not done, and those that some requests of have no answer, if there is a server to be asked."""
     requests = config.synthesis.requests
-    records = [step.find(task) for task in tasks]
+    records = [step.find(item) for item in items]
     unanswered = sum(_unanswered(config, record) for record in records if record)
     if all(records) and unanswered and not (requests.servers or requests.servers_file):
         print(
             f"synthesize: {unanswered:,} requests have no answer; with synthesis.requests.servers they are asked again"
         )
         return []
-    return [task for task, record in zip(tasks, records, strict=True) if record is None or _unanswered(config, record)]
+    return [item for item, record in zip(items, records, strict=True) if record is None or _unanswered(config, record)]
 
 
 def _unanswered(config: Config, record: Record) -> int:
@@ -93,7 +93,7 @@ def _require_answers(config: Config, records: list[Record]) -> None:
         )
 
 
-class Generate(Step):
+class AskModels(Step):
     """Writes down what became of a part's seeds, once all of it is known."""
 
     def __init__(self, folder: Path, config: Config) -> None:
@@ -106,40 +106,42 @@ class Generate(Step):
     def decided_by(self) -> dict[str, Any]:
         return {"recipe": self.recipe.digest}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        table = pa.Table.from_pylist(self.outcomes.pop(task.name), SCHEMA)
-        rows = Rows(task.data["rows"], pc.count_distinct(table["seed"]).as_py())  # each comes to one outcome or more
-        pq.write_table(table, folder / f"{task.name}{OUTCOMES}", compression="zstd")
-        return rows, self.counts.pop(task.name)
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        table = pa.Table.from_pylist(self.outcomes.pop(item.name), SCHEMA)
+        rows = RowCounts(
+            item.data["rows"], pc.count_distinct(table["seed"]).as_py()
+        )  # each comes to one outcome or more
+        pq.write_table(table, folder / f"{item.name}{OUTCOMES}", compression="zstd")
+        return rows, self.counts.pop(item.name)
 
 
-async def _ask_all(config: Config, step: Generate, tasks: list[Task]) -> None:
+async def _ask_all(config: Config, step: AskModels, items: list[WorkItem]) -> None:
     requests = config.synthesis.requests
     async with open_client(requests) as client, asyncio.TaskGroup() as group:
         room = asyncio.Semaphore(2 * requests.concurrency * max(1, len(client.pool.servers)))
         parts = asyncio.Semaphore(_PARTS)
-        with bar("ask", sum(task.data["rows"] for task in tasks), "seed") as progress:
+        with bar("ask", sum(item.data["rows"] for item in items), "seed") as progress:
             running = []
-            for task in tasks:
+            for item in items:
                 await parts.acquire()
                 part = _Part(config, step, client, room, progress)
-                running.append(group.create_task(part.run(task)))
+                running.append(group.create_task(part.run(item)))
                 running[-1].add_done_callback(lambda _: parts.release())
             await asyncio.gather(*running)
 
 
 class _Part:
     def __init__(
-        self, config: Config, step: Generate, client: Client, room: asyncio.Semaphore, progress: tqdm[Any]
+        self, config: Config, step: AskModels, client: Client, room: asyncio.Semaphore, progress: tqdm[Any]
     ) -> None:
         self.config, self.step = config, step
         self.client, self.room, self.progress = client, room, progress
         self.left: list[Left] = []
         self.read = Counter[bool]()  # answers, and whether reasoning was left out
 
-    async def run(self, task: Task) -> None:
-        path = Path(self.config.synthesis.dir) / "log" / f"{task.name}.log"
-        table = Table(Path(task.data["seeds"]) / f"{task.name}{SEEDS}", task.data["rows"])
+    async def run(self, item: WorkItem) -> None:
+        path = Path(self.config.synthesis.dir) / "log" / f"{item.name}.log"
+        table = Table(Path(item.data["seeds"]) / f"{item.name}{SEEDS}", item.data["rows"])
         seeds = table.read(SEED_SCHEMA).to_pylist()
         log = AnswerLog(path, self.client.key)
         try:
@@ -148,16 +150,16 @@ class _Part:
                 for seed in seeds:
                     await self.room.acquire()
                     following.append(group.create_task(self._follow(seed, log)))
-            self.step.outcomes[task.name] = [row for each in following for row in each.result()]
-            self.step.counts[task.name] = self._counts(self.step.outcomes[task.name], log)
+            self.step.outcomes[item.name] = [row for each in following for row in each.result()]
+            self.step.counts[item.name] = self._counts(self.step.outcomes[item.name], log)
         finally:
             log.close()
-        await asyncio.to_thread(self.step, asdict(task))
+        await asyncio.to_thread(self.step, asdict(item))
 
     async def _follow(self, seed: dict[str, Any], log: AnswerLog) -> list[dict[str, Any]]:
         try:
             if seed["text"] is None:
-                return [_row(seed, Outcome(seed["id"], "seed", "nothing to cut", {}))]
+                return [_row(seed, SampleOutcome(seed["id"], "seed", "nothing to cut", {}))]
             fields = {"text": seed["text"], "language": seed["language"] or ""}
             found = await self.step.recipe.follow(seed["id"], fields, lambda request: self._ask(request, log))
             return [_row(seed, outcome) for outcome in found]
@@ -193,7 +195,7 @@ class _Part:
         }
 
 
-def _row(seed: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+def _row(seed: dict[str, Any], outcome: SampleOutcome) -> dict[str, Any]:
     about = {name: seed[name] for name in ("language", "repository", "path", "score")}
     fields = json.dumps(outcome.fields)
     return {**about, "seed": seed["id"], **outcome._asdict(), "fields": fields}

@@ -9,7 +9,7 @@ import numpy as np
 from snowcoder.config.synthesis_schema import SeedsConfig
 from snowcoder.errors import UserError
 from snowcoder.permutation import key_of, permute
-from snowcoder.synthesis.files import IndexedFiles
+from snowcoder.synthesis.indexed_files import IndexedFiles
 
 OTHERS = "others"
 

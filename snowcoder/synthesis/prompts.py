@@ -40,7 +40,7 @@ class Prompt:
             raise UserError(f"prompt {self.name}: {error}; there are {', '.join(sorted(fields))}") from None
 
 
-def render(text: str, fields: dict[str, Any]) -> str:
+def render_text(text: str, fields: dict[str, Any]) -> str:
     """Of a recipe's own short template. Raises UserError where it needs a field that the sample does not have."""
     try:
         return _environment().from_string(text).render(fields)

@@ -12,7 +12,7 @@ from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.dedup.resolve import COPIES
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, Document, documents_of
-from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.corpus.dropped_examples import DroppedExamples
 from snowcoder.corpus.group_step import write_shard
 from snowcoder.corpus.grouping import Group
 from snowcoder.corpus.output import OutputShards
@@ -20,8 +20,8 @@ from snowcoder.corpus.shuffled_shard import read_partition
 from snowcoder.corpus.wash import Wash
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Output
-from snowcoder.lineage.rows import Rows
-from snowcoder.stages.steps import Record, Step, Task
+from snowcoder.lineage.rows import RowCounts
+from snowcoder.stages.steps import Record, Step, WorkItem
 from snowcoder.stages.tables import Table
 from snowcoder.storage.digest import digest_file
 from snowcoder.storage.objects import Store
@@ -40,15 +40,15 @@ class Publish(Step):
         super().__init__(folder)
         self.config, self.copies = config, copies
 
-    def tasks(self, given: Path, checked: list[Record], copies: Record) -> list[Task]:
+    def work_items(self, given: Path, checked: list[Record], copies: Record) -> list[WorkItem]:
         """`given`: where what was checked lies."""
-        tasks = []
+        items = []
         for number, record in enumerate(checked):
             (documents,) = record.tables_in(given, DOCUMENTS)
             data = {"number": number, "documents": str(documents.path), "rows": documents.rows}
             size = documents.path.stat().st_size
-            tasks.append(self.task(record.name, [record.digest, copies.digest], data, size))
-        return tasks
+            items.append(self.work_item(record.name, [record.digest, copies.digest], data, size))
+        return items
 
     def decided_by(self) -> dict[str, Any]:
         return {
@@ -57,24 +57,24 @@ class Publish(Step):
             "recipe": self.config.synthesis.model_dump(include={"chat", "python", "other"}),
         }
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        tables = read_partition([self.copies], COPIES, task.data["number"])
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        tables = read_partition([self.copies], COPIES, item.data["number"])
         copies = {row["id"]: row["similarity"] for table in tables for row in table.to_pylist()}
         wash = Wash(self.config, copies)
-        given = Table(Path(task.data["documents"]), task.data["rows"])
+        given = Table(Path(item.data["documents"]), item.data["rows"])
         documents = [document for _, document in wash(documents_of(given.read(DOCUMENT_SCHEMA)))]
         synthesis = self.config.synthesis
         if synthesis.chat is None:
-            found = {side: self._write(side, documents, task, folder) for side in SIDES}
+            found = {side: self._write(side, documents, item, folder) for side in SIDES}
             shards, written = {side: shard for side, (shard, _) in found.items()}, sum(n for _, n in found.values())
         else:
             text = b"".join(orjson.dumps(conversation(d.content, synthesis.chat.system)) + b"\n" for d in documents)
-            (folder / f"{task.name}{CHAT}").write_bytes(text)
+            (folder / f"{item.name}{CHAT}").write_bytes(text)
             shards, written = {}, text.count(b"\n")
-        examples = Samples(self.config.corpus.samples)
+        examples = DroppedExamples(self.config.corpus.samples)
         for document in documents:
             examples.add(KEPT, document, "")
-        return Rows(given.rows, written, wash.counts.dropped), {
+        return RowCounts(given.rows, written, wash.counts.dropped), {
             "counts": wash.counts.rows(),
             "samples": dict(wash.samples.rules) | dict(examples.rules),
             "replaced": dict(wash.replaced),
@@ -83,13 +83,13 @@ class Publish(Step):
             "sizes": [[len(document.content), document.content.count("\n") + 1] for document in documents],
         }
 
-    def find(self, task: Task) -> Record | None:
-        record = super().find(task)
+    def find(self, item: WorkItem) -> Record | None:
+        record = super().find(item)
         if record is None or all(self._is_stored(side, output) for side, output in shards_of(record)):
             return record
         return None
 
-    def _write(self, side: str, documents: Iterable[Document], task: Task, folder: Path) -> Stored:
+    def _write(self, side: str, documents: Iterable[Document], item: WorkItem, folder: Path) -> Stored:
         groups = [
             Group([document], document.repository, document.language)
             for document in documents
@@ -97,7 +97,7 @@ class Publish(Step):
         ]
         if not groups:
             return None, 0
-        path, name = folder / "shard", f"{task.name}.parquet"
+        path, name = folder / "shard", f"{item.name}.parquet"
         rows = write_shard(path, groups, self.config.index.columns, Counts())
         output = {"name": name, "bytes": path.stat().st_size, "digest": digest_file(path)}
         self._store(side).write_file(name, path)
@@ -109,14 +109,14 @@ class Publish(Step):
         return bool(there and there.bytes == output.bytes)
 
     def _store(self, side: str) -> Store:
-        return open_store(str(place_of(self.config, side)), self.config.storage)
+        return open_store(str(output_of(self.config, side)), self.config.storage)
 
 
 def side_of(document: Document) -> str:
     return "python" if document.language == "Python" else "other"
 
 
-def place_of(config: Config, side: str) -> str | None:
+def output_of(config: Config, side: str) -> str | None:
     return config.synthesis.python if side == "python" else config.synthesis.other
 
 
@@ -128,13 +128,13 @@ def open_outputs(config: Config) -> dict[str, OutputShards]:
     """Raises UserError where shards of another origin lie."""
     if config.synthesis.chat:
         return {}
-    if place_of(config, "python") == place_of(config, "other"):
+    if output_of(config, "python") == output_of(config, "other"):
         raise UserError(
             f"synthesis.python and synthesis.other are both {config.synthesis.python}: files in Python and others need "
             "places of their own, as index.sources.synthetic_python and .synthetic_other are by default"
         )
     work = Path(config.synthesis.dir)
     return {
-        side: OutputShards(str(place_of(config, side)), f"synthesis.{side}", config.storage, work / side)
+        side: OutputShards(str(output_of(config, side)), f"synthesis.{side}", config.storage, work / side)
         for side in SIDES
     }

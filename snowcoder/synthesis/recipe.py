@@ -21,7 +21,7 @@ Ask = Callable[[Request], Awaitable[Answer]]
 _SEEDS = 31  # bits of a request's seed that every server takes
 
 
-class Outcome(NamedTuple):
+class SampleOutcome(NamedTuple):
     """What became of one way through the steps."""
 
     id: str
@@ -41,11 +41,11 @@ class Recipe:
         steps = [[step.name, step.config.model_dump(), step.prompt.digest] for step in self.steps]
         self.digest = digest_json([self.name, self.model, self.seed, steps, self.examples])
 
-    async def follow(self, seed: str, fields: Fields, ask: Ask) -> list[Outcome]:
+    async def follow(self, seed: str, fields: Fields, ask: Ask) -> list[SampleOutcome]:
         """All that comes of a seed, in an order that does not depend on when answers came."""
         return await self._from(0, seed, fields, ask)
 
-    async def _from(self, number: int, sample: str, fields: Fields, ask: Ask) -> list[Outcome]:
+    async def _from(self, number: int, sample: str, fields: Fields, ask: Ask) -> list[SampleOutcome]:
         step = self.steps[number]
         fields = fields | {name: choose(each, self.seed, sample, step.name, name) for name, each in step.draws.items()}
         count = step.config.samples
@@ -53,7 +53,7 @@ class Recipe:
         found = await asyncio.gather(*(self._take(number, name, sample, fields, ask) for name in names))
         return [outcome for each in found for outcome in each]
 
-    async def _take(self, number: int, name: str, asked_as: str, fields: Fields, ask: Ask) -> list[Outcome]:
+    async def _take(self, number: int, name: str, asked_as: str, fields: Fields, ask: Ask) -> list[SampleOutcome]:
         """One answer and all that follows from it. Answers to one prompt differ by the request's seed."""
         step = self.steps[number]
         try:
@@ -62,11 +62,11 @@ class Recipe:
                 raise Refused("not finished")
             new = parse(closed(answer.text, step.config.stop), step.config.parse, fields)
         except Refused as refusal:
-            return [Outcome(name, step.name, refusal.reason, fields)]
+            return [SampleOutcome(name, step.name, refusal.reason, fields)]
         names = [f"{name}.{n}" for n in range(len(new))] if step.config.parse.kind == "items" else [name]
         samples = [(name, fields | each) for name, each in zip(names, new, strict=True)]
         if number + 1 == len(self.steps):
-            return [Outcome(name, step.name, None, each) for name, each in samples]
+            return [SampleOutcome(name, step.name, None, each) for name, each in samples]
         found = await asyncio.gather(*(self._from(number + 1, name, each, ask) for name, each in samples))
         return [outcome for each in found for outcome in each]
 

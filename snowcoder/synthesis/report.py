@@ -17,7 +17,7 @@ from snowcoder.synthesis.summary import REPORT
 _LANGUAGES = 16  # columns; the others are summed up
 
 
-class Row(NamedTuple):
+class StepRow(NamedTuple):
     step: str
     what: str
     samples: int
@@ -56,7 +56,7 @@ def _languages(report: dict[str, Any]) -> list[str]:
     return names[:_LANGUAGES] + (["others"] if len(names) > _LANGUAGES else [])
 
 
-def _rows(config: Config, report: dict[str, Any], languages: list[str]) -> list[Row]:
+def _rows(config: Config, report: dict[str, Any], languages: list[str]) -> list[StepRow]:
     """Step by step what ended there, and why; then what the rules took of whole samples, and what is left."""
     outcomes, rows = report["outcomes"], []
     order = {step: number for number, step in enumerate(["seed", *config.synthesis.steps])}
@@ -70,7 +70,7 @@ def _rows(config: Config, report: dict[str, Any], languages: list[str]) -> list[
     return [*rows, *_grouped("whole samples", dropped, whole, languages), *_grouped("", kept, whole, languages)]
 
 
-def _grouped(step: str, counts: list[list[Any]], came: int, languages: list[str]) -> list[Row]:
+def _grouped(step: str, counts: list[list[Any]], came: int, languages: list[str]) -> list[StepRow]:
     """A row for each reason, the one that took most first."""
     rows = []
     for reason in dict.fromkeys(reason for reason, _, _ in counts):
@@ -80,5 +80,5 @@ def _grouped(step: str, counts: list[list[Any]], came: int, languages: list[str]
                 key = language if language in by_language else "others"
                 by_language[key] = by_language.get(key, 0) + count
         total = sum(by_language.values())
-        rows.append(Row(step, reason, total, total / max(1, came), [by_language[name] for name in languages]))
+        rows.append(StepRow(step, reason, total, total / max(1, came), [by_language[name] for name in languages]))
     return sorted(rows, key=lambda row: -row.samples)

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.lineage.rows import Rows
+from snowcoder.lineage.rows import RowCounts
 from snowcoder.permutation import key_of
-from snowcoder.stages.steps import Record, Step, Task, run_step
-from snowcoder.stages.tables import rows_of
+from snowcoder.stages.steps import Record, Step, WorkItem, run_step
+from snowcoder.stages.tables import count_rows
 from snowcoder.storage.digest import digest_file
-from snowcoder.synthesis.files import CodeFile, IndexedFiles
 from snowcoder.synthesis.functions import functions
+from snowcoder.synthesis.indexed_files import IndexedFile, IndexedFiles
 from snowcoder.synthesis.mix import choose_files
 
 SEEDS = ".seeds.parquet"
@@ -47,8 +47,8 @@ def make_seeds(config: Config) -> Seeds:
     seeds = config.synthesis.seeds
     inputs, parts = _of_files(config) if seeds.cut in ("lines", "function") else _of_numbers(config)
     cut = Cut(Path(config.synthesis.dir) / "seeds", config)
-    tasks = [cut.task(f"part-{n:05d}", [inputs, part], {"part": part}) for n, part in enumerate(parts)]
-    return Seeds(inputs, cut.folder, run_step(cut, "seeds", tasks, config.corpus.engine))
+    items = [cut.work_item(f"part-{n:05d}", [inputs, part], {"part": part}) for n, part in enumerate(parts)]
+    return Seeds(inputs, cut.folder, run_step(cut, "seeds", items, config.corpus.engine))
 
 
 class Cut(Step):
@@ -63,21 +63,21 @@ class Cut(Step):
         seeds = self.config.synthesis.seeds.model_dump(exclude={"count", "shares", "per_file", "part"})
         return {"seeds": seeds, "seed": self.config.run.seed}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
         seeds = self.config.synthesis.seeds
         files = seeds.cut in ("lines", "function")
-        found = self._of_files(task) if files else self._of_numbers(task)
+        found = self._of_files(item) if files else self._of_numbers(item)
         table = pa.Table.from_pylist(list(found), SCHEMA)
-        pq.write_table(table, folder / f"{task.name}{SEEDS}", compression="zstd")
+        pq.write_table(table, folder / f"{item.name}{SEEDS}", compression="zstd")
         cut = table.filter(table["text"].is_valid())
-        rows = Rows(
-            len(task.data["part"][0]) if files else len(task.data["part"]), rows_of(folder / f"{task.name}{SEEDS}")
+        rows = RowCounts(
+            len(item.data["part"][0]) if files else len(item.data["part"]), count_rows(folder / f"{item.name}{SEEDS}")
         )
         return rows, {"languages": dict(Counter(cut["language"].to_pylist())), "nothing to cut": len(table) - len(cut)}
 
-    def _of_files(self, task: Task) -> Iterator[dict[str, Any]]:
+    def _of_files(self, item: WorkItem) -> Iterator[dict[str, Any]]:
         files = IndexedFiles(self.config, str(self.config.synthesis.seeds.source))
-        shards, rows, copies = map(np.array, task.data["part"])
+        shards, rows, copies = map(np.array, item.data["part"])
         order = np.lexsort((rows, shards))  # as they lie in the index
         found: dict[int, dict[str, Any]] = {}
         for shard in np.unique(shards):
@@ -88,7 +88,7 @@ class Cut(Step):
         for number in range(len(rows)):
             yield found[number]
 
-    def _seed(self, name: str, file: CodeFile) -> dict[str, Any]:
+    def _seed(self, name: str, file: IndexedFile) -> dict[str, Any]:
         cut = cut_function if self.config.synthesis.seeds.cut == "function" else cut_lines
         lines, key = self.config.synthesis.seeds.lines, key_of(self.config.run.seed, "cut", name)
         text = cut(file.text, lines, key)
@@ -96,9 +96,9 @@ class Cut(Step):
             text = text[: self.config.synthesis.seeds.characters]
         return {"id": name, "text": text, **{field: getattr(file, field) for field in file._fields if field != "text"}}
 
-    def _of_numbers(self, task: Task) -> Iterator[dict[str, Any]]:
+    def _of_numbers(self, item: WorkItem) -> Iterator[dict[str, Any]]:
         texts = read_instructions(self.config.synthesis.seeds.chat)
-        for number in task.data["part"]:
+        for number in item.data["part"]:
             yield {"id": f"{number:07d}", "text": texts[number] if texts else "", "language": "Python"}
 
 

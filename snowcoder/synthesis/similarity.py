@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from snowcoder.config.schema import Config
-from snowcoder.corpus.decontamination.tasks import Task, read_tasks
+from snowcoder.corpus.decontamination.task_texts import TaskTexts, read_task_texts
 from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.permutation import key_of
 
@@ -36,13 +36,13 @@ class Similarity(NamedTuple):
 def similarities(config: Config) -> list[Similarity]:
     """To each of `decontamination.benchmarks`, before copies and tasks were dropped."""
     tasks = defaultdict(list)
-    for task in read_tasks(config.decontamination.benchmarks):
+    for task in read_task_texts(config.decontamination.benchmarks):
         tasks[task.benchmark].append(task)
     texts = _texts(Path(config.synthesis.dir) / "checked", config.run.seed)
     return [_similarity(name, each, texts) for name, each in tasks.items()] if texts else []
 
 
-def _similarity(name: str, tasks: list[Task], texts: list[str]) -> Similarity:
+def _similarity(name: str, tasks: list[TaskTexts], texts: list[str]) -> Similarity:
     wanted = ["\n".join([*task.problems[:1], task.solution]) for task in tasks]
     vectors: Any = TfidfVectorizer().fit_transform([*wanted, *texts])
     cosines = vectors[len(wanted) :] @ vectors[: len(wanted)].T  # of rows of length one

@@ -11,14 +11,14 @@ import numpy as np
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
-from snowcoder.corpus.dropped_examples import Samples
+from snowcoder.corpus.dropped_examples import DroppedExamples
 from snowcoder.stages.steps import Record
 
 REPORT = "report.json"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def summarize(
+def summarize_synthesis(
     config: Config,
     seeds: list[Record],
     answers: list[Record],
@@ -29,7 +29,7 @@ def summarize(
     judged = _counts([*checked, *published])
     kept = _counts(published)
     judged.forget(KEPT)
-    samples = Samples(config.corpus.samples)
+    samples = DroppedExamples(config.corpus.samples)
     for record in (*checked, *published):
         samples.merge(record.counts["samples"])
     usage = _sum(answers, "usage")

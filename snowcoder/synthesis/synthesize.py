@@ -1,12 +1,12 @@
 """`snowcoder synthesize`: training data that a language model writes, by the recipe of `synthesis=`.
 
-    seeds       a task a part of the seeds: what each sample starts from
+    seeds       a work item a part of the seeds: what each sample starts from
     answers     a part's requests, by all servers; log/ holds every request and answer
-    checked     a task a part: syntax, tests; what finds copies is computed on the way
+    checked     a work item a part: syntax, tests; what finds copies is computed on the way
     dedup       tables of ids alone: which samples are copies
-    published   a task a part: copies and benchmarks dropped, personal data replaced; shards or conversations
+    published   a work item a part: copies and benchmarks dropped, personal data replaced; shards or conversations
 
-A killed run goes on with the next task, and asks nothing that was answered.
+A killed run goes on with the next item, and asks nothing that was answered.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.wash_step import check_copies
 from snowcoder.errors import OperationError
-from snowcoder.lineage.manifest import NAME, Manifest, Output, describe
+from snowcoder.lineage.manifest import NAME, Manifest, Output, describe_outputs
 from snowcoder.stages.engine import start_engine
 from snowcoder.stages.stage import working_in
 from snowcoder.stages.steps import Record, run_step
 from snowcoder.storage.atomic import atomic_path, write_json
-from snowcoder.synthesis.check import Check
-from snowcoder.synthesis.generate import generate
+from snowcoder.synthesis.check_samples import CheckSamples
+from snowcoder.synthesis.generate import ask_models
 from snowcoder.synthesis.publish import CHAT, Publish, open_outputs, shards_of
 from snowcoder.synthesis.recipe import Recipe
 from snowcoder.synthesis.seeds import Seeds, make_seeds
-from snowcoder.synthesis.summary import REPORT, lost, print_summary, summarize
+from snowcoder.synthesis.summary import REPORT, lost, print_summary, summarize_synthesis
 
 CHAT_FILE = "chat.jsonl"
 
@@ -47,7 +47,9 @@ def run(config: Config) -> bool:
         outputs = open_outputs(config)
         start_engine(config.corpus.engine)
         done = _make(config, outputs)
-        report = summarize(config, done.seeds.records, done.answers, done.checked, done.copies, done.published)
+        report = summarize_synthesis(
+            config, done.seeds.records, done.answers, done.checked, done.copies, done.published
+        )
         write_json(folder / REPORT, report)
         print_summary(config, report, time.monotonic() - begun)
         if not report["kept"]:
@@ -61,8 +63,8 @@ def run(config: Config) -> bool:
     return config.synthesis.chat is None
 
 
-class Done(NamedTuple):
-    """Records of all tasks."""
+class SynthesisRecords(NamedTuple):
+    """Records of all work items."""
 
     seeds: Seeds
     answers: list[Record]
@@ -71,23 +73,23 @@ class Done(NamedTuple):
     published: list[Record]
 
 
-def _make(config: Config, outputs: dict[str, OutputShards]) -> Done:
+def _make(config: Config, outputs: dict[str, OutputShards]) -> SynthesisRecords:
     folder, engine = Path(config.synthesis.dir), config.corpus.engine
     seeds = make_seeds(config)
-    answers, answered = generate(config, seeds)
-    check = Check(folder / "checked", config, answers)
-    checked = run_step(check, "check", check.tasks(answered), engine, _outcomes(answered))
+    answers, answered = ask_models(config, seeds)
+    check = CheckSamples(folder / "checked", config, answers)
+    checked = run_step(check, "check", check.work_items(answered), engine, _outcomes(answered))
     copies, found = find_copies(config.corpus, check.folder, checked)
     publish = Publish(folder / "published", config, copies)
-    tasks = publish.tasks(check.folder, checked, found)
-    changes = any(publish.find(task) is None for task in tasks)
+    items = publish.work_items(check.folder, checked, found)
+    changes = any(publish.find(item) is None for item in items)
     for output in outputs.values():
-        output.claim([f"{task.name}.parquet" for task in tasks], changes)
+        output.claim([f"{item.name}.parquet" for item in items], changes)
     if changes:
         (folder / NAME).unlink(missing_ok=True)
-    published = run_step(publish, "publish", tasks, engine, sum(record.rows.written for record in checked))
+    published = run_step(publish, "publish", items, engine, sum(record.rows.written for record in checked))
     check_copies(config.corpus.near, copies, published, publish.folder)
-    return Done(seeds, answered, checked, found, published)
+    return SynthesisRecords(seeds, answered, checked, found, published)
 
 
 def _by_files(config: Config) -> Config:
@@ -101,7 +103,7 @@ def _outcomes(answered: list[Record]) -> int:
     return sum(rows for record in answered for rows in record.tables.values())
 
 
-def _manifest(config: Config, done: Done, report: dict[str, Any]) -> Manifest:
+def _manifest(config: Config, done: SynthesisRecords, report: dict[str, Any]) -> Manifest:
     """Of the stage's folder: what was asked of whom, and what came of it."""
     folder, synthesis = Path(config.synthesis.dir), config.synthesis
     if synthesis.chat:
@@ -124,11 +126,11 @@ def _manifest(config: Config, done: Done, report: dict[str, Any]) -> Manifest:
             "seed": config.run.seed,
         },
         counts={key: report[key] for key in ("seeds", "kept", "dropped", "requests", "usage")},
-        outputs=[*describe(folder, [CHAT_FILE] if synthesis.chat else []), *parts],
+        outputs=[*describe_outputs(folder, [CHAT_FILE] if synthesis.chat else []), *parts],
     )
 
 
-def _vouch(config: Config, done: Done, manifest: Manifest, outputs: dict[str, OutputShards]) -> None:
+def _vouch(config: Config, done: SynthesisRecords, manifest: Manifest, outputs: dict[str, OutputShards]) -> None:
     """Beside each place's shards a manifest that names the stage's; this one last."""
     found = [each for record in done.published for each in shards_of(record)]
     for side, output in outputs.items():

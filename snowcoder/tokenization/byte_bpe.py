@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from snowcoder.tokenization.cut import cut
+from snowcoder.tokenization.cut import cut_texts
 
 # Merges stay inside these pieces: a word with the character before it, ONE digit, punctuation with
 # its line ends, blank lines, indentation. This very pattern (Qwen2's) is one that gigatoken knows.
@@ -17,7 +17,7 @@ PATTERN = (
 )
 
 
-def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> Tokenizer:
+def train_byte_bpe(texts: Iterator[str], vocab_size: int, special: list[str]) -> Tokenizer:
     """A tokenizer of at most `vocab_size` entries: `special` first, then 256 bytes, then merges."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -34,5 +34,5 @@ def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> Tokenize
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=sys.stderr.isatty(),  # in a log it would print blank lines
     )
-    tokenizer.train_from_iterator(cut(texts), trainer)
+    tokenizer.train_from_iterator(cut_texts(texts), trainer)
     return tokenizer

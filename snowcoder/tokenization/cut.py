@@ -11,7 +11,7 @@ CHARACTERS = 8192  # of a piece; SentencePiece drops longer ones, too
 _PIECE = re.compile(rf".{{1,{CHARACTERS}}}(?:(?<=\n)(?=\S)|(?<=\S)(?=[ \t])|\Z)|.{{{CHARACTERS}}}", re.DOTALL)
 
 
-def cut(texts: Iterable[str]) -> Iterator[str]:
+def cut_texts(texts: Iterable[str]) -> Iterator[str]:
     """The pieces of all texts, in their order."""
     for text in texts:
         if len(text) <= CHARACTERS:

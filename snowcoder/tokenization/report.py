@@ -13,7 +13,7 @@ from snowcoder.config.schema import TokenizerConfig
 from snowcoder.errors import UserError
 from snowcoder.storage.digest import digest_bytes
 from snowcoder.tokenization.load import FILE, Tokenizer
-from snowcoder.tokenization.sample import Sample
+from snowcoder.tokenization.training_text import TrainingText
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ def load_peer(folder: Path) -> Peer:
     return Peer(folder.resolve().name, backend, digest_bytes(data))
 
 
-def measure(settings: TokenizerConfig, sample: Sample, tokenizer: Tokenizer, peer: Peer | None) -> dict[str, Any]:
+def measure(settings: TokenizerConfig, text: TrainingText, tokenizer: Tokenizer, peer: Peer | None) -> dict[str, Any]:
     """The report as JSON: what the tokenizer was trained on, and how it packs the rest."""
     return {
         "algorithm": settings.algorithm,
         "vocab_size": tokenizer.vocab_size,
-        "counts": dict(sample.counts),
-        "repositories": len(sample.repositories - {""}),
+        "counts": dict(text.counts),
+        "repositories": len(text.repositories - {""}),
         "compared_with": peer and {"name": peer.name, "vocab_size": peer.backend.get_vocab_size()},
-        "languages": _by_language(sample.held_out, tokenizer.backend, peer),
+        "languages": _by_language(text.held_out, tokenizer.backend, peer),
     }
 
 

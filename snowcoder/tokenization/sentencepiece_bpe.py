@@ -13,7 +13,7 @@ import sentencepiece
 from tokenizers import Tokenizer, decoders, models, normalizers
 
 from snowcoder.errors import UserError
-from snowcoder.tokenization.cut import CHARACTERS, cut
+from snowcoder.tokenization.cut import CHARACTERS, cut_texts
 from snowcoder.tokenization.special import END_OF_TEXT, FIM_PAD
 
 SPACE = "\u2581"
@@ -23,7 +23,7 @@ ESCAPE, ESCAPED_ESCAPE, ESCAPED_SPACE = "\uf8ff", "\uf8ff\uf8fe", "\uf8ff\uf8fd"
 RESERVED = dict.fromkeys(map(ord, (SPACE, "\0", "\u2585")))
 
 
-def train(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
+def train_sentencepiece(texts: Iterator[str], vocab_size: int, special: list[str]) -> bytes:
     """SentencePiece's model file, with at most `vocab_size` entries.
 
     Ids: `special`, <unk> (which byte fallback leaves without use), 256 bytes, then pieces.
@@ -72,7 +72,7 @@ class _Clean:
 
     def __iter__(self) -> Iterator[str]:
         try:
-            for text in cut(self._texts):
+            for text in cut_texts(self._texts):
                 if clean := text.translate(RESERVED):
                     yield clean
         except Exception as error:

@@ -11,7 +11,7 @@ from snowcoder import readable
 from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import refuse_change
-from snowcoder.lineage.manifest import NAME, Manifest, Output, describe, find_manifest
+from snowcoder.lineage.manifest import NAME, Manifest, Output, describe_outputs, find_manifest
 from snowcoder.stages.stage import working_in
 from snowcoder.storage.atomic import atomic_path
 from snowcoder.storage.columns import without
@@ -19,8 +19,8 @@ from snowcoder.storage.digest import digest_file
 from snowcoder.storage.schemas import check_shards
 from snowcoder.tokenization import byte_bpe, report, sentencepiece_bpe
 from snowcoder.tokenization.load import FILE, load_tokenizer
-from snowcoder.tokenization.sample import Sample
 from snowcoder.tokenization.special import END_OF_TEXT, FIM_PAD, special_tokens
+from snowcoder.tokenization.training_text import TrainingText
 
 _STAGE = "tokenizer train"
 
@@ -32,15 +32,15 @@ def run(config: Config) -> None:
     """
     settings, folder = config.tokenizer, Path(config.tokenizer.dir)
     peer = report.load_peer(Path(settings.compare_with)) if settings.compare_with else None
-    sample = Sample(config)
+    text = TrainingText(config)
     decided_by = _decided_by(config, peer)
-    if _is_there(folder, sample, decided_by):
+    if _is_there(folder, text, decided_by):
         print(f"tokenizer: {folder} is up to date")
         return
     _refuse_change(config, folder)
-    check_shards(sample.store, sample.shards, config.index.columns)
+    check_shards(text.store, text.shards, config.index.columns)
     with working_in(folder):
-        _make(config, sample, peer, decided_by)
+        _make(config, text, peer, decided_by)
     print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
 
 
@@ -52,30 +52,30 @@ def _refuse_change(config: Config, folder: Path) -> None:
         refuse_change(config.run.dir, folder, "tokenizer", digest_file(folder / FILE))
 
 
-def _make(config: Config, sample: Sample, peer: report.Peer | None, decided_by: dict[str, Any]) -> None:
+def _make(config: Config, text: TrainingText, peer: report.Peer | None, decided_by: dict[str, Any]) -> None:
     settings, folder = config.tokenizer, Path(config.tokenizer.dir)
-    files = _train(settings, sample)
+    files = _train(settings, text)
     files["tokenizer_config.json"] = _json(_hugging_face_config(config))
-    files["sources.txt"] = _lines(sorted(sample.repositories - {""}))
+    files["sources.txt"] = _lines(sorted(text.repositories - {""}))
     (folder / NAME).unlink(missing_ok=True)
     _write(folder, files)
-    measured = report.measure(settings, sample, load_tokenizer(folder), peer)
+    measured = report.measure(settings, text, load_tokenizer(folder), peer)
     reports = {"report.json": _json(measured), "report.md": report.to_markdown(measured).encode()}
     _write(folder, reports)
-    _manifest(sample, decided_by, describe(folder, sorted({**files, **reports}))).write(folder)
-    if lacking := without(sample.without):
-        print(f"tokenizer: of {sample.counts['documents_read']:,} documents {lacking}")
+    _manifest(text, decided_by, describe_outputs(folder, sorted({**files, **reports}))).write(folder)
+    if lacking := without(text.without):
+        print(f"tokenizer: of {text.counts['documents_read']:,} documents {lacking}")
 
 
-def _manifest(sample: Sample, decided_by: dict[str, Any], outputs: list[Output]) -> Manifest:
+def _manifest(text: TrainingText, decided_by: dict[str, Any], outputs: list[Output]) -> Manifest:
     counts = {
-        **sample.counts,
-        "dropped": dict(sample.dropped),
-        "without": dict(sample.without),
-        "skipped": sample.skipped,
-        "shard_tags": sample.tags(),
+        **text.counts,
+        "dropped": dict(text.dropped),
+        "without": dict(text.without),
+        "skipped": text.skipped,
+        "shard_tags": text.tags(),
     }
-    inputs = {"shards": sample.inputs()}
+    inputs = {"shards": text.inputs()}
     return Manifest(_STAGE, inputs, decided_by, counts, outputs)
 
 
@@ -90,23 +90,23 @@ def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:
     }
 
 
-def _is_there(folder: Path, sample: Sample, decided_by: dict[str, Any]) -> bool:
+def _is_there(folder: Path, text: TrainingText, decided_by: dict[str, Any]) -> bool:
     manifest = find_manifest(folder)
     if manifest is None or manifest.config != decided_by or manifest.check_files(folder):
         return False
-    return manifest.counts["shard_tags"] == sample.tags() or _recognize(folder, sample, manifest)
+    return manifest.counts["shard_tags"] == text.tags() or _recognize(folder, text, manifest)
 
 
-def _recognize(folder: Path, sample: Sample, manifest: Manifest) -> bool:
+def _recognize(folder: Path, text: TrainingText, manifest: Manifest) -> bool:
     """Whether the shards, touched or copied since, hold the bytes they held; the manifest then has their new tags."""
-    if not sample.holds(manifest.inputs["shards"]):
+    if not text.holds(manifest.inputs["shards"]):
         return False
     with working_in(folder):
-        replace(manifest, counts={**manifest.counts, "shard_tags": sample.tags()}).write(folder)
+        replace(manifest, counts={**manifest.counts, "shard_tags": text.tags()}).write(folder)
     return True
 
 
-def _train(settings: TokenizerConfig, sample: Sample) -> dict[str, bytes]:
+def _train(settings: TokenizerConfig, text: TrainingText) -> dict[str, bytes]:
     """The files of a tokenizer with exactly as many entries as asked for."""
     special = special_tokens(settings.spare_tokens)
     smallest = len(special) + 256 + 1
@@ -117,16 +117,16 @@ def _train(settings: TokenizerConfig, sample: Sample) -> dict[str, bytes]:
         )
     files = {}
     if settings.algorithm == "byte_bpe":
-        tokenizer = byte_bpe.train(iter(sample), settings.vocab_size, special)
+        tokenizer = byte_bpe.train_byte_bpe(iter(text), settings.vocab_size, special)
     else:
-        model = sentencepiece_bpe.train(iter(sample), settings.vocab_size, special)
+        model = sentencepiece_bpe.train_sentencepiece(iter(text), settings.vocab_size, special)
         tokenizer = sentencepiece_bpe.to_tokenizers(model, special)
         files["tokenizer.model"] = model
     reached = tokenizer.get_vocab_size()
     if reached != settings.vocab_size:
         raise UserError(
             f"tokenizer.vocab_size={settings.vocab_size}: the text of {settings.shards} "
-            f"({readable.size(sample.counts['bytes_trained_on'])}) is enough for {reached} entries; "
+            f"({readable.size(text.counts['bytes_trained_on'])}) is enough for {reached} entries; "
             f"set tokenizer.vocab_size={reached} or less, or train on more text "
             "(tokenizer.shards, tokenizer.sample_mib)"
         )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import find_manifest
-from snowcoder.mixture.differences import differences
+from snowcoder.mixture.differences import plan_differences
 from snowcoder.mixture.phase_plan import Plan, load_plan
 from snowcoder.storage.digest import digest_file
 from snowcoder.tokenization.load import FILE
@@ -98,7 +98,7 @@ def _plan(config: Config, record: CheckpointRecord) -> Iterator[str]:
     ours = {phase.name: phase.digest for phase in plan.phases}
     for name, digest in record.phases.items():
         if ours.get(name) != digest:
-            what = f": {'; '.join(differences(begun, plan))}" if begun else ""
+            what = f": {'; '.join(plan_differences(begun, plan))}" if begun else ""
             yield _not_the_one(f"plan of {name}", config.plan.dir, ours.get(name, "none"), digest) + what
             return  # a later phase's digest covers this one's
 

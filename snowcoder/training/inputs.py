@@ -15,7 +15,7 @@ from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import find_dependents
 from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.lineage.run_folder import RunFolder
-from snowcoder.mixture.differences import differences
+from snowcoder.mixture.differences import plan_differences
 from snowcoder.mixture.phase_plan import Plan, load_plan, make_plan
 from snowcoder.mixture.sizes import source_sizes
 from snowcoder.tokenization.load import load_tokenizer
@@ -135,7 +135,7 @@ def _plan(config: Config) -> Iterator[str]:
     if there.digest != here.digest:
         yield (
             f"the plan in {folder} is of another config: run `snowcoder plan` with the same arguments; "
-            f"what differs: {'; '.join(differences(there, here))}"
+            f"what differs: {'; '.join(plan_differences(there, here))}"
         )
 
 

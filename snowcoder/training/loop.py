@@ -9,7 +9,7 @@ from snowcoder.training.state import Run
 from snowcoder.training.step import StepResult, train_step
 
 
-def train(run: Run, callbacks: list[Callback]) -> None:
+def run_phases(run: Run, callbacks: list[Callback]) -> None:
     """Execute the run's phases from `run.step` on, switching at step boundaries, until their end or `run.stop`."""
     for callback in callbacks:
         callback.on_start(run)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
-from snowcoder.mixture.differences import differences
+from snowcoder.mixture.differences import plan_differences
 from snowcoder.mixture.phase_plan import PhasePlan, Plan
 from snowcoder.training.checkpoints.checkpoint_record import Basis, CheckpointRecord
 from snowcoder.training.identity import begun_plan, recorded_inputs, tokenizer_digest
@@ -74,7 +74,7 @@ def other_past(config: Config, plan: Plan, basis: Basis, who: str) -> Iterator[s
     others = [name for name, digest in basis.phases.items() if ours.get(name) != digest]
     if others:
         begun = begun_plan(config, basis)
-        what = f" ({'; '.join(differences(begun, plan))})" if begun else ""
+        what = f" ({'; '.join(plan_differences(begun, plan))})" if begun else ""
         yield (
             f"{who} was trained by another plan of {', '.join(others)}{what}: budgets, sources, "
             "seed, batch or learning rate of a phase that has begun cannot change. Restore them, or change run.dir"

@@ -18,7 +18,7 @@ from snowcoder.config.schema import Config
 from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import PhasePlan, Plan, load_plan
 from snowcoder.mixture.samples import SampleReader
-from snowcoder.model.initialize import draw
+from snowcoder.model.initialize import initial_tensor
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.tokenization.load import load_tokenizer
@@ -107,7 +107,10 @@ def start_anew(run: Run) -> None:
 def _fill(config: Config, chunks: list[GPTModel], get: Callable[[str], torch.Tensor] | None = None) -> None:
     for chunk in chunks:
         load_hugging_face(
-            chunk, config.model, tensor_part(), get or (lambda name: draw(name, config.model, config.run.seed))
+            chunk,
+            config.model,
+            tensor_part(),
+            get or (lambda name: initial_tensor(name, config.model, config.run.seed)),
         )
 
 

@@ -67,7 +67,7 @@ def _update(run: Run, phase: PhasePlan, step: int) -> StepResult | Skip:
 
 
 @torch.no_grad()
-def evaluate(run: Run, samples: Samples) -> float:
+def held_out_loss(run: Run, samples: Samples) -> float:
     """Mean loss over this rank's `samples` and those of all other data-parallel ranks."""
     for chunk in run.model.chunks:
         chunk.eval()

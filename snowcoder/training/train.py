@@ -29,7 +29,7 @@ def run(config: Config) -> bool:
     with run_lock(config, describe_inputs(plan, last.first_step + 1, tokenizer_digest(config))) as locks:
         restore(config)
         print(f"train: starting {config.parallel.world_size} rank(s)", flush=True)
-        launch("snowcoder.training.train_on_rank:train", config, RESOLVED, locks=locks)
+        launch("snowcoder.training.train_on_rank:train_on_rank", config, RESOLVED, locks=locks)
     if last is plan.phases[-1]:
         return True
     after = plan.phases[plan.phases.index(last) + 1].name
@@ -39,14 +39,14 @@ def run(config: Config) -> bool:
     return False
 
 
-def launch(task: str, config: Config, resolved: str, *arguments: str, locks: Sequence[Held] = ()) -> None:
-    """Run `task` (module:function) on `parallel.world_size` ranks, all reading the frozen config.
+def launch(target: str, config: Config, resolved: str, *arguments: str, locks: Sequence[Held] = ()) -> None:
+    """Run `target` (module:function) on `parallel.world_size` ranks, all reading the frozen config.
 
     `locks` are held until the last rank has ended.
     """
     path = Path(config.run.dir) / resolved
     write_text(path, to_yaml(config))
     python = config.launch.python or [sys.executable]
-    command = [*python, "-m", "snowcoder.training.rank.worker", task, str(path), *arguments]
-    start = slurm.run_ranks if config.launch.kind == "slurm" else local.run_ranks
+    command = [*python, "-m", "snowcoder.training.rank.worker", target, str(path), *arguments]
+    start = slurm.run_slurm_ranks if config.launch.kind == "slurm" else local.run_local_ranks
     start(command, config, [lock.descriptor for lock in locks])

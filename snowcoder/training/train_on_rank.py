@@ -18,14 +18,14 @@ from snowcoder.training.callbacks.stopping import Stopping
 from snowcoder.training.callbacks.validation import Validation
 from snowcoder.training.checkpoints.write import Checkpoints
 from snowcoder.training.events import Events, last_turn
-from snowcoder.training.loop import train as train_loop
+from snowcoder.training.loop import run_phases as train_loop
 from snowcoder.training.rank.node_check import check_nodes
 from snowcoder.training.rank.pulse import doing
 from snowcoder.training.recovery.resume import resume
 from snowcoder.training.state import Run, build_run
 
 
-def train(config: Config) -> None:
+def train_on_rank(config: Config) -> None:
     """Resume or start, then execute the run's phases. Raises `Stopped` if a signal ended it before that."""
     if config.launch.node_check:
         check_nodes(config)

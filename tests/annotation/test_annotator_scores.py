@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from snowcoder.annotation import quantize, score, train
 from snowcoder.annotation.annotator import Annotator
-from snowcoder.annotation.files import rows_of
+from snowcoder.annotation.code_files import files_of_batch
 from snowcoder.annotation.scores import SUFFIX
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
@@ -51,7 +51,7 @@ def tables(folder: Path) -> dict[str, list[dict[str, object]]]:
 def test_each_key_that_it_reads_decides_what_is_scored_again(files: Path, encoder: Path, run_folder: Path) -> None:
     with noting() as notes:
         score.run(configure(run_folder, files, encoder, "annotator.score.runtime=torch", ONE.format(files)))
-    assert (ColumnsConfig, "file_lengths") in notes.keys[score.Score]
+    assert (ColumnsConfig, "file_lengths") in notes.keys[score.ScoreFiles]
     assert notes.forgotten({"ScoreConfig.runtime": ["openvino", "torch"]}) == []
 
 
@@ -65,7 +65,7 @@ def test_every_file_has_the_score_of_the_reference(runtime: str, files: Path, en
         every = [
             file
             for batch in read_shard(path, path.name, config.index.columns, 1 << 20)
-            for row in rows_of(batch)
+            for row in files_of_batch(batch)
             for file in row.files
         ]
         rows = found[f"shard-{number:05d}{SUFFIX}"]
@@ -119,7 +119,7 @@ def test_an_annotator_that_was_trained_again_scores_with_what_it_learned(
     score.run(config)
     (path,) = (files / "one").iterdir()
     batches = read_shard(path, path.name, config.index.columns, 1 << 20)
-    texts = [file.content for batch in batches for row in rows_of(batch) for file in row.files]
+    texts = [file.content for batch in batches for row in files_of_batch(batch) for file in row.files]
     (rows,) = tables(run_folder / "annotator" / "scores").values()
     expected = Annotator(run_folder / "annotator").score(texts)
     np.testing.assert_allclose([row["score"] for row in rows], expected, atol=0.05)
@@ -128,7 +128,7 @@ def test_an_annotator_that_was_trained_again_scores_with_what_it_learned(
 def test_a_step_that_cleans_its_folder_leaves_the_lock_there(files: Path, encoder: Path, run_folder: Path) -> None:
     folder = run_folder / "annotator" / "scores"
     with build_lock(folder, ALL):
-        _clean(score.Score(folder, configure(run_folder, files, encoder), 1), [], [])  # keeps the lock
+        _clean(score.ScoreFiles(folder, configure(run_folder, files, encoder), 1), [], [])  # keeps the lock
         with pytest.raises(Busy), build_lock(folder, ALL):
             pass
 

@@ -14,16 +14,16 @@ import pytest
 import xxhash
 
 from snowcoder.annotation import copy_selected, select, selectable_files
-from snowcoder.annotation.files import rows_of
+from snowcoder.annotation.code_files import files_of_batch
 from snowcoder.annotation.scores import SCORES, SUFFIX
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
 from snowcoder.index import build, verify
-from snowcoder.index.layout import join, texts_of
+from snowcoder.index.layout import join_texts, texts_of
 from snowcoder.index.reader import IndexedSource
 from snowcoder.lineage.manifest import Manifest, find_manifest
-from snowcoder.mixture.files import FileTable, write_files
+from snowcoder.mixture.file_table import FileTable, write_files
 from snowcoder.stages.lock import ALL, Busy, build_lock
 from snowcoder.storage.atomic import write_json
 from snowcoder.storage.shards import Files, read_shard
@@ -68,7 +68,7 @@ def write_scores(config: Config, seed: int = 1) -> None:
     for number, path in enumerate(sorted(Path(config.index.sources["raw"].shards).glob("*.parquet"))):
         rows = []
         for batch in read_shard(path, path.name, config.index.columns, 1 << 30):
-            for document in rows_of(batch):
+            for document in files_of_batch(batch):
                 digest = xxhash.xxh3_128_digest(document.content.encode())
                 for file, each in enumerate(document.files):
                     score = float(draw.integers(0, 40)) / 40
@@ -157,7 +157,7 @@ def test_its_tokens_are_those_of_encoding_the_best_files(folder: Path, workspace
     expected = []
     for path in sorted((folder / "raw").glob("*.parquet")):
         for batch in read_shard(path, path.name, config.index.columns, 1 << 30):
-            for row in rows_of(batch):
+            for row in files_of_batch(batch):
                 digest, apart = xxhash.xxh3_128_digest(row.content.encode()), bool(row.files[0].repository)
                 taken = [f for n, f in enumerate(row.files) if (digest, n if apart else 0) in chosen]
                 if taken:
@@ -167,7 +167,7 @@ def test_its_tokens_are_those_of_encoding_the_best_files(folder: Path, workspace
                     if apart and len(taken) == 1 < len(row.files):  # the name of its repository stays
                         texts = [taken[0].repository, f"{taken[0].path}\n{taken[0].content}"]
                     ids, lengths = encoder.encode_batch(texts)
-                    joined = join(ids, lengths, np.array([len(texts)]), tokenizer)
+                    joined = join_texts(ids, lengths, np.array([len(texts)]), tokenizer)
                     expected.append((joined.ids.tolist(), xxhash.xxh3_128_digest(text.encode())))
     found = [(ids.tolist(), row["content_hash"]) for _, row, ids in documents(config, "selected")]
     assert sorted(found) == sorted(expected)

@@ -9,8 +9,8 @@ from matplotlib.image import imread
 
 from snowcoder.annotation import study
 from snowcoder.annotation.auc import Auc
-from snowcoder.annotation.study_figure import draw
-from snowcoder.annotation.study_table import ALL, Cell, rank_correlation, table
+from snowcoder.annotation.study_figure import plot_study
+from snowcoder.annotation.study_table import ALL, Cell, rank_correlation, study_table
 from snowcoder.config.compose import load_config
 from snowcoder.errors import UserError
 
@@ -29,7 +29,7 @@ def make_cells(passes: dict[str, float]) -> list[Cell]:
 
 
 def test_the_table_has_each_area_with_its_interval_and_the_counts() -> None:
-    text = table(make_cells({}))
+    text = study_table(make_cells({}))
     assert "ROC-AUC against 900 files, with 95% intervals" in text
     assert "ROC-AUC against 900 files in Python, with 95% intervals" in text
     assert "| annotator | humaneval (164) |\n| --- | --- |\n| edu | 0.695 (0.675 to 0.725) |" in text
@@ -37,7 +37,7 @@ def test_the_table_has_each_area_with_its_interval_and_the_counts() -> None:
 
 
 def test_with_pass_at_1_it_says_how_well_the_areas_rank_the_annotators() -> None:
-    text = table(make_cells(PASSES))
+    text = study_table(make_cells(PASSES))
     assert "| hqins | 22.0 |" in text
     assert "| rank correlation, all | 1.00 |" in text
     assert "| rank correlation, Python | -1.00 |" in text
@@ -51,7 +51,7 @@ def test_two_annotators_have_no_rank_correlation() -> None:
 
 @pytest.mark.parametrize(("passes", "rows"), [({}, 1), (PASSES, 2)])
 def test_pass_at_1_has_a_row_of_panels(tmp_path: Path, passes: dict[str, float], rows: int) -> None:
-    draw(make_cells(passes), tmp_path / "study.png")
+    plot_study(make_cells(passes), tmp_path / "study.png")
     height, width, _ = imread(tmp_path / "study.png").shape
     assert height == pytest.approx(rows * 4.2 * 110, rel=0.01)
     assert width == pytest.approx(2 * 6 * 110, rel=0.01)

@@ -52,7 +52,7 @@ def test_every_key_of_the_config_can_be_explained() -> None:
     keys = known_keys(composed(DEMO)[0])
     assert len(keys) > 300
     for key in keys:
-        node = tree.find(key)
+        node = tree.find_node(key)
         assert node is not None, key
         assert tree.meaning(node), key
         assert tree.allowed(node), key

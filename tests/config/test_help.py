@@ -31,7 +31,7 @@ def test_what_it_names_exists(verb: str) -> None:
     named = re.findall(r"(\b[a-z_]+)((?:\.\w+)+)", f"{facts.inputs} {facts.outputs}")
     files = (".json", ".png", ".md", ".html")
     keys = [first + rest for first, rest in named if first in Config.model_fields and rest not in files]
-    assert [key for key in keys if tree.find(key) is None] == []
+    assert [key for key in keys if tree.find_node(key) is None] == []
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -44,7 +44,7 @@ def test_its_example_is_one(verb: str) -> None:
     hydra_arguments(overrides, problems)
     assert problems == []
     names = [word.lstrip("~+").partition("=")[0] for word in overrides]
-    assert [name for name in names if name not in groups() and tree.find(name) is None] == []
+    assert [name for name in names if name not in groups() and tree.find_node(name) is None] == []
 
 
 @pytest.mark.parametrize("words", [["corpus", "--help"], ["help", "corpus"]])

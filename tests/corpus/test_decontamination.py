@@ -16,7 +16,7 @@ from snowcoder.config.compose import conf_dir
 from snowcoder.config.corpus_schema import DecontaminationConfig
 from snowcoder.corpus.decontamination import Hit, Matcher
 from snowcoder.corpus.decontamination import evaluate as evaluation
-from snowcoder.corpus.labelled import HELD_OUT, TUNED, Score, read
+from snowcoder.corpus.labelled import HELD_OUT, TUNED, RuleScore, read
 from snowcoder.errors import UserError
 from tests.corpus.raw_shards import library
 
@@ -250,7 +250,7 @@ def test_a_hit_without_a_label_and_a_label_without_a_hit_are_both_faults(monkeyp
     texts = [(BODY, "HumanEval/900"), ("pass", "HumanEval/900"), (SIGNATURE + BODY, None)]
     rows = [{"kind": "exact", "content": content, "task": task} for content, task in texts]
     monkeypatch.setattr(evaluation, "read", lambda *_: [HUMANEVAL, *rows])
-    assert evaluation.evaluate(TUNED) == {"all": Score(0.5, 0.5, 2), "exact": Score(1.0, 0.5, 2)}
+    assert evaluation.evaluate(TUNED) == {"all": RuleScore(0.5, 0.5, 2), "exact": RuleScore(1.0, 0.5, 2)}
 
 
 def test_the_config_by_default_is_the_one_that_is_scored() -> None:

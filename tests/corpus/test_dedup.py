@@ -15,14 +15,14 @@ from snowcoder.config.corpus_schema import CorpusConfig, EngineConfig, NearConfi
 from snowcoder.corpus.dedup.find_copies import find_copies
 from snowcoder.corpus.dedup.repositories import RepositorySignatures, repository_id
 from snowcoder.corpus.dedup.resolve import COPIES, Alike
-from snowcoder.corpus.dedup.resolve import find_copies as resolve
+from snowcoder.corpus.dedup.resolve import choose_copies as resolve
 from snowcoder.corpus.dedup.shingles import bands, is_short, jaccard, shingles, signatures, tokens
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_table
 from snowcoder.corpus.document import DOCUMENTS, Document, documents_table
-from snowcoder.lineage.manifest import describe
-from snowcoder.lineage.rows import Rows
+from snowcoder.lineage.manifest import describe_outputs
+from snowcoder.lineage.rows import RowCounts
 from snowcoder.stages.steps import Record
-from snowcoder.stages.tables import rows_of
+from snowcoder.stages.tables import count_rows
 
 NEAR = NearConfig(
     enabled=True, level="file", threshold=0.7, ngram=5, permutations=256, bands=25, rows=10, min_tokens=10
@@ -68,10 +68,10 @@ def copies_of(folder: Path, shards: list[list[Document]], **more: object) -> dic
         number |= {key: len(number) + place for place, key in enumerate(ids)}
         pq.write_table(documents_table(documents, ids), filtered / f"{name}{DOCUMENTS}")
         pq.write_table(signature_table(documents, ids, config.near), filtered / f"{name}{SIGNATURES}")
-        outputs = describe(filtered, [f"{name}{DOCUMENTS}", f"{name}{SIGNATURES}"])
+        outputs = describe_outputs(filtered, [f"{name}{DOCUMENTS}", f"{name}{SIGNATURES}"])
         size, count = sum(len(document.content) for document in documents), len(documents)
         tables = {output.name: count for output in outputs}
-        records.append(Record(name, "", outputs, {}, size, Rows(count, count), tables))
+        records.append(Record(name, "", outputs, {}, size, RowCounts(count, count), tables))
     copies, record = find_copies(config, filtered, records)
     rows = copies.read(COPIES).to_pylist()
     assert record.counts["exact"] + record.counts["near"] == len(rows)
@@ -181,8 +181,8 @@ def repository_copies(folder: Path, shards: list[list[Document]]) -> dict[int, t
             for first in range(0, len(documents), 2):
                 signatures.write(writer, documents[first : first + 2], range(2))
             signatures.close(writer)
-        rows, tables = Rows(len(documents), len(documents)), {name: rows_of(filtered / name)}
-        records.append(Record(f"shard-{shard:05d}", "", describe(filtered, [name]), {}, 1, rows, tables))
+        rows, tables = RowCounts(len(documents), len(documents)), {name: count_rows(filtered / name)}
+        records.append(Record(f"shard-{shard:05d}", "", describe_outputs(filtered, [name]), {}, 1, rows, tables))
     copies, _ = find_copies(config, filtered, records)
     return {row["id"]: (row["better"], row["similarity"] or 1) for row in copies.read(COPIES).to_pylist()}
 

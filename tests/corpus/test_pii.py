@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from snowcoder.config.corpus_schema import PiiConfig
 from snowcoder.corpus.document import Document
-from snowcoder.corpus.labelled import HELD_OUT, TUNED, Score
+from snowcoder.corpus.labelled import HELD_OUT, TUNED, RuleScore
 from snowcoder.corpus.pii import Redactor, evaluate
 from snowcoder.corpus.pii.evaluate import Example, examples
-from snowcoder.corpus.pii.redact import find
+from snowcoder.corpus.pii.redact import find_personal_data
 from tests.corpus.raw_shards import library
 
 
@@ -55,7 +55,7 @@ def test_a_miss_and_a_false_alarm_are_scored(monkeypatch: pytest.MonkeyPatch) ->
         Example("eve@byron.co.uk", "", [("email", "co.uk")]),
     ]
     monkeypatch.setitem(evaluate.__globals__, "examples", lambda *names: planted)
-    assert evaluate()["email"] == Score(precision=1 / 3, recall=1 / 3, labelled=3)
+    assert evaluate()["email"] == RuleScore(precision=1 / 3, recall=1 / 3, labelled=3)
 
 
 def test_what_is_labelled_is_gone_and_the_rest_stays() -> None:
@@ -207,7 +207,7 @@ def test_redacting_twice_changes_nothing_more(text: str, language: str) -> None:
 
 @given(st.one_of(TEXTS, st.text()))
 def test_findings_are_in_order_and_the_text_at_most_twice_as_long(text: str) -> None:
-    findings = find(text, "YAML")
+    findings = find_personal_data(text, "YAML")
     assert all(finding.start < finding.end for finding in findings)
     assert all(one.end <= following.start for one, following in pairwise(findings))
     assert len(redact(text, "YAML").encode()) <= 2 * len(text.encode())
@@ -247,5 +247,5 @@ def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
 
 def _seconds(text: str) -> float:
     begun = time.process_time()
-    find(text, "YAML")
+    find_personal_data(text, "YAML")
     return time.process_time() - begun

@@ -26,7 +26,7 @@ from snowcoder.corpus.wash_step import WashStep
 from snowcoder.errors import OperationError
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.stages import steps
-from snowcoder.stages.engine import run_tasks
+from snowcoder.stages.engine import run_items
 from snowcoder.storage.parquet_rows import ParquetRows
 from tests.corpus.raw_shards import build_overrides, library, row
 
@@ -187,5 +187,7 @@ def test_a_record_of_an_earlier_version_is_made_again(built: Path) -> None:
 
 @pytest.mark.usefixtures("mended")
 def test_a_task_that_the_engine_loses_is_named(built: Path, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(steps, "run_tasks", lambda step, tasks, *more: run_tasks(step, tasks[1:], *more))
-    build_fails(built, "wash: of 2 tasks 1 left nothing in .*washed, though none failed: shard-00000; run", "washed")
+    monkeypatch.setattr(steps, "run_items", lambda step, items, *more: run_items(step, items[1:], *more))
+    build_fails(
+        built, "wash: of 2 work items 1 left nothing in .*washed, though none failed: shard-00000; run", "washed"
+    )

@@ -20,7 +20,7 @@ from snowcoder.corpus.dedup.candidates import EDGES, write_candidates
 from snowcoder.corpus.dedup.ids import NO_IDS, Ids, ids_of, read_ids
 from snowcoder.corpus.dedup.repositories import PART_SCHEMA, RepositoryCopies
 from snowcoder.errors import OperationError
-from snowcoder.stages.steps import Task
+from snowcoder.stages.steps import WorkItem
 from snowcoder.stages.tables import Table, read_tables, write_table
 
 ROWS = 6
@@ -176,12 +176,12 @@ def test_a_part_of_a_repository_that_the_engine_loses_is_missed(
         arrays = [pa.array(values, kind.type) for values, kind in zip(columns, PART_SCHEMA, strict=True)]
         pq.write_table(pa.table(arrays, PART_SCHEMA), tmp_path / f"{shard}.parquet")
         tables.append(Table(tmp_path / f"{shard}.parquet", 1))
-    step, task = RepositoryCopies(tmp_path / "repositories", tables, near), asdict(Task("copies", ""))
+    step, item = RepositoryCopies(tmp_path / "repositories", tables, near), asdict(WorkItem("copies", ""))
     with monkeypatch.context() as patch:
         patch.setattr(repositories, "read_tables", lambda tables, schema: read_tables(tables[1:], schema))
         with pytest.raises(OperationError, match="repositories: 2 rows were read, where the step before wrote 3"):
-            step(task)
-    step(task)
+            step(item)
+    step(item)
     assert pq.read_table(tmp_path / "repositories" / "repositories.parquet").sort_by("id")["parts"].to_pylist() == [
         2,
         1,

@@ -17,7 +17,7 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.doctor import clocks, disk, inputs, objects, services, topology, versions
 from snowcoder.doctor.doctor import examine
-from snowcoder.doctor.finding import Check
+from snowcoder.doctor.finding import Finder
 from snowcoder.planning.disk import checkpoint_bytes, needs
 from snowcoder.training.checkpoints.completion_record import complete_steps, read_record, step_folder
 from snowcoder.training.lock import run_lock
@@ -65,11 +65,11 @@ def config_of(folder: Path, *more: str) -> Config:
     return load_config(tiny_overrides(folder, *PHASES, *more))
 
 
-def found(check: Check, config: Config) -> list[tuple[str, str]]:
+def found(check: Finder, config: Config) -> list[tuple[str, str]]:
     return [(finding.level, finding.text) for finding in check(config)]
 
 
-def only(check: Check, config: Config) -> tuple[str, str]:
+def only(check: Finder, config: Config) -> tuple[str, str]:
     (one,) = found(check, config)
     return one
 
@@ -113,7 +113,7 @@ def test_a_check_that_the_system_refuses_does_not_hide_the_others(
 
 def test_inputs_that_do_not_fit_are_one_line_each(trained: Trained) -> None:
     config = trained.config("model.vocab_size=600", "tokenizer.vocab_size=600", "index.dir=nowhere")
-    levels, texts = zip(*found(inputs.check, config), strict=True)
+    levels, texts = zip(*found(inputs.input_findings, config), strict=True)
     assert levels == ("ok", *["problem"] * 5)
     assert texts[1].startswith("model.vocab_size=600: the tokenizer in ")
     assert [text.split(" is not indexed in nowhere/")[0] for text in texts[2:]] == [
@@ -125,7 +125,7 @@ def test_inputs_that_do_not_fit_are_one_line_each(trained: Trained) -> None:
 
 
 def test_a_plan_of_another_config(trained: Trained) -> None:
-    level, text = found(inputs.check, trained.config("run.seed=7"))[-1]
+    level, text = found(inputs.input_findings, trained.config("run.seed=7"))[-1]
     assert level == "problem"
     assert "is of another config: run `snowcoder plan` with the same arguments" in text
     assert text.endswith("what differs: run.seed: 1234 -> 7")
@@ -134,7 +134,7 @@ def test_a_plan_of_another_config(trained: Trained) -> None:
 def test_a_training_that_goes_on_is_told(trained: Trained) -> None:
     config = trained.config()
     with run_lock(config, {}):
-        (level, text), fits = found(inputs.check_checkpoint, config)
+        (level, text), fits = found(inputs.checkpoint_findings, config)
     assert (level, fits[0]) == ("warning", "ok")
     assert f"is being trained by process {os.getpid()} on" in text
 
@@ -145,16 +145,16 @@ def test_checkpoints_whole_damaged_and_of_another_model(trained: Trained, tmp_pa
     shutil.copytree(trained.folder / "plan", here / "plan")
     config = trained.config(f"run.dir={here}")
     newest = step_folder(here / "train" / "checkpoints", 2)
-    assert only(inputs.check_checkpoint, config) == ("ok", f"{newest} is whole and fits")
-    level, text = only(inputs.check_checkpoint, trained.config(f"run.dir={here}", "model.rope_theta=5e5"))
+    assert only(inputs.checkpoint_findings, config) == ("ok", f"{newest} is whole and fits")
+    level, text = only(inputs.checkpoint_findings, trained.config(f"run.dir={here}", "model.rope_theta=5e5"))
     assert level == "problem"
     assert "is of another model: model.rope_theta: 10000.0 there, 500000.0 here" in text
     next(newest.glob("__0_*")).write_bytes(b"cut")
-    (passed_over, none) = found(inputs.check_checkpoint, config)
+    (passed_over, none) = found(inputs.checkpoint_findings, config)
     assert passed_over[0] == "warning"
     assert "has 3 bytes instead of" in passed_over[1]
     assert none == ("ok", "none yet: training starts from initial weights")
-    level, text = found(inputs.check_checkpoint, trained.config(f"run.dir={here}", "phase=phase2"))[-1]
+    level, text = found(inputs.checkpoint_findings, trained.config(f"run.dir={here}", "phase=phase2"))[-1]
     assert level == "problem"
     assert "finish `phase=phase1` first" in text
 
@@ -168,7 +168,7 @@ def test_the_size_of_a_checkpoint_is_the_one_on_disk(trained: Trained) -> None:
 
 
 def test_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    level, text = only(disk.check, config_of(tmp_path / "not" / "yet", "model.layers=200000"))
+    level, text = only(disk.disk_findings, config_of(tmp_path / "not" / "yet", "model.layers=200000"))
     assert level == "problem"
     assert "6 checkpoints" in text  # 2 kept, 3 ends of phases, and the one being written
     assert f"free in {tmp_path}" in text
@@ -178,25 +178,27 @@ def test_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
     for free, expected in [(need - 1, "problem"), (need + 1, "warning"), (2 * need, "ok")]:
         monkeypatch.setattr(disk.shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
-        assert only(disk.check, config)[0] == expected
+        assert only(disk.disk_findings, config)[0] == expected
     (tmp_path / "train" / "checkpoints").mkdir(parents=True)
     (tmp_path / "train" / "checkpoints" / "data").write_bytes(b"x" * 1000)
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage._replace(free=need - 900))
-    assert only(disk.check, config)[0] == "warning"  # what is there already needs no space
+    assert only(disk.disk_findings, config)[0] == "warning"  # what is there already needs no space
 
 
 def test_room_for_an_index_that_is_not_there_yet(tmp_path: Path) -> None:
-    level, text = only(disk.check, config_of(tmp_path, "phase=phase1", "index.sources.raw.planned_tokens=400e12"))
+    level, text = only(
+        disk.disk_findings, config_of(tmp_path, "phase=phase1", "index.sources.raw.planned_tokens=400e12")
+    )
     assert level == "problem"
     assert "740 TiB for index of raw" in text
     assert text.endswith("make room, lower checkpoint.keep, or set index.dir or plan.dir or run.dir or export.dir")
-    assert "size is not known: index of raw" in only(disk.check, config_of(tmp_path, "phase=phase1"))[1]
+    assert "size is not known: index of raw" in only(disk.disk_findings, config_of(tmp_path, "phase=phase1"))[1]
 
 
 def test_each_file_system_has_a_line_of_its_own(tmp_path: Path) -> None:
     """The paper's index does not fit into memory, which is where /dev/shm lies."""
     elsewhere = ["index.dir=/dev/shm/snowcoder-not-there", "index.sources.raw.planned_tokens=4e12"]
-    index, run = found(disk.check, config_of(tmp_path, "phase=phase1", *elsewhere))
+    index, run = found(disk.disk_findings, config_of(tmp_path, "phase=phase1", *elsewhere))
     assert index[0] == "problem"
     assert "free in /dev/shm" in index[1]
     assert index[1].endswith("set index.dir")
@@ -205,7 +207,7 @@ def test_each_file_system_has_a_line_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    level, text = only(disk.check, config_of(Path("/proc/self/run")))
+    level, text = only(disk.disk_findings, config_of(Path("/proc/self/run")))
     assert level == "problem"
     assert text.startswith("cannot write in /proc")
 
@@ -222,7 +224,7 @@ def bucket(s3: tuple[StorageConfig, str], tmp_path: Path, workspace: Path) -> li
 
 
 def test_shards_on_s3_are_listed_and_read(tmp_path: Path, bucket: list[str]) -> None:
-    findings = found(objects.check_shards, config_of(tmp_path, *bucket))
+    findings = found(objects.shard_findings, config_of(tmp_path, *bucket))
     assert [level for level, _ in findings] == ["ok"] * 4
     assert findings[0][1].startswith("raw: 1 shard(s), ")
     assert "KiB as stored (compressed), in s3://tests-" in findings[0][1]
@@ -233,7 +235,7 @@ def test_shards_that_are_not_there_or_not_what_they_are_called(tmp_path: Path, b
     broken.mkdir()
     (broken / "a.jsonl.zst").write_text("plain text")
     wrong = ["index.sources.raw.shards=" + str(broken), "index.sources.selected.shards=s3://no-such-bucket/x"]
-    one, two, *others = found(objects.check_shards, config_of(tmp_path, *bucket, *wrong))
+    one, two, *others = found(objects.shard_findings, config_of(tmp_path, *bucket, *wrong))
     assert one[0] == "problem"
     assert one[1].startswith(f"raw: shard {broken}/a.jsonl.zst is no zstd stream but text that begins 'plain text'")
     assert two[0] == "problem"
@@ -243,17 +245,17 @@ def test_shards_that_are_not_there_or_not_what_they_are_called(tmp_path: Path, b
 
 def test_shards_of_an_indexed_source_may_be_gone(trained: Trained) -> None:
     config = trained.config("phase=phase1", "index.sources.raw.shards=/nowhere")
-    level, text = only(objects.check_shards, config)
+    level, text = only(objects.shard_findings, config)
     assert level == "warning"
     assert "training does not read them" in text
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path, bucket: list[str]) -> None:
     config = config_of(tmp_path, *bucket, "storage.endpoint=http://127.0.0.1:9", "phase=phase1")
-    level, text = only(objects.check_shards, config)
+    level, text = only(objects.shard_findings, config)
     assert level == "problem"
     assert "nothing answers at http://127.0.0.1:9" in text
-    assert found(clocks.check, config) == [("ok", "within 5 s of the file system of run.dir")]
+    assert found(clocks.clock_findings, config) == [("ok", "within 5 s of the file system of run.dir")]
 
 
 def test_upload_rights_are_tried_and_leave_nothing_behind(
@@ -261,14 +263,14 @@ def test_upload_rights_are_tried_and_leave_nothing_behind(
 ) -> None:
     place = f"{s3[1]}/upload-{tmp_path.name}"
     config = config_of(tmp_path, *bucket, f"checkpoint.upload={place}")
-    assert only(objects.check_upload, config) == ("ok", f"{place}: an object was written, read and deleted")
+    assert only(objects.upload_findings, config) == ("ok", f"{place}: an object was written, read and deleted")
     client = boto3.Session().client("s3", endpoint_url=s3[0].endpoint)
     listed = client.list_objects_v2(Bucket=s3[1].removeprefix("s3://"), Prefix=f"upload-{tmp_path.name}")
     assert listed["KeyCount"] == 0
     nowhere = config_of(tmp_path, *bucket, "checkpoint.upload=s3://no-such-bucket/x")
     (finding,) = [f for f in examine(nowhere) if f.subject == "upload"]
     assert (finding.level, "no-such-bucket" in finding.text) == ("problem", True)
-    assert found(objects.check_upload, config_of(tmp_path, *bucket)) == []
+    assert found(objects.upload_findings, config_of(tmp_path, *bucket)) == []
 
 
 @pytest.mark.parametrize(
@@ -305,16 +307,20 @@ def server_of_tomorrow() -> Iterator[str]:
 def test_the_clock_is_compared_with_s3_and_the_file_system(
     tmp_path: Path, bucket: list[str], server_of_tomorrow: str
 ) -> None:
-    good = found(clocks.check, config_of(tmp_path, *bucket))
+    good = found(clocks.clock_findings, config_of(tmp_path, *bucket))
     assert good == [("ok", "within 5 s of the file system of run.dir"), ("ok", "within 5 s of the S3 server")]
-    _, (level, text) = found(clocks.check, config_of(tmp_path, *bucket, f"storage.endpoint={server_of_tomorrow}"))
+    _, (level, text) = found(
+        clocks.clock_findings, config_of(tmp_path, *bucket, f"storage.endpoint={server_of_tomorrow}")
+    )
     assert level == "problem"
     assert text.startswith("the S3 server is ")
 
 
 def test_ranks_against_this_machine(tmp_path: Path) -> None:
-    assert only(topology.check, config_of(tmp_path))[0] == "ok"
-    level, text = only(topology.check, config_of(tmp_path, "parallel.data=4096", "parallel.micro_batch=1", *BIG))
+    assert only(topology.topology_findings, config_of(tmp_path))[0] == "ok"
+    level, text = only(
+        topology.topology_findings, config_of(tmp_path, "parallel.data=4096", "parallel.micro_batch=1", *BIG)
+    )
     assert level != "ok"
     assert text.startswith("4096 rank(s) on this machine, which has ")
 
@@ -322,16 +328,16 @@ def test_ranks_against_this_machine(tmp_path: Path) -> None:
 def test_ranks_against_the_header_of_the_job_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no sinfo
     config = config_of(tmp_path, "launch=slurm", "phase=phase1", *BIG, "parallel.data=128")
-    (level, text), without = found(topology.check, config)
+    (level, text), without = found(topology.topology_findings, config)
     assert (level, text) == ("ok", "slurm/phase1.sh asks for 16 node(s) of 8 rank(s), as `parallel` does (128)")
     assert without == ("warning", "sinfo is not on this machine: the cluster's nodes cannot be checked")
     for ranks, options in [(16, "--nodes=2"), (2, "--nodes=1 --ntasks-per-node=2")]:
         config = config_of(tmp_path, "launch=slurm", "phase=phase1", *BIG, f"parallel.data={ranks}")
-        (level, text), _ = found(topology.check, config)
+        (level, text), _ = found(topology.topology_findings, config)
         assert level == "warning"
         assert f"`parallel` makes {ranks}: `sbatch {options} slurm/phase1.sh ...`" in text
     monkeypatch.chdir(tmp_path)
-    assert "no slurm/<phase>.sh here" in found(topology.check, config)[0][1]
+    assert "no slurm/<phase>.sh here" in found(topology.topology_findings, config)[0][1]
 
 
 def test_ranks_of_a_container_are_started_by_programs_that_are_here_and_bring_their_own_packages(
@@ -342,10 +348,10 @@ def test_ranks_of_a_container_are_started_by_programs_that_are_here_and_bring_th
     monkeypatch.setenv("PATH", str(tmp_path))
     more = ["launch=slurm", "phase=phase1", "precision=fp8", "launch.python=[no-apptainer,exec,x.sif,python]"]
     config = config_of(tmp_path, *more)
-    level, text = found(topology.check, config)[-1]
+    level, text = found(topology.topology_findings, config)[-1]
     assert level == "warning"
     assert text.startswith("launch.python=['no-apptainer', 'exec', 'x.sif', 'python']: no-apptainer is no program on ")
-    assert found(versions.check, config)[-1] == (
+    assert found(versions.version_findings, config)[-1] == (
         "ok",
         "ranks run by no-apptainer exec x.sif python, whose packages are not looked at from here",
     )
@@ -359,9 +365,11 @@ def test_gpus_of_a_node(gres: str, gpus: int) -> None:
 
 
 def test_versions_of_this_environment_are_in_range(tmp_path: Path) -> None:
-    levels = dict(found(versions.check, config_of(tmp_path)))
+    levels = dict(found(versions.version_findings, config_of(tmp_path)))
     assert "problem" not in levels
-    assert found(versions.check, config_of(tmp_path))[0][1].startswith(f"Python {sys.version.split()[0]}, torch 2.")
+    assert found(versions.version_findings, config_of(tmp_path))[0][1].startswith(
+        f"Python {sys.version.split()[0]}, torch 2."
+    )
 
 
 def test_a_version_out_of_range_a_missing_package_and_fp8_without_its_engine(
@@ -370,7 +378,11 @@ def test_a_version_out_of_range_a_missing_package_and_fp8_without_its_engine(
     there = versions.installed
     odd = {"torch": "1.13", "tqdm": None, "transformer-engine": None, "hypothesis": "1.0"}
     monkeypatch.setattr(versions, "installed", lambda name: odd[name] if name in odd else there(name))
-    texts = [text for level, text in found(versions.check, config_of(tmp_path, "precision=fp8")) if level == "problem"]
+    texts = [
+        text
+        for level, text in found(versions.version_findings, config_of(tmp_path, "precision=fp8"))
+        if level == "problem"
+    ]
     assert sorted(text.split(":")[0] for text in texts) == [
         "hypothesis 1.0",
         "precision.fp8=tensorwise needs Transformer Engine",
@@ -385,7 +397,7 @@ def test_the_folder_of_the_textfile_collector(
 ) -> None:
     monkeypatch.setattr(services, "missing_packages", lambda _: [])
     (tmp_path / "there").mkdir()
-    assert only(services.check_logging, config_of(tmp_path, f"logging.prometheus={tmp_path}/{folder}"))[0] == level
+    assert only(services.logging_findings, config_of(tmp_path, f"logging.prometheus={tmp_path}/{folder}"))[0] == level
 
 
 @pytest.mark.parametrize(
@@ -402,12 +414,12 @@ def test_the_folder_of_the_textfile_collector(
 def test_the_program_of_the_hook(tmp_path: Path, command: str, level: str) -> None:
     config = config_of(tmp_path)
     notify = config.notify.model_copy(update={"command": command})
-    assert only(services.check_notify, config.model_copy(update={"notify": notify}))[0] == level
+    assert only(services.notify_findings, config.model_copy(update={"notify": notify}))[0] == level
 
 
 def test_the_hook_is_not_run_and_its_events_must_exist(tmp_path: Path) -> None:
     touch = f"notify.command='touch {tmp_path}/ran'"
-    (one, two) = found(services.check_notify, config_of(tmp_path, touch, "notify.events=[fialed]"))
+    (one, two) = found(services.notify_findings, config_of(tmp_path, touch, "notify.events=[fialed]"))
     assert one[0] == "problem"
     assert one[1].startswith("notify.events: 'fialed' is no event; allowed: started, ")
     assert two[0] == "ok"
@@ -423,11 +435,11 @@ def test_mlflow_and_wandb_must_be_reached(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("WANDB_MODE", "offline")
     config = config_of(tmp_path, "logging.wandb=project", "logging.mlflow=experiment")
-    wandb, mlflow = found(services.check_logging, config)
+    wandb, mlflow = found(services.logging_findings, config)
     assert wandb == ("ok", "W&B project project, mode offline")
     assert mlflow[0] == "problem"
     assert mlflow[1].startswith("MLflow does not answer (")
     assert "secret" not in mlflow[1]
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlflow")
-    assert found(services.check_logging, config)[1] == ("ok", "MLflow answers; experiment experiment")
+    assert found(services.logging_findings, config)[1] == ("ok", "MLflow answers; experiment experiment")

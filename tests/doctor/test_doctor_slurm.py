@@ -56,6 +56,6 @@ def test_a_controller_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(topology, "_SINFO_SECONDS", 2)
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
     config = load_config(tiny_overrides(tmp_path, "launch=slurm", "phase=phase1"))
-    *_, finding = topology.check(config)
+    *_, finding = topology.topology_findings(config)
     assert finding.level == "problem"
     assert "Slurm does not answer (" in finding.text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.evaluation.calibrate import calibrate
+from snowcoder.evaluation.calibrate import calibrate_limits
 from snowcoder.evaluation.score import Candidate, Verdict, score
 from snowcoder.evaluation.suites import SUITES
 from snowcoder.evaluation.tasks import Asserts, Check, Outputs, Task
@@ -18,7 +18,7 @@ SUITE = SUITES["humaneval_plus"]
 
 def judged(sandbox: Sandbox, folder: Path, canonical: str, check: Check, *programs: str) -> list[Verdict]:
     task = Task("a task", "", canonical, {"level": check})
-    calibration = calibrate(SUITE, [task], sandbox, folder / "calibration.json")
+    calibration = calibrate_limits(SUITE, [task], sandbox, folder / "calibration.json")
     assert calibration.failures() == {}
     return score(SUITE, [Candidate(task, program) for program in [canonical, *programs]], calibration, sandbox)
 
@@ -138,7 +138,7 @@ def test_tasks_with_more_than_one_answer(
 
 def test_a_canonical_solution_that_fails_here_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
     task = Task("a task", "", "def f(x): return 1 // 0", {"level": Outputs("f", [[1]], "evalplus")})
-    calibration = calibrate(SUITE, [task], sandbox, tmp_path / "calibration.json")
+    calibration = calibrate_limits(SUITE, [task], sandbox, tmp_path / "calibration.json")
     assert calibration.failures() == {"a task": "failed: ZeroDivisionError: integer division or modulo by zero"}
     (verdict,) = score(SUITE, [Candidate(task, "def f(x): return 1")], calibration, sandbox)
     assert not verdict.passed
@@ -147,18 +147,18 @@ def test_a_canonical_solution_that_fails_here_is_told(sandbox: Sandbox, tmp_path
 def test_calibration_is_kept_for_the_same_machine_and_tasks(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     tasks = [Task("1", "", "def f(x): return x", {"level": Outputs("f", [[1]], "evalplus")})]
-    first = calibrate(SUITE, tasks, sandbox, path)
+    first = calibrate_limits(SUITE, tasks, sandbox, path)
     written = path.read_bytes()
-    assert calibrate(SUITE, tasks, sandbox, path) == first
+    assert calibrate_limits(SUITE, tasks, sandbox, path) == first
     assert path.read_bytes() == written
     more = [*tasks, Task("2", "", "def f(x): return -x", {"level": Outputs("f", [[1]], "evalplus")})]
-    assert set(calibrate(SUITE, more, sandbox, path).measures) == {"1", "2"}
+    assert set(calibrate_limits(SUITE, more, sandbox, path).measures) == {"1", "2"}
 
 
 def test_test_code_that_sleeps_has_the_time_to(sandbox: Sandbox, tmp_path: Path) -> None:
     """Its limit by the clock is a multiple of what the canonical solution took by the clock."""
     task = Task("a task", "", "def f(): pass", {"level": Asserts("import time; time.sleep(4)")})
-    calibration = calibrate(SUITE, [task], sandbox, tmp_path / "calibration.json")
+    calibration = calibrate_limits(SUITE, [task], sandbox, tmp_path / "calibration.json")
     (measure,) = calibration.measures["a task"].values()
     assert measure.clock > 4 > sum(measure.seconds)
     limits = replace(calibration, slowness=1.0).program(task, "level", task.canonical).limits

@@ -17,7 +17,7 @@ import torch
 from snowcoder.config.compose import load_config
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.errors import OperationError, UserError
-from snowcoder.evaluation.completions import Completion, Completions, Request
+from snowcoder.evaluation.completions import Completion, CompletionRequest, Completions
 from snowcoder.evaluation.generate import models_of
 from snowcoder.evaluation.infilling import single_lines
 from snowcoder.evaluation.local_model import LocalModel
@@ -41,7 +41,7 @@ def settings(**changes: Any) -> GenerationConfig:
 
 def written(folder: Path, tasks: list[Task], samples: int = 1, seed: int = 0, **changes: Any) -> dict[Any, str]:
     model = LocalModel(folder, settings(**changes), seed)
-    requests = [Request(task, sample) for task in tasks for sample in range(samples)]
+    requests = [CompletionRequest(task, sample) for task in tasks for sample in range(samples)]
     found: list[Completion] = [each for batch in model.complete(requests, 24) for each in batch]
     assert len(found) == len(requests)
     return {(each.task, each.sample): each.text for each in found}
@@ -74,7 +74,7 @@ def test_draws_follow_the_models_probabilities(small_model: Path) -> None:
     for number, share in enumerate(expected.tolist()):  # several ids are the same text: parts of characters
         likely[model.tokenizer.decode([number], skip_special_tokens=True)] += share
     ((text, share),) = likely.most_common(1)
-    batches = list(model.complete([Request(task, sample) for sample in range(600)], 1))
+    batches = list(model.complete([CompletionRequest(task, sample) for sample in range(600)], 1))
     assert sum(each.text == text for batch in batches for each in batch) / 600 == pytest.approx(share, abs=0.06)
 
 
@@ -165,7 +165,7 @@ def server() -> Iterator[str]:
 def test_a_server_is_asked_for_each_completion(server: str, humaneval: list[Task]) -> None:
     Handler.fail_first = 1  # which the client tries again
     config = settings(backend="server", server=server, temperature=0.5, top_p=0.9)
-    requests = [Request(task, sample) for task in humaneval[:3] for sample in range(2)]
+    requests = [CompletionRequest(task, sample) for task in humaneval[:3] for sample in range(2)]
     found = [each for batch in ServerModel("a/model", config, 7).complete(requests, 99) for each in batch]
     texts = {(each.task, each.sample): each.text for each in found}  # in whatever order they come
     assert texts == {request.key: f"\n    return {len(request.task.prompt)}\n" for request in requests}
@@ -184,7 +184,7 @@ def test_what_is_no_completion_is_asked_again_and_loses_no_other(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     model, wanted = (
         ServerModel("m", settings(backend="server", server=server), 0),
-        [Request(t, 0) for t in humaneval[:5]],
+        [CompletionRequest(t, 0) for t in humaneval[:5]],
     )
     store = Completions(tmp_path / "completions.jsonl", {})
 
@@ -212,7 +212,7 @@ def test_a_server_that_limits_its_rate_is_waited_for_as_long_as_it_answers_other
     busy = 429, {"error": {"message": "slow down"}}
     Handler.instead = lambda _: busy if len(Handler.asked) % 40 else None
     config = settings(backend="server", server=server, batch=4)
-    model, (first, *others) = ServerModel("m", config, 0), [Request(task, 0) for task in humaneval[:5]]
+    model, (first, *others) = ServerModel("m", config, 0), [CompletionRequest(task, 0) for task in humaneval[:5]]
     with pytest.raises(OperationError, match="too many requests: slow down"):  # it has answered nobody
         list(model.complete([first], 9))
     Handler.asked = [{}] * 39
@@ -231,7 +231,7 @@ def test_what_was_under_way_when_a_server_is_given_up_is_kept(server: str, human
         return 400, {"error": {"message": "no"}}
 
     Handler.instead = refuse
-    kept, wanted = list[str](), [Request(task, 0) for task in humaneval[:50]]
+    kept, wanted = list[str](), [CompletionRequest(task, 0) for task in humaneval[:50]]
     config = settings(backend="server", server=server, batch=2)
     with pytest.raises(OperationError, match=r"HumanEval/\d+: status 400: no \(nor"):
         kept.extend(batch[0].task for batch in ServerModel("m", config, 0).complete(wanted, 9))
@@ -263,7 +263,7 @@ def test_a_prompt_too_long_for_the_server_is_cut_by_the_local_models_rule(server
     def asked() -> list[tuple[str, int]]:
         Handler.asked = []
         for task in tasks:
-            assert len(list(model.complete([Request(task, 0)], 64))) == 1
+            assert len(list(model.complete([CompletionRequest(task, 0)], 64))) == 1
         taken = [body for body in Handler.asked if refuse(body) is None]
         assert all(task.prompt.endswith(body["prompt"]) for task, body in zip(tasks, taken, strict=True))
         return [(len(body["prompt"]) // 4, body["max_tokens"]) for body in taken]
@@ -284,4 +284,4 @@ def test_a_server_that_is_not_there_is_named(humaneval: list[Task], monkeypatch:
     monkeypatch.setattr("snowcoder.evaluation.server_model._RETRIES", 0)
     config = settings(backend="server", server="http://127.0.0.1:9/v1")
     with pytest.raises(OperationError, match=r"http://127.0.0.1:9/v1 does not complete HumanEval/0"):
-        list(ServerModel("m", config, 0).complete([Request(humaneval[0], 0)], 9))
+        list(ServerModel("m", config, 0).complete([CompletionRequest(humaneval[0], 0)], 9))

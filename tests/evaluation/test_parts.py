@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.evaluation.completions import Completion, Completions, Request
+from snowcoder.evaluation.completions import Completion, CompletionRequest, Completions
 from snowcoder.evaluation.context import length_of
-from snowcoder.evaluation.cut import cut
+from snowcoder.evaluation.cut import cut_completion
 from snowcoder.evaluation.estimate import difference, estimate, pass_at_k
 from snowcoder.evaluation.readers import FUNCTION_STOPS
-from snowcoder.evaluation.results import evoeval_means, results_of, steps
+from snowcoder.evaluation.results import evoeval_means, model_changes, results_of
 from snowcoder.evaluation.score import Verdict
 from snowcoder.evaluation.suites import EVOEVAL
-from snowcoder.evaluation.table import table
+from snowcoder.evaluation.table import results_table
 from snowcoder.evaluation.tasks import Asserts, Task
 
 TASK = Task("1", 'def f(x):\n    """Add one."""', "", {"HumanEval": Asserts("")}, stops=FUNCTION_STOPS)
@@ -35,12 +35,12 @@ TASK = Task("1", 'def f(x):\n    """Add one."""', "", {"HumanEval": Asserts("")}
     ],
 )
 def test_what_counts_ends_before_a_stop_and_is_python(text: str, kept: str) -> None:
-    assert cut(TASK, text) == kept
+    assert cut_completion(TASK, text) == kept
 
 
 def test_completions_survive_a_kill_and_not_other_settings(tmp_path: Path) -> None:
     path, settings = tmp_path / "c.jsonl", {"model": "m", "temperature": 0.0}
-    wanted = [Request(TASK, sample) for sample in range(3)]
+    wanted = [CompletionRequest(TASK, sample) for sample in range(3)]
     prompt = wanted[0].prompt
     store = Completions(path, settings)
     assert store.missing(wanted) == wanted
@@ -52,13 +52,13 @@ def test_completions_survive_a_kill_and_not_other_settings(tmp_path: Path) -> No
     assert again.missing(wanted) == wanted[1:]
     again.add([Completion("1", 1, prompt, "c", 1, 0.1)])
     assert [c.text for c in Completions(path, settings).found.values()] == ["a\nb", "c"]
-    reworded = Request(replace(TASK, prompt="def g(x):"), 0)
+    reworded = CompletionRequest(replace(TASK, prompt="def g(x):"), 0)
     assert again.missing([wanted[0], reworded]) == [reworded]
     assert Completions(path, {**settings, "temperature": 0.8}).missing(wanted) == wanted
 
 
 def test_a_completion_without_a_text_that_an_earlier_version_kept_is_asked_again(tmp_path: Path) -> None:
-    path, wanted = tmp_path / "c.jsonl", [Request(TASK, sample) for sample in range(3)]
+    path, wanted = tmp_path / "c.jsonl", [CompletionRequest(TASK, sample) for sample in range(3)]
     texts = [None, "x # \ud83d", "y # \U0001f600"]
     rows = [vars(Completion("1", n, wanted[0].prompt, text, 1, 0.1)) for n, text in enumerate(texts)]  # type: ignore[arg-type]
     path.write_text("".join(json.dumps(row) + "\n" for row in [{}, *rows]))
@@ -120,9 +120,9 @@ def test_models_side_by_side() -> None:
         ("EvoEval", 500, 0.1),
         ("EvoEval", 500, 0.4),
     ]
-    (step,) = steps(means, 0)
+    (step,) = model_changes(means, 0)
     assert (step.before, step.after, step.difference.value) == ("alpha", "beta", pytest.approx(0.3))
-    text = table(means, [step], [])
+    text = results_table(means, [step], [])
     assert "| EvoEval | 500 | pass@1 | 10.0 (7.7 to 12.9) | 40.0 (35.8 to 44.4) |" in text
     assert "| **beta** | this run | – | – | 40.0 | – |" in text
     assert "| Arctic-SnowCoder final | 550B+5B | 28.0 | 42.9 | 18.0 | 19.4 |" in text
@@ -134,8 +134,8 @@ def test_the_papers_rows_stand_only_beside_ones_that_can_be_compared() -> None:
     found = {(task.name, 0): Verdict("passed", "", {"HumanEval+": True}) for task in tasks}
     whole = results_of("whole", "humaneval_plus", tasks, found, [1], 0, {})
     some = results_of("some", "humaneval_plus", tasks[:24], dict(list(found.items())[:24]), [1], 0, {})
-    assert "Arctic-SnowCoder" not in table(some, [], [])
-    beside = table([*some, *whole], [], []).partition("beside the paper's table 2")[2]
+    assert "Arctic-SnowCoder" not in results_table(some, [], [])
+    beside = results_table([*some, *whole], [], []).partition("beside the paper's table 2")[2]
     assert "| **whole** | this run | 100.0 | – | – | – |" in beside
     assert "**some**" not in beside
 
@@ -147,10 +147,10 @@ def test_levels_of_one_name_are_told_apart_by_their_suites() -> None:
         for model in ("alpha", "beta"):
             found = {(task.name, 0): Verdict("passed", "", {"MBPP": suite == "mbpp"}) for task in tasks}
             results += results_of(model, suite, tasks, found, [10 if model == "beta" else 1], 0, {})
-    text = table(results, steps(results, 0), [])
+    text = results_table(results, model_changes(results, 0), [])
     assert "| MBPP (mbpp) | 50 | pass@1 | 100.0" in text
     assert "| MBPP (mbpp_plus) | 30 | pass@1 | 0.0" in text
-    assert [(step.level, step.before, step.after) for step in steps(results, 0)] == [
+    assert [(step.level, step.before, step.after) for step in model_changes(results, 0)] == [
         ("MBPP (mbpp)", "alpha", "beta"),
         ("MBPP (mbpp_plus)", "alpha", "beta"),
     ]

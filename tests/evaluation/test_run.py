@@ -14,7 +14,7 @@ import pytest
 
 from snowcoder.evaluation.evaluate import RESULTS
 from snowcoder.export.card import add_evaluation
-from snowcoder.lineage.manifest import Manifest, describe, read_manifest
+from snowcoder.lineage.manifest import Manifest, describe_outputs, read_manifest
 from snowcoder.sandbox.sandbox import Sandbox
 from tests.tiny import snowcoder
 
@@ -82,7 +82,7 @@ def test_what_is_not_there_is_told_before_anything_runs(words: list[str], tmp_pa
 
 def test_the_card_carries_the_table_once(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# A model\n\nAbout it.\n")
-    Manifest("export", {"checkpoint": "1"}, {}, {}, describe(tmp_path, ["README.md"])).write(tmp_path)
+    Manifest("export", {"checkpoint": "1"}, {}, {}, describe_outputs(tmp_path, ["README.md"])).write(tmp_path)
     for table in ("| first |", "| second |"):
         add_evaluation(tmp_path, table)
         text = (tmp_path / "README.md").read_text()

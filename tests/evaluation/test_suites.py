@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from snowcoder.errors import OperationError, UserError
-from snowcoder.evaluation.calibrate import calibrate
+from snowcoder.evaluation.calibrate import calibrate_limits
 from snowcoder.evaluation.data import read_suite, suites_of
 from snowcoder.evaluation.infilling import single_lines
 from snowcoder.evaluation.score import Candidate, score
@@ -29,7 +29,7 @@ KNOWN: dict[str, set[str]] = {}
 def test_humaneval_comes_with_snowcoder(humaneval: list[Task], sandbox: Sandbox, tmp_path: Path) -> None:
     """Every tenth task: its own solution, and what a model might write instead."""
     tasks = humaneval[::10]
-    calibration = calibrate(SUITES["humaneval"], tasks, sandbox, tmp_path / "calibration.json")
+    calibration = calibrate_limits(SUITES["humaneval"], tasks, sandbox, tmp_path / "calibration.json")
     assert calibration.failures() == {}
     right = [Candidate(task, task.program(task.canonical[len(task.prompt) :])) for task in tasks]
     wrong = [Candidate(task, task.program(f"\n    {line}")) for task in tasks for line in ("pass", "return 12345", "(")]
@@ -42,7 +42,7 @@ def test_infilling_takes_one_line_out(humaneval: list[Task], sandbox: Sandbox, t
     assert [task.name for task in tasks[:3]] == ["HumanEval/0/0", "HumanEval/0/1", "HumanEval/0/2"]
     lines = [task.canonical.splitlines()[task.prompt.count("\n")] for task in tasks]
     assert all(task.program(line).strip() == task.canonical.strip() for task, line in zip(tasks, lines, strict=True))
-    calibration = calibrate(SUITES["infilling"], tasks, sandbox, tmp_path / "calibration.json")
+    calibration = calibrate_limits(SUITES["infilling"], tasks, sandbox, tmp_path / "calibration.json")
     candidates = [Candidate(task, task.program(line)) for task, line in zip(tasks, lines, strict=True)]
     blank = [Candidate(task, task.program("")) for task in tasks]
     verdicts = score(SUITES["infilling"], [*candidates, *blank], calibration, sandbox)
@@ -94,7 +94,7 @@ def test_unknown_suites_are_named() -> None:
 def test_all_own_solutions_pass(name: str, benchmarks: Path, tmp_path: Path) -> None:
     suite, sandbox = SUITES[name], Sandbox()
     tasks = read_suite(suite, benchmarks)
-    calibration = calibrate(suite, tasks, sandbox, tmp_path / "calibration.json")
+    calibration = calibrate_limits(suite, tasks, sandbox, tmp_path / "calibration.json")
     verdicts = score(suite, [Candidate(task, task.canonical) for task in tasks], calibration, sandbox)
     failed = {task.name for task, verdict in zip(tasks, verdicts, strict=True) if not verdict.passed}
     assert failed == KNOWN.get(name, set())

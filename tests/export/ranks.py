@@ -32,7 +32,7 @@ def convert_all(_: Config, *runs: str) -> None:
 
 def train_all(_: Config, *runs: str) -> None:
     for run in runs:
-        train_on_rank.train(read_config(Path(run) / "resolved.yaml"))
+        train_on_rank.train_on_rank(read_config(Path(run) / "resolved.yaml"))
 
 
 def _checkpoint(run: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from snowcoder.config.compose import load_config
-from snowcoder.export.sources import Source, sources_of
+from snowcoder.export.sources import TrainedOn, sources_of
 from snowcoder.lineage.manifest import Manifest, Output
 from tests.tiny import tiny_overrides
 
@@ -29,7 +29,9 @@ def write(folder: Path, stage: str, inputs: dict[str, Any], config: dict[str, An
 def told(tmp_path: Path) -> Any:
     """What is said of source `raw`, as its index and its shards' manifest have it."""
 
-    def told(index: str, inputs: dict[str, Any], shards: tuple[str, dict[str, Any], dict[str, Any]] | None) -> Source:
+    def told(
+        index: str, inputs: dict[str, Any], shards: tuple[str, dict[str, Any], dict[str, Any]] | None
+    ) -> TrainedOn:
         config = load_config(tiny_overrides(tmp_path))
         manifest = write(tmp_path / "index" / "raw", index, inputs, {}, TOKENS)
         if shards:
@@ -89,7 +91,7 @@ def build(policy: dict[str, Any], pii: bool) -> tuple[str, dict[str, Any], dict[
 )
 def test_what_a_source_is(told: Any, index: str, inputs: Any, shards: Any, what: str) -> None:
     languages = "Python 74.0%, C 25.0%, unknown 1.0%"
-    assert told(index, inputs, shards) == Source("raw", what, 900, 3, languages)
+    assert told(index, inputs, shards) == TrainedOn("raw", what, 900, 3, languages)
 
 
 def test_what_a_language_model_wrote_names_it(told: Any, tmp_path: Path) -> None:
@@ -101,6 +103,6 @@ def test_what_a_language_model_wrote_names_it(told: Any, tmp_path: Path) -> None
 def test_of_an_index_that_is_another_by_now_nothing_is_said(told: Any, tmp_path: Path) -> None:
     told("index", SHARDS, None)
     config, ledger = load_config(tiny_overrides(tmp_path)), {"phase1": {"raw": 5}}
-    assert sources_of(config, ledger, {"index raw": "another"}) == [Source("raw", "its index is no longer here")]
+    assert sources_of(config, ledger, {"index raw": "another"}) == [TrainedOn("raw", "its index is no longer here")]
     shutil.rmtree(tmp_path / "index")
-    assert sources_of(config, ledger, {"index raw": "another"}) == [Source("raw", "its index is no longer here")]
+    assert sources_of(config, ledger, {"index raw": "another"}) == [TrainedOn("raw", "its index is no longer here")]

@@ -23,7 +23,7 @@ from snowcoder.export.card import write_card
 from snowcoder.export.parity import TOLERANCE, ParityReport, PromptParity, check_tokenizer
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.phase_plan import load_plan
-from snowcoder.model.initialize import draw
+from snowcoder.model.initialize import initial_tensor
 from snowcoder.model.mapping import EMBEDDING, HEAD
 from snowcoder.pretrained.tensors import Tensors
 from snowcoder.tokenization.load import load_tokenizer
@@ -64,7 +64,7 @@ def write_drawn(folder: Path, config: Config) -> Path:
     """The initial weights of a run as a Hugging Face folder, with the tied matrix under the head's name alone."""
     write_origin(folder, config)
     with Tensors(folder) as tensors:
-        weights = {name: draw(name, config.model, config.run.seed).bfloat16() for name in tensors.names}
+        weights = {name: initial_tensor(name, config.model, config.run.seed).bfloat16() for name in tensors.names}
     weights[HEAD] = weights.pop(EMBEDDING)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     return folder

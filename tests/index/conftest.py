@@ -41,7 +41,7 @@ def rows() -> list[dict[str, str]]:
 def tokenizer(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]) -> Tokenizer:
     folder = tmp_path_factory.mktemp("tokenizer")
     texts = (row["content"] for row in rows[::8])
-    byte_bpe.train(texts, VOCAB_SIZE, special_tokens(4)).save(str(folder / FILE))
+    byte_bpe.train_byte_bpe(texts, VOCAB_SIZE, special_tokens(4)).save(str(folder / FILE))
     return load_tokenizer(folder)
 
 

@@ -22,7 +22,7 @@ from snowcoder.index.documents import by_split
 from snowcoder.index.ledger import made_with
 from snowcoder.index.pool import index_shards
 from snowcoder.index.reader import IndexedSource
-from snowcoder.index.shard import Job, ShardIndexer, Task
+from snowcoder.index.shard import Job, ShardIndexer, ShardToIndex
 from snowcoder.index.sidecar import read_sidecar
 from snowcoder.storage.shards import list_shards
 from snowcoder.storage.store import open_store
@@ -45,9 +45,9 @@ def make_job(config: Config, tokenizer: Tokenizer, encoder: str) -> Job:
     )
 
 
-def first_task(config: Config) -> Task:
+def first_shard(config: Config) -> ShardToIndex:
     store = open_store(config.index.sources["raw"].shards, config.storage)
-    return Task("shard-00000", list_shards(store)[0], None)
+    return ShardToIndex("shard-00000", list_shards(store)[0], None)
 
 
 def test_killed_in_the_middle_it_continues_to_the_same_bytes(
@@ -90,7 +90,7 @@ def test_a_dead_worker_is_an_error_that_names_its_shard(
     killer = threading.Thread(target=kill_worker)
     killer.start()
     with pytest.raises(OperationError, match=r"(?s)part-0\.parquet.*exit code -9"):
-        list(index_shards(job, [first_task(config)], 1))
+        list(index_shards(job, [first_shard(config)], 1))
     killer.join()
 
 
@@ -143,7 +143,7 @@ def test_ids_outside_the_vocabulary_are_caught(configure: Configure, tokenizer: 
     indexer = ShardIndexer(make_job(config, tokenizer, "gigatoken"))
     indexer.encoder = Wrong()
     with pytest.raises(OperationError, match=f"ids up to {tokenizer.vocab_size}"):
-        indexer(first_task(config))
+        indexer(first_shard(config))
     assert not tree(Path(config.index.dir))
 
 
@@ -164,7 +164,7 @@ def test_rows_without_text_are_counted_and_those_after_them_read(
     texts = [rows[0]["content"], None, "", rows[1]["content"], rows[2]["content"]]
     write_shard(shards / "part-0.parquet", [{**rows[0], "content": text} for text in texts])
     config = configure("index.held_out=0")
-    record = ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_task(config))
+    record = ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_shard(config))
     assert (record.splits["train"]["documents"], record.dropped) == (3, {"no content": 2})
     source = Path(config.index.dir) / "raw" / "train" / "shard-00000"
     assert [row["bytes"] for row in read_sidecar(source).to_pylist()] == [len(t.encode()) for t in texts if t]
@@ -183,13 +183,13 @@ def test_documents_that_are_lost_on_the_way_are_missed(
     monkeypatch.setattr("snowcoder.index.shard.by_split", lambda *arguments: list(by_split(*arguments))[1:])
     config = configure()
     with pytest.raises(OperationError, match=r"index of part-0.parquet: of \d+ rows \d+ were written and 0 dropped"):
-        ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_task(config))
+        ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_shard(config))
     assert not list(Path(config.index.dir).rglob("*.json"))
 
 
 def test_a_sidecar_of_other_documents_is_refused(configure: Configure, tokenizer: Tokenizer) -> None:
     config = configure()
-    ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_task(config))
+    ShardIndexer(make_job(config, tokenizer, "gigatoken"))(first_shard(config))
     prefix = Path(config.index.dir) / "raw" / "train" / "shard-00000"
     path, rows = prefix.with_suffix(".docs.parquet"), read_sidecar(prefix)
     tokens = rows.schema.get_field_index("tokens")

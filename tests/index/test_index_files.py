@@ -16,7 +16,7 @@ from index_helpers import tree
 
 from snowcoder.config.schema import Config
 from snowcoder.index import build, verify
-from snowcoder.index.layout import content_of, join, split
+from snowcoder.index.layout import content_of, join_texts, split
 from snowcoder.index.peek import run as peek
 from snowcoder.index.reader import IndexedSource
 from snowcoder.tokenization.load import Tokenizer
@@ -154,7 +154,7 @@ def test_what_is_joined_is_split_again(tokenizer: Tokenizer, documents: list[lis
     texts = [text for document in documents for text in document]
     ids = np.array([token for text in texts for token in text], np.uint16)
     lengths = np.array([len(text) for text in texts])
-    joined = join(ids, lengths, np.array([len(document) for document in documents]), tokenizer)
+    joined = join_texts(ids, lengths, np.array([len(document) for document in documents]), tokenizer)
     cuts = np.cumsum(joined.lengths)[:-1]
     for document, own, files in zip(documents, np.split(joined.ids, cuts), joined.files, strict=True):
         pieces = [piece.tolist() for piece in split(own, tokenizer)]

@@ -56,7 +56,7 @@ def rows() -> list[dict[str, Any]]:
 
 def train_tokenizer(folder: Path) -> Tokenizer:
     texts = iter([row["content"] for row in rows()])
-    byte_bpe.train(texts, VOCAB_SIZE, special_tokens(4)).save(str(folder / FILE))
+    byte_bpe.train_byte_bpe(texts, VOCAB_SIZE, special_tokens(4)).save(str(folder / FILE))
     return load_tokenizer(folder)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.index.format import write_idx
-from snowcoder.lineage.manifest import Manifest, describe
+from snowcoder.lineage.manifest import Manifest, describe_outputs
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.mixture.samples import SampleReader
 from snowcoder.planning import plan
@@ -34,7 +34,7 @@ def write_index(folder: Path, lengths: list[int], held_out: tuple[int, ...] = ()
         for split in ("train", "held_out")
     }
     files = [str(p.relative_to(folder)) for p in sorted(folder.rglob("shard-*"))]
-    outputs = describe(folder, files)
+    outputs = describe_outputs(folder, files)
     Manifest("index", {}, {}, {**counts, "shards": shards}, outputs).write(folder)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from snowcoder.config.schema import FimConfig
-from snowcoder.mixture.differences import differences
+from snowcoder.mixture.differences import plan_differences
 from snowcoder.mixture.phase_plan import Plan, SourceSize, make_plan
 from tests.mixture.small_plan import configure, phase
 
@@ -55,5 +55,5 @@ def with_peak(peak: float) -> dict[str, Any]:
     ids=lambda value: next(iter(value), "none") if isinstance(value, dict) else "",
 )
 def test_each_difference_is_named_once(changed: dict[str, Any], expected: list[str]) -> None:
-    found = differences(plan_of(), plan_of(**changed))
+    found = plan_differences(plan_of(), plan_of(**changed))
     assert found == expected or (not expected and "another version" in found[0])

@@ -47,7 +47,7 @@ def byte_level(folder: Path) -> Tokenizer:
 @pytest.fixture(scope="module")
 def sentencepieces(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     folder = tmp_path_factory.mktemp("sentencepiece")
-    model = sentencepiece_bpe.train((row["content"] for row in rows()), 400, special_tokens(4))
+    model = sentencepiece_bpe.train_sentencepiece((row["content"] for row in rows()), 400, special_tokens(4))
     sentencepiece_bpe.to_tokenizers(model, special_tokens(4)).save(str(folder / FILE))
     return load_tokenizer(folder)
 

@@ -12,9 +12,9 @@ from snowcoder.config.compose import load_config, to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.mixture.phase_plan import SourceSize, make_plan
-from snowcoder.model.size import flops_per_token, parameters
+from snowcoder.model.size import count_parameters, flops_per_token
 from snowcoder.planning.disk import needs
-from snowcoder.planning.forecast import describe
+from snowcoder.planning.forecast import describe_forecast
 from snowcoder.planning.memory import memory_of_rank
 from tests.mixture.small_plan import configure, phase
 
@@ -22,7 +22,7 @@ ARCTIC = load_config(["recipe=arctic"])
 
 
 def test_parameters_of_the_papers_model() -> None:
-    assert parameters(ARCTIC.model).total == 1_364_297_728
+    assert count_parameters(ARCTIC.model).total == 1_364_297_728
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
@@ -43,7 +43,7 @@ def test_parameters_are_those_of_transformers(kv_heads: int, tied: bool) -> None
             tie_word_embeddings=tied,
         )
     )
-    assert parameters(model).total == sum(p.numel() for p in theirs.parameters())
+    assert count_parameters(model).total == sum(p.numel() for p in theirs.parameters())
 
 
 def test_flops_of_the_papers_model() -> None:
@@ -96,7 +96,7 @@ def test_hours_and_dates() -> None:
     )
     changed = {"start": "2026-12-01T09:00", "tokens_per_second_per_gpu": 128.0}
     config = base.model_copy(update={"plan": base.plan.model_copy(update=changed)})
-    text = describe(config, make_plan(config, {"raw": SourceSize(10**6, "x")}), set())
+    text = describe_forecast(config, make_plan(config, {"raw": SourceSize(10**6, "x")}), set())
     one, two = text.splitlines()[-2:]
     assert one.split() == ["phase1", *one.split()[1:5], "2.0", "2026-12-01", "11:00"]
     assert two.split()[-3:] == ["1.0", "2026-12-01", "12:00"]
@@ -120,7 +120,7 @@ def a_run(folder: Path, **plan: Any) -> Config:
 
 def time_of(config: Config) -> list[str]:
     """The lines of the time, from its basis on."""
-    text = describe(config, make_plan(config, {"raw": SourceSize(10**6, "x")}), set())
+    text = describe_forecast(config, make_plan(config, {"raw": SourceSize(10**6, "x")}), set())
     return text[text.index("time: ") :].splitlines()
 
 
@@ -206,7 +206,7 @@ def test_disk_of_the_papers_run() -> None:
     assert sizes["plan"] == pytest.approx(8 * (2 * 400e9 + 5 * 12.5e9 + 3 * 1e9 + 3 * 1e9) / 1700)
     assert sizes["7 checkpoints of 17.8 GiB"] == 7 * 14 * PARAMETERS
     assert sizes["exported model"] == 2 * PARAMETERS
-    text = describe(
+    text = describe_forecast(
         ARCTIC, make_plan(ARCTIC, {name: SourceSize(int(400e9), "") for name in ARCTIC.index.sources}), set()
     )
     assert "758 GiB for index of raw, in runs/arctic/index/raw" in text
@@ -216,4 +216,4 @@ def test_a_start_that_is_no_date_is_refused() -> None:
     base = configure(Path("-"), phase1=phase(2, 4, 64, raw=(1.0, 1)))
     config = base.model_copy(update={"plan": base.plan.model_copy(update={"start": "soon"})})
     with pytest.raises(UserError, match=r"plan\.start='soon'"):
-        describe(config, make_plan(config, {"raw": SourceSize(10**6, "x")}), set())
+        describe_forecast(config, make_plan(config, {"raw": SourceSize(10**6, "x")}), set())

@@ -9,7 +9,7 @@ from snowcoder.mixture.phase_plan import SourceSize, make_plan
 from snowcoder.storage.atomic import write_json, write_text
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.checkpoints.completion_record import RECORD, step_folder
-from snowcoder.training.checkpoints.write import describe
+from snowcoder.training.checkpoints.write import describe_checkpoint
 from snowcoder.training.events import Events
 from snowcoder.training.recovery.skips import Skips
 from snowcoder.training.state import Run
@@ -64,5 +64,5 @@ class RunFolder:
 
     def checkpoint(self) -> Path:
         folder = step_folder(self.run.folder / "checkpoints", self.run.step)
-        write_json(folder / RECORD, describe(self.run).completed([]))
+        write_json(folder / RECORD, describe_checkpoint(self.run).completed([]))
         return folder

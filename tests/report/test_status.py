@@ -17,7 +17,7 @@ from snowcoder import readable
 from snowcoder.errors import UserError
 from snowcoder.model.size import flops_per_token
 from snowcoder.report.records import read_records
-from snowcoder.report.status import lines, summarize
+from snowcoder.report.status import lines, summarize_run
 from snowcoder.storage.lock import locked
 from snowcoder.training.checkpoints.completion_record import RECORD
 from tests.tiny import snowcoder
@@ -27,7 +27,7 @@ MakeRun = Callable[..., RunFolder]
 
 def status_of(folder: Path, later: float = 0.0) -> dict[str, Any]:
     """The status as somebody sees it who looks so many seconds later."""
-    return summarize(read_records(str(folder)), datetime.now(UTC) + timedelta(seconds=later))
+    return summarize_run(read_records(str(folder)), datetime.now(UTC) + timedelta(seconds=later))
 
 
 def text_of(folder: Path, later: float = 0.0) -> str:

@@ -11,7 +11,7 @@ from backports import zstd
 
 from snowcoder.config.schema import ColumnsConfig
 from snowcoder.errors import UserError
-from snowcoder.storage.columns import Need
+from snowcoder.storage.columns import ColumnNeed
 from snowcoder.storage.objects import Store
 from snowcoder.storage.schemas import check_shards
 from snowcoder.storage.shards import Batch, read_shard
@@ -26,7 +26,10 @@ COLUMNS = ColumnsConfig(
     file_paths="file_paths",
     file_lengths="file_lengths",
 )
-NEEDS = [Need(("repository",), "the list needs a repository"), Need(("language", "path"), "languages are needed")]
+NEEDS = [
+    ColumnNeed(("repository",), "the list needs a repository"),
+    ColumnNeed(("language", "path"), "languages are needed"),
+]
 Row = dict[str, Any]
 
 
@@ -43,12 +46,12 @@ def shard(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / f"shard{request.param}"
 
 
-def read(path: Path, needs: list[Need] = NEEDS, /, **names: str) -> Batch:
+def read(path: Path, needs: list[ColumnNeed] = NEEDS, /, **names: str) -> Batch:
     (batch,) = read_shard(path, path.name, COLUMNS.model_copy(update=names), 1 << 20, needs)
     return batch
 
 
-def refusal(path: Path, needs: list[Need] = NEEDS, /, **names: str) -> str:
+def refusal(path: Path, needs: list[ColumnNeed] = NEEDS, /, **names: str) -> str:
     with pytest.raises(UserError) as caught:
         read(path, needs, **names)
     return str(caught.value)
@@ -218,6 +221,6 @@ def test_all_shards_are_looked_at_before_one_is_read(mixed: Store) -> None:
 
 
 def test_the_place_of_a_label_is_named_by_its_own_key(shard: Path) -> None:
-    label = Need(("licence",), "a regression learns from labels", key="annotator.label")
+    label = ColumnNeed(("licence",), "a regression learns from labels", key="annotator.label")
     said = refusal(write(shard, [{"content": "x", "score": 3}]), [label], licence="label")
     assert "no column 'label' (annotator.label): a regression learns from labels" in said

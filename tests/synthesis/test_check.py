@@ -6,7 +6,7 @@ import pytest
 
 from snowcoder.sandbox.program import Program
 from snowcoder.sandbox.sandbox import Sandbox
-from snowcoder.synthesis.check import counted
+from snowcoder.synthesis.check_samples import counted
 
 UNCALLED = "def test():\n    assert f(1) == 2"
 UNITTEST = "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        assert f(1) == 2"

@@ -17,12 +17,12 @@ from snowcoder.corpus.document import DOCUMENTS
 from snowcoder.corpus.shuffled_shard import write_partitioned
 from snowcoder.corpus.wash import Wash
 from snowcoder.errors import OperationError
-from snowcoder.lineage.rows import Rows
-from snowcoder.stages.steps import Record, Task
+from snowcoder.lineage.rows import RowCounts
+from snowcoder.stages.steps import Record, WorkItem
 from snowcoder.stages.tables import Table
 from snowcoder.synthesis import publish as publishing
-from snowcoder.synthesis.check import Check
-from snowcoder.synthesis.generate import Generate
+from snowcoder.synthesis.check_samples import CheckSamples
+from snowcoder.synthesis.generate import AskModels
 from snowcoder.synthesis.publish import Publish
 
 NAME = "part-00000"
@@ -40,7 +40,7 @@ def outcome(seed: str, step: str, reason: str | None = None) -> dict[str, Any]:
 
 def generate(folder: Path, config: Config, rows: int) -> Record:
     """Of three seeds: two samples of one, nothing of another."""
-    step, task = Generate(folder / "answers", config), Task(NAME, "", {"rows": rows})
+    step, item = AskModels(folder / "answers", config), WorkItem(NAME, "", {"rows": rows})
     step.outcomes[NAME] = [
         outcome("a", "one"),
         outcome("a", "two"),
@@ -48,17 +48,20 @@ def generate(folder: Path, config: Config, rows: int) -> Record:
         outcome("c", "one"),
     ]
     step.counts[NAME] = {}
-    step(asdict(task))
-    record = step.find(task)
+    step(asdict(item))
+    record = step.find(item)
     assert record
     return record
 
 
 def check(folder: Path, config: Config) -> Record:
     generate(folder, config, 3)
-    step, task = Check(folder / "checked", config, folder / "answers"), Task(NAME, "", {"number": 0, "rows": 4})
-    step(asdict(task))
-    record = step.find(task)
+    step, item = (
+        CheckSamples(folder / "checked", config, folder / "answers"),
+        WorkItem(NAME, "", {"number": 0, "rows": 4}),
+    )
+    step(asdict(item))
+    record = step.find(item)
     assert record
     return record
 
@@ -67,9 +70,9 @@ def publish(folder: Path, config: Config) -> Record:
     (documents,) = check(folder, config).tables_in(folder / "checked", DOCUMENTS)
     write_partitioned(folder / "copies.parquet", COPIES.empty_table(), np.zeros(0, np.int64))
     step = Publish(folder / "published", config, Table(folder / "copies.parquet", 0))
-    task = Task(NAME, "", {"number": 0, "documents": str(documents.path), "rows": documents.rows})
-    step(asdict(task))
-    record = step.find(task)
+    item = WorkItem(NAME, "", {"number": 0, "documents": str(documents.path), "rows": documents.rows})
+    step(asdict(item))
+    record = step.find(item)
     assert record
     return record
 
@@ -79,9 +82,9 @@ def without_the_last(function: Callable[..., Iterable[Any]]) -> Callable[..., li
 
 
 def test_rows_of_a_recipe_add_up(tmp_path: Path, config: Config) -> None:
-    assert generate(tmp_path, config, 3).rows == Rows(3, 3)
-    assert check(tmp_path, config).rows == Rows(4, 3, 1)
-    assert publish(tmp_path, config).rows == Rows(3, 3)
+    assert generate(tmp_path, config, 3).rows == RowCounts(3, 3)
+    assert check(tmp_path, config).rows == RowCounts(4, 3, 1)
+    assert publish(tmp_path, config).rows == RowCounts(3, 3)
 
 
 def test_a_seed_without_an_outcome_is_missed(tmp_path: Path, config: Config) -> None:
@@ -90,7 +93,7 @@ def test_a_seed_without_an_outcome_is_missed(tmp_path: Path, config: Config) -> 
 
 
 def test_samples_that_nobody_judges_are_missed(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Check, "_judged", without_the_last(Check._judged))
+    monkeypatch.setattr(CheckSamples, "_judged", without_the_last(CheckSamples._judged))
     with pytest.raises(OperationError, match="checked part-00000: of 4 rows 2 were written and 1 dropped"):
         check(tmp_path, config)
 

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from snowcoder.annotation import select
-from snowcoder.annotation.files import rows_of
+from snowcoder.annotation.code_files import files_of_batch
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index import build
 from snowcoder.storage.shards import read_shard
-from snowcoder.synthesis.files import IndexedFiles
+from snowcoder.synthesis.indexed_files import IndexedFiles
 from snowcoder.synthesis.mix import choose_files, shares_by_language
 from snowcoder.synthesis.seeds import SEEDS, cut_lines, make_seeds
 from tests.annotation.test_select import configure, write_raw, write_scores
@@ -38,7 +38,7 @@ def every_text(config: Config, folder: Path) -> dict[tuple[str, str], str]:
     found = {}
     for path in sorted((folder / "raw").glob("*.parquet")):
         for batch in read_shard(path, path.name, config.index.columns, 1 << 30):
-            for row in rows_of(batch):
+            for row in files_of_batch(batch):
                 found |= {(file.repository, file.path): file.content for file in row.files if file.repository}
     return found
 

@@ -20,8 +20,8 @@ from snowcoder.lineage.manifest import find_manifest
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.synthesis import report as report_stage
 from snowcoder.synthesis import synthesize as stage
-from snowcoder.synthesis.check import Check
-from snowcoder.synthesis.generate import Generate
+from snowcoder.synthesis.check_samples import CheckSamples
+from snowcoder.synthesis.generate import AskModels
 from snowcoder.synthesis.publish import Publish
 from snowcoder.synthesis.seeds import Cut
 from tests.corpus.raw_shards import library, row, write_raw_shards
@@ -227,10 +227,10 @@ def test_each_key_that_a_step_reads_decides_what_is_made_again(
         f"synthesis.dir={tmp_path}/run",
         f"storage.root={tmp_path}",
     ]
-    with language_server(answer) as (_, url), noting((stage, "generate", Generate)) as notes:
+    with language_server(answer) as (_, url), noting((stage, "generate", AskModels)) as notes:
         synthesize(folder, workspace, url, *few)
-    assert {Cut, Generate, Check, Publish} <= set(notes.arguments)
-    assert {(StepConfig, "max_tokens"), (SynthesisConfig, "model")} <= notes.keys[Generate]
+    assert {Cut, AskModels, CheckSamples, Publish} <= set(notes.arguments)
+    assert {(StepConfig, "max_tokens"), (SynthesisConfig, "model")} <= notes.keys[AskModels]
     assert notes.forgotten(VALUES) == []
 
 

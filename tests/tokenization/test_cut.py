@@ -59,7 +59,7 @@ def is_a_place(before: str, after: str) -> bool:
 
 def test_a_text_comes_back_whole_in_pieces_that_end_at_lines() -> None:
     text = "def f():\n    return 1\n" * 5000
-    pieces = list(cut.cut(["short", text, "", "x" * 20000]))
+    pieces = list(cut.cut_texts(["short", text, "", "x" * 20000]))
     assert pieces[0] == "short"
     assert "".join(pieces) == f"short{text}{'x' * 20000}"
     assert all(len(piece) <= cut.CHARACTERS for piece in pieces)
@@ -69,6 +69,6 @@ def test_a_text_comes_back_whole_in_pieces_that_end_at_lines() -> None:
 def test_a_word_without_end_is_learned_from_in_seconds() -> None:
     word = "".join(random.Random(0).choices("acgt", k=1 << 18))
     started = time.process_time()
-    tokenizer = byte_bpe.train(iter([word]), 600, special_tokens(0))
+    tokenizer = byte_bpe.train_byte_bpe(iter([word]), 600, special_tokens(0))
     assert time.process_time() - started < 8  # whole, it takes half a minute
     assert tokenizer.get_vocab_size() == 600

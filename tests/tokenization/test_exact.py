@@ -33,7 +33,7 @@ def merging(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     folder = tmp_path_factory.mktemp("merging")
     symbols = [chr(point) for point in range(0x218F, 0x2800, 0x40)]  # their last byte is that too
     texts = (f'{symbol}",\n' for symbol in symbols * 9)
-    byte_bpe.train(texts, 320, special_tokens(0)).save(str(folder / FILE))
+    byte_bpe.train_byte_bpe(texts, 320, special_tokens(0)).save(str(folder / FILE))
     return load_tokenizer(folder)
 
 

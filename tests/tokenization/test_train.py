@@ -14,14 +14,14 @@ from snowcoder.config.compose import load_config
 from snowcoder.lineage.manifest import read_manifest
 from snowcoder.storage.digest import digest_file
 from snowcoder.tokenization.load import Tokenizer
-from snowcoder.tokenization.sample import HELD_OUT, Sample
+from snowcoder.tokenization.training_text import HELD_OUT, TrainingText
 
 Train = Callable[..., Tokenizer]
 ShardOf = Callable[..., Path]
 
 
-def sample_of(shards: Path, *overrides: str) -> Sample:
-    return Sample(load_config([f"tokenizer.shards={shards}", *overrides]))
+def sample_of(shards: Path, *overrides: str) -> TrainingText:
+    return TrainingText(load_config([f"tokenizer.shards={shards}", *overrides]))
 
 
 def test_the_vocabulary_has_exactly_the_size_asked_for(tokenizer: Tokenizer) -> None:

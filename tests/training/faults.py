@@ -23,7 +23,7 @@ def train_with_nan(config: Config, *steps: str) -> None:
         return run
 
     train_on_rank.build_run = build_and_plant
-    train_on_rank.train(config)
+    train_on_rank.train_on_rank(config)
 
 
 def train_with_slow_reader(config: Config, seconds: str) -> None:
@@ -43,4 +43,4 @@ def train_with_slow_reader(config: Config, seconds: str) -> None:
         return run
 
     train_on_rank.build_run = build_and_slow_down
-    train_on_rank.train(config)
+    train_on_rank.train_on_rank(config)

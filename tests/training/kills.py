@@ -22,7 +22,7 @@ from snowcoder.training.checkpoints.completion_record import RECORD
 
 def train_killed(config: Config, where: str) -> None:
     {"writing": _writing, "files": _files, "record": _record, "pruning": _pruning, "loading": _loading}[where]()
-    train_on_rank.train(config)
+    train_on_rank.train_on_rank(config)
 
 
 def train_stalled(config: Config, where: str) -> None:
@@ -44,7 +44,7 @@ def train_stalled(config: Config, where: str) -> None:
 
     function_and_arguments = filesystem_async.FileSystemWriterAsync.get_save_function_and_args
     filesystem_async.FileSystemWriterAsync.get_save_function_and_args = choose  # type: ignore[method-assign]
-    train_on_rank.train(config)
+    train_on_rank.train_on_rank(config)
 
 
 def _kill(rank: int) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from snowcoder.config.schema import Config
 from snowcoder.mixture.samples import Samples
-from snowcoder.model.initialize import draw
+from snowcoder.model.initialize import initial_tensor
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
 from snowcoder.training.batches import micro_batches
@@ -18,7 +18,7 @@ from snowcoder.training.rank.process_groups import tensor_part
 def logits_of_packed_documents(config: Config, output: str) -> None:
     """Logits of two rows of packed documents, and of the same with the first document of row 0 changed."""
     (chunk,) = build_chunks(config, transformer_config(config))
-    load_hugging_face(chunk, config.model, tensor_part(), lambda name: draw(name, config.model, 1))
+    load_hugging_face(chunk, config.model, tensor_part(), lambda name: initial_tensor(name, config.model, 1))
     tokens = np.random.default_rng(0).integers(0, 500, (2, 65))
     changed = tokens.copy()
     changed[0, :20] = (changed[0, :20] + 1) % 500

@@ -17,7 +17,7 @@ from snowcoder.storage.atomic import write_json
 from snowcoder.storage.digest import digest_bytes
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile, CheckpointRecord, sealed
 from snowcoder.training.checkpoints.completion_record import RECORD, newest_valid, read_record, step_folder
-from snowcoder.training.checkpoints.write import describe
+from snowcoder.training.checkpoints.write import describe_checkpoint
 from snowcoder.training.identity import recorded_inputs
 from snowcoder.training.may_start import find_misfits, other_past
 from snowcoder.training.recovery.skips import Skip
@@ -81,7 +81,7 @@ def trained(folder: Path) -> CheckpointRecord:
         losses=[2.5, 2.25],
         config=config_of(folder),
     )
-    return describe(run)
+    return describe_checkpoint(run)
 
 
 def imported(folder: Path) -> CheckpointRecord:

@@ -18,7 +18,7 @@ from snowcoder.config.compose import load_config
 from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.events import read_events
 from snowcoder.training.launch.local import LocalRanks
-from snowcoder.training.launch.watch import Ended
+from snowcoder.training.launch.watch import RanksEnded
 from tests.system.jobs import wait_for_event
 from tests.tiny import curve, snowcoder, steps_of, tiny_overrides
 from tests.training.test_bad_numbers import overrides_of
@@ -92,7 +92,7 @@ def test_of_two_ranks_that_ended_the_killed_one_is_blamed(tmp_path: Path) -> Non
     ranks = LocalRanks([sys.executable, "-c", script], config, {})
     for process in ranks.processes:
         process.wait()
-    assert ranks.poll() == Ended(-9, 1)
+    assert ranks.poll() == RanksEnded(-9, 1)
 
 
 def test_a_killed_rank_is_named(tmp_path: Path, workspace: Path) -> None:

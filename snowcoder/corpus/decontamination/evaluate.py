@@ -9,13 +9,13 @@ from typing import Any
 
 from snowcoder.config.corpus_schema import DecontaminationConfig
 from snowcoder.corpus.decontamination.matcher import Matcher
-from snowcoder.corpus.decontamination.tasks import tasks_of
-from snowcoder.corpus.labelled import HELD_OUT, TUNED, Score, Tally, read
+from snowcoder.corpus.decontamination.task_texts import task_texts_of
+from snowcoder.corpus.labelled import HELD_OUT, TUNED, RuleScore, Tally, read
 
 CONFIG = DecontaminationConfig(benchmarks=[], ngram=10, share=0.1, renamed=0.6, shortest=3)  # conf's default
 
 
-def evaluate(*halves: str) -> dict[str, Score]:
+def evaluate(*halves: str) -> dict[str, RuleScore]:
     """By how the task is in the text, on the halves named, or both; `all` has the texts without a task, too.
 
     What is found in a text is right if it is its task, and no other.
@@ -23,7 +23,7 @@ def evaluate(*halves: str) -> dict[str, Score]:
     tally = Tally()
     for half in halves or (TUNED, HELD_OUT):
         rows = read("decontamination", half)
-        matcher = Matcher(tasks_of(half, rows), CONFIG)
+        matcher = Matcher(task_texts_of(half, rows), CONFIG)
         texts = [row for row in rows if "content" in row]
         for row, hits in zip(texts, matcher.find_all([row["content"] for row in texts]), strict=True):
             _add(tally, row, {hit.task for hit in hits})

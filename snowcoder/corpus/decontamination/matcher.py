@@ -19,7 +19,7 @@ import numpy as np
 from snowcoder.config.corpus_schema import DecontaminationConfig
 from snowcoder.corpus.decontamination import renamed
 from snowcoder.corpus.decontamination.index import Index
-from snowcoder.corpus.decontamination.tasks import Task, read_tasks
+from snowcoder.corpus.decontamination.task_texts import TaskTexts, read_task_texts
 from snowcoder.corpus.decontamination.words import Words, grams
 from snowcoder.storage.digest import digest_json
 
@@ -43,7 +43,7 @@ class Hit(NamedTuple):
 class Matcher:
     """All tasks of some benchmarks, to be looked for in one text after another."""
 
-    def __init__(self, tasks: list[Task], config: DecontaminationConfig) -> None:
+    def __init__(self, tasks: list[TaskTexts], config: DecontaminationConfig) -> None:
         how = [config.model_dump(exclude={"benchmarks"}), renamed.PYTHONS]
         self.digest = digest_json([*how, sorted(map(list, tasks))])
         self._config, self._any = config, config.share == 0
@@ -120,13 +120,13 @@ class Matcher:
 @functools.lru_cache(maxsize=1)
 def _built(config: str) -> Matcher:
     parsed = DecontaminationConfig.model_validate_json(config)
-    return Matcher(read_tasks(parsed.benchmarks), parsed)
+    return Matcher(read_task_texts(parsed.benchmarks), parsed)
 
 
 class _Text(NamedTuple):
     """A problem or a solution."""
 
-    task: Task
+    task: TaskTexts
     words: Words
     says_much: bool  # even if it is short, as `result = df.iloc[0]` does not
     is_function: bool
@@ -147,7 +147,7 @@ class _Text(NamedTuple):
         return Hit(self.task.benchmark, self.task.name, rule, share, excerpt)
 
 
-def _solution(task: Task) -> _Text:
+def _solution(task: TaskTexts) -> _Text:
     is_function = "def " in task.solution
     return _Text(task, Words(task.solution).without_comments(), is_function, is_function)
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from daft import DataType, Series, col
 
 from snowcoder.corpus.dedup.ids import NO_IDS, Ids, check_ids, comparable_ids, ids_of
-from snowcoder.stages.tables import Table, read_tables, rows_of, tables_of, write_table
+from snowcoder.stages.tables import Table, count_rows, read_tables, tables_of, write_table
 
 _EDGE = pa.struct({"better": pa.uint64(), "id": pa.uint64(), "priority": pa.uint64()})
 EDGES = pa.schema(_EDGE)
@@ -38,7 +38,7 @@ def write_candidates(signatures: list[Table], schema: pa.Schema, ids: Ids, folde
     """
     path = folder / "exact.parquet"
     check_ids("exact copies", ids, _write_exact_copies(read_tables(signatures, schema), path))
-    exact = Table(path, rows_of(path))
+    exact = Table(path, count_rows(path))
     rest = _comparable(read_tables(signatures, schema), read_tables([exact], EDGES))
     copies = np.sort(exact.read(EDGES, ["id"])["id"].to_numpy())
     check_ids("files that are no exact copies", comparable_ids(signatures, schema, copies), _ids_of_frame(rest))

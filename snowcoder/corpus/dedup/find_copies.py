@@ -17,9 +17,9 @@ from snowcoder.corpus.dedup.repositories import RepositoryCopies
 from snowcoder.corpus.dedup.resolve import COPIES, Resolve, Shingle
 from snowcoder.corpus.dedup.signature import SIGNATURES, signature_schema
 from snowcoder.corpus.shuffled_shard import write_partitioned
-from snowcoder.lineage.rows import Rows, check_given
-from snowcoder.stages.steps import Record, Step, Task, run_step
-from snowcoder.stages.tables import Table, rows_of
+from snowcoder.lineage.rows import RowCounts, check_given
+from snowcoder.stages.steps import Record, Step, WorkItem, run_step
+from snowcoder.stages.tables import Table, count_rows
 from snowcoder.storage.digest import digest_json
 
 _EXACT, _BY_PARTITION, _BY_SHARD = "exact.parquet", "by-partition.parquet", "by-shard.parquet"
@@ -37,12 +37,12 @@ def find_copies(config: CorpusConfig, given: Path, records: list[Record]) -> tup
         parts = [table for record in records for table in record.tables_in(given, SIGNATURES)]
         return _only(RepositoryCopies(folder / "repositories", parts, config.near), "copies", made_from)
     tables = Candidates(folder / "candidates", given, records, config)
-    found = _do(tables, tables.task("candidates", made_from))
+    found = _do(tables, tables.work_item("candidates", made_from))
     exact, by_shard, by_partition = (_table(tables, found, name) for name in (_EXACT, _BY_SHARD, _BY_PARTITION))
     shingles = Shingle(folder / "shingles", by_shard, config.near)
-    sent = run_step(shingles, "shingles", shingles.tasks(given, records, found), config.engine, by_shard.rows)
+    sent = run_step(shingles, "shingles", shingles.work_items(given, records, found), config.engine, by_shard.rows)
     resolve = Resolve(folder / "resolved", by_partition, _tables(shingles, sent), config.near)
-    resolved = run_step(resolve, "near copies", resolve.tasks(found, sent), config.engine, by_partition.rows)
+    resolved = run_step(resolve, "near copies", resolve.work_items(found, sent), config.engine, by_partition.rows)
     merge = Merge(folder / "copies", exact, _tables(resolve, resolved))
     pairs = _sums(resolved)
     made_from = digest_json([found.digest, pairs, *(record.digest for record in resolved)])
@@ -61,11 +61,11 @@ class Candidates(Step):
     def decided_by(self) -> dict[str, Any]:
         return {"bands": self.config.near.bands, "partition_mib": self.config.partition_mib}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
         ids = sum((read_ids(table, self.schema, n << 32) for n, table in enumerate(self.signatures)), NO_IDS)
         pairs = write_candidates(self.signatures, self.schema, ids, folder).pairs
         shards, partitions = assign(pairs, self.partitions, folder / _BY_PARTITION, folder / _BY_SHARD)
-        return Rows(pairs.rows, rows_of(folder / _BY_PARTITION)), {"shards": shards, "partitions": partitions}
+        return RowCounts(pairs.rows, count_rows(folder / _BY_PARTITION)), {"shards": shards, "partitions": partitions}
 
 
 class Merge(Step):
@@ -78,18 +78,18 @@ class Merge(Step):
     def decided_by(self) -> dict[str, Any]:
         return {}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
         exact = self.exact.read(EDGES, ["id", "better"])
         exact = exact.append_column("similarity", pa.nulls(len(exact), pa.float32()))
         table = pa.concat_tables([exact.cast(COPIES), *(near.read(COPIES) for near in self.near)]).sort_by("id")
         shard = (table["id"].to_numpy() >> np.uint64(32)).astype(np.int64)
         write_partitioned(folder / _COPIES, table, shard)
-        rows = Rows(len(exact) + sum(near.rows for near in self.near), rows_of(folder / _COPIES))
-        return rows, {"exact": len(exact), "near": len(table) - len(exact), **task.data["pairs"]}
+        rows = RowCounts(len(exact) + sum(near.rows for near in self.near), count_rows(folder / _COPIES))
+        return rows, {"exact": len(exact), "near": len(table) - len(exact), **item.data["pairs"]}
 
 
 def _only(step: Step, name: str, made_from: str, data: dict[str, Any] | None = None) -> tuple[Table, Record]:
-    record = _do(step, step.task(name, made_from, data))
+    record = _do(step, step.work_item(name, made_from, data))
     return _table(step, record, _COPIES), record
 
 
@@ -111,11 +111,11 @@ def _signatures(given: Path, records: list[Record]) -> list[Table]:
     return tables
 
 
-def _do(step: Step, task: Task) -> Record:
-    """A step of one task, in this process."""
-    if step.find(task) is None:
-        step(asdict(task))
-    record = step.find(task)
+def _do(step: Step, item: WorkItem) -> Record:
+    """A step of one item, in this process."""
+    if step.find(item) is None:
+        step(asdict(item))
+    record = step.find(item)
     assert record
     return record
 

@@ -21,13 +21,13 @@ from daft import DataType, Series, col
 from snowcoder.config.corpus_schema import NearConfig
 from snowcoder.corpus.dedup.candidates import EDGES, write_candidates
 from snowcoder.corpus.dedup.ids import read_ids
-from snowcoder.corpus.dedup.resolve import COPIES, Alike, find_copies
+from snowcoder.corpus.dedup.resolve import COPIES, Alike, choose_copies
 from snowcoder.corpus.dedup.shingles import bands, is_short, signatures, tokens
 from snowcoder.corpus.dedup.signature import priority_of
 from snowcoder.corpus.document import Document, size_of
 from snowcoder.corpus.shuffled_shard import write_partitioned
-from snowcoder.lineage.rows import Rows, check_given
-from snowcoder.stages.steps import Step, Task
+from snowcoder.lineage.rows import RowCounts, check_given
+from snowcoder.stages.steps import Step, WorkItem
 from snowcoder.stages.tables import Table, read_tables, write_table
 
 _LARGEST = np.iinfo(np.uint32).max
@@ -106,18 +106,18 @@ class RepositoryCopies(Step):
     def decided_by(self) -> dict[str, Any]:
         return self.near.model_dump()
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
         wholes = self._wholes(folder / "repositories.parquet")
         exact, pairs = write_candidates([wholes], WHOLES, read_ids(wholes, WHOLES), folder)
         alike = self._alike(pairs.read(EDGES), wholes)
         near = [pair for pair in alike if pair.similarity >= self.near.threshold]
         rows = [(row["id"], row["better"], None) for row in exact.read(EDGES).to_pylist()]
-        copies = [(pair.worse, pair.better, pair.similarity) for pair in find_copies(near)]
+        copies = [(pair.worse, pair.better, pair.similarity) for pair in choose_copies(near)]
         columns = zip(*sorted([*rows, *copies], key=itemgetter(0)), strict=True) if rows + copies else [(), (), ()]
         table = pa.table([pa.array(values, kind.type) for values, kind in zip(columns, COPIES, strict=True)], COPIES)
         write_partitioned(folder / "copies.parquet", table, np.zeros(len(table), np.int64))
         counts = {"exact": len(rows), "near": len(copies), "pairs": len(alike), "verified": len(near)}
-        return Rows(pairs.rows, len(alike)), counts
+        return RowCounts(pairs.rows, len(alike)), counts
 
     def _wholes(self, path: Path) -> Table:
         wholes = Table(path, write_table(repositories(read_tables(self.parts, PART_SCHEMA), self.near), path, WHOLES))

@@ -19,9 +19,9 @@ from snowcoder.corpus.dedup.shingles import jaccard, shingles, tokens
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS
 from snowcoder.corpus.shuffled_shard import read_partition, write_partitioned
 from snowcoder.errors import OperationError
-from snowcoder.lineage.rows import Rows, start_again
-from snowcoder.stages.steps import Record, Step, Task
-from snowcoder.stages.tables import Table, rows_of
+from snowcoder.lineage.rows import RowCounts, start_again
+from snowcoder.stages.steps import Record, Step, WorkItem
+from snowcoder.stages.tables import Table, count_rows
 from snowcoder.storage.digest import digest_json
 
 MEMBERS = pa.schema({"id": pa.uint64(), "partition": pa.int64()})  # of pairs, by shard
@@ -44,22 +44,22 @@ class Shingle(Step):
         super().__init__(folder)
         self.members, self.near = members, near
 
-    def tasks(self, given: Path, records: list[Record], candidates: Record) -> list[Task]:
+    def work_items(self, given: Path, records: list[Record], candidates: Record) -> list[WorkItem]:
         """For the shards that have candidates, of all records; their documents lie in `given`."""
-        tasks = []
+        items = []
         for number in candidates.counts["shards"]:
             record = records[number]
             (documents,) = record.tables_in(given, DOCUMENTS)
             data = {"shard": number, "documents": str(documents.path), "rows": documents.rows}
-            tasks.append(self.task(record.name, [candidates.digest, record.digest], data, record.bytes))
-        return tasks
+            items.append(self.work_item(record.name, [candidates.digest, record.digest], data, record.bytes))
+        return items
 
     def decided_by(self) -> dict[str, Any]:
         return {"ngram": self.near.ngram}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        (members,) = read_partition([self.members], MEMBERS, task.data["shard"])
-        documents, found = Table(Path(task.data["documents"]), task.data["rows"]), []
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        (members,) = read_partition([self.members], MEMBERS, item.data["shard"])
+        documents, found = Table(Path(item.data["documents"]), item.data["rows"]), []
         ids = members["id"].to_numpy()
         for group in documents.row_groups(DOCUMENT_SCHEMA, ["id", "content"]):
             wanted = np.isin(group["id"].to_numpy(), ids)
@@ -73,9 +73,9 @@ class Shingle(Step):
             raise OperationError(
                 f"{documents.path} lacks documents that {self.members.path} names; {start_again(documents.path)}"
             )
-        path = folder / f"{task.name}.parquet"
+        path = folder / f"{item.name}.parquet"
         write_partitioned(path, table, members["partition"].to_numpy())
-        return Rows(len(members), rows_of(path)), {}
+        return RowCounts(len(members), count_rows(path)), {}
 
 
 class Resolve(Step):
@@ -85,15 +85,15 @@ class Resolve(Step):
         super().__init__(folder)
         self.pairs, self.sent, self.near = pairs, sent, near
 
-    def tasks(self, candidates: Record, sent: list[Record]) -> list[Task]:
+    def work_items(self, candidates: Record, sent: list[Record]) -> list[WorkItem]:
         made_from = digest_json([candidates.digest, *(record.digest for record in sent)])
-        return [self.task(f"part-{n:05d}", made_from, {"partition": n}) for n in candidates.counts["partitions"]]
+        return [self.work_item(f"part-{n:05d}", made_from, {"partition": n}) for n in candidates.counts["partitions"]]
 
     def decided_by(self) -> dict[str, Any]:
         return {"threshold": self.near.threshold}
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        number = task.data["partition"]
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        number = item.data["partition"]
         sets: dict[int, np.ndarray] = {}
         for table in read_partition(self.sent, _SHINGLES, number):
             column = table["shingles"].combine_chunks()
@@ -103,10 +103,10 @@ class Resolve(Step):
         rows = zip(*(pairs[name].to_pylist() for name in ("better", "id", "priority")), strict=True)
         alike = [Alike(jaccard(sets[better], sets[worse]), better, worse, rank) for better, worse, rank in rows]
         near = [pair for pair in alike if pair.similarity >= self.near.threshold]
-        copies = sorted((pair.worse, pair.better, pair.similarity) for pair in find_copies(near))
+        copies = sorted((pair.worse, pair.better, pair.similarity) for pair in choose_copies(near))
         columns = [pa.array(values, kind.type) for values, kind in zip(zip(*copies, strict=True), COPIES, strict=False)]
-        pq.write_table(pa.table(columns, COPIES) if copies else COPIES.empty_table(), folder / f"{task.name}.parquet")
-        return Rows(len(pairs), len(alike)), {"pairs": len(alike), "verified": len(near), "copies": len(copies)}
+        pq.write_table(pa.table(columns, COPIES) if copies else COPIES.empty_table(), folder / f"{item.name}.parquet")
+        return RowCounts(len(pairs), len(alike)), {"pairs": len(alike), "verified": len(near), "copies": len(copies)}
 
 
 class Alike(NamedTuple):
@@ -116,7 +116,7 @@ class Alike(NamedTuple):
     priority: int  # of the worse
 
 
-def find_copies(pairs: list[Alike]) -> list[Alike]:
+def choose_copies(pairs: list[Alike]) -> list[Alike]:
     """For each file that is a copy of a kept one, the kept one that it is most alike.
 
     From the best file on, one is kept unless it is alike to a better one that is.

@@ -7,21 +7,21 @@ import re
 import numpy as np
 
 # (characters in all matches, characters in the longest); zeros where neither limit can be reached
-Found = tuple[int, int]
+EncodedSize = tuple[int, int]
 
 _HEX = re.compile(r"(?:\b(?:0x|\\x)?[0-9a-fA-F]{2}(?:,|\b\s*)){8,}")
 _UNICODE = re.compile(r"(?:\\u[0-9a-fA-F]{4}){8,}")
 _BASE64_LEAST = 64
 
 
-def base64(text: str, longest: int, share: float) -> Found:
+def base64(text: str, longest: int, share: float) -> EncodedSize:
     r"""`[a-zA-Z0-9+/\n=]{64,}`: a match is a whole run of such characters."""
     lengths = _runs(text, _BASE64)
     lengths = lengths[lengths >= _BASE64_LEAST]
     return int(lengths.sum()), int(lengths.max(initial=0))
 
 
-def hexadecimal(text: str, longest: int, share: float) -> Found:
+def hexadecimal(text: str, longest: int, share: float) -> EncodedSize:
     """A match consists of such characters alone, so a run of them bounds it, and all runs bound the sum."""
     lengths = _runs(text, _HEX_CHARACTERS)
     lengths = lengths[lengths >= 16]
@@ -30,14 +30,14 @@ def hexadecimal(text: str, longest: int, share: float) -> Found:
     return _measure(_HEX, text)
 
 
-def escapes(text: str, longest: int, share: float) -> Found:
+def escapes(text: str, longest: int, share: float) -> EncodedSize:
     return _measure(_UNICODE, text) if text.count("\\u") >= 8 else (0, 0)
 
 
 KINDS = {"base64": base64, "hexadecimal data": hexadecimal, "unicode escapes": escapes}
 
 
-def _measure(pattern: re.Pattern[str], text: str) -> Found:
+def _measure(pattern: re.Pattern[str], text: str) -> EncodedSize:
     lengths = [match.end() - match.start() for match in pattern.finditer(text)]
     return sum(lengths), max(lengths, default=0)
 

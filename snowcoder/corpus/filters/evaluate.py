@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from snowcoder.corpus.document import Document
 from snowcoder.corpus.filters.generated import generated
-from snowcoder.corpus.labelled import Score, Tally, read
+from snowcoder.corpus.labelled import RuleScore, Tally, read
 
 
-def evaluate(*halves: str) -> dict[str, Score]:
+def evaluate(*halves: str) -> dict[str, RuleScore]:
     """On the halves named, or both."""
     tally = Tally()
     for row in read("generated", *halves):

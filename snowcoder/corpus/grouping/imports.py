@@ -27,24 +27,24 @@ class Import(NamedTuple):
     name: str = ""
 
 
-class Source(NamedTuple):
+class FileImports(NamedTuple):
     """What a file says of itself and of others."""
 
     packages: list[str]
     imports: list[Import]
 
 
-def read_imports(document: Document) -> Source:
+def read_imports(document: Document) -> FileImports:
     """Nothing for languages without a grammar and for files that the parser gives up on."""
     is_tsx = document.language == "TypeScript" and document.path.endswith(".tsx")
     grammar = grammar_of("TSX" if is_tsx else document.language)
     if grammar is None:
-        return Source([], [])
+        return FileImports([], [])
     head = _head(document.content[:_HEAD].encode(errors="replace")[:_HEAD], grammar)
     tree = _parse(head, grammar) if head else None
     found = list(dict.fromkeys(_imports(tree, head, grammar))) if tree else []
     packages = [one.target for one in found if one.kind == "package"]
-    return Source(packages, [one for one in found if one.kind != "package"])
+    return FileImports(packages, [one for one in found if one.kind != "package"])
 
 
 def _head(source: bytes, grammar: Grammar) -> bytes:

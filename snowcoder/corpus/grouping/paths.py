@@ -59,7 +59,7 @@ class Paths:
         return next(([self.files[path]] for path in found if path), [])
 
 
-def join(folder: str, path: str) -> str | None:
+def join_path(folder: str, path: str) -> str | None:
     """The path relative to a folder, without `.` and `..`; None outside of the repository."""
     joined = posixpath.normpath(posixpath.join(folder, path.lstrip("/")))
     if joined == ".." or joined.startswith("../"):

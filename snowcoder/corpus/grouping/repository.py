@@ -7,7 +7,7 @@ import posixpath
 from collections import Counter, defaultdict
 
 from snowcoder.corpus.document import Document
-from snowcoder.corpus.grouping.imports import Source
+from snowcoder.corpus.grouping.imports import FileImports
 from snowcoder.corpus.grouping.paths import Paths
 
 # Languages whose files import each other
@@ -15,8 +15,8 @@ FAMILIES = {"Java": "JVM", "Kotlin": "JVM", "Scala": "JVM", "C#": "C#", "PHP": "
 _LONGEST = 20  # parts of a Go import
 
 
-class Repository:
-    def __init__(self, files: list[Document], sources: list[Source]) -> None:
+class ImportTargets:
+    def __init__(self, files: list[Document], sources: list[FileImports]) -> None:
         self._files, self._sources = files, sources
         self.paths = Paths([file.path.lstrip("/") for file in files])
         self.classes: dict[tuple[str, str], list[int]] = defaultdict(list)  # by family and full name
@@ -24,7 +24,7 @@ class Repository:
         for number, (file, source) in enumerate(zip(files, sources, strict=True)):
             self._declare(number, file, source)
 
-    def _declare(self, number: int, file: Document, source: Source) -> None:
+    def _declare(self, number: int, file: Document, source: FileImports) -> None:
         """A file is named after the class in it, in all languages that have packages."""
         family = FAMILIES.get(file.language)
         stem = posixpath.basename(file.path).partition(".")[0]
@@ -67,7 +67,7 @@ class Repository:
         return folder
 
 
-def packages_of(language: str, source: Source) -> list[str]:
+def packages_of(language: str, source: FileImports) -> list[str]:
     """Scala's clauses follow on each other: `package a; package b` is a.b."""
     packages = [dotted(package) for package in source.packages]
     return [".".join(packages)] if language == "Scala" and packages else packages

@@ -15,8 +15,8 @@ from functools import partial
 
 from snowcoder.corpus.document import Document
 from snowcoder.corpus.grouping.imports import Import, read_imports
-from snowcoder.corpus.grouping.paths import join
-from snowcoder.corpus.grouping.repository import Repository, dotted
+from snowcoder.corpus.grouping.paths import join_path
+from snowcoder.corpus.grouping.repository import ImportTargets, dotted
 
 _MOST = 256  # files that one is said to need: bounds a graph of packages with thousands of files
 _JAVASCRIPT = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mts", ".cts", ".mjs", ".cjs")
@@ -29,7 +29,7 @@ _DEEPEST = 16  # parts and braces of a name
 def dependencies_of(files: list[Document]) -> list[set[int]]:
     """For each file the places, in `files`, of those that it imports."""
     sources = [read_imports(file) for file in files]
-    repository = Repository(files, sources)
+    repository = ImportTargets(files, sources)
     needs = []
     for number, (file, source) in enumerate(zip(files, sources, strict=True)):
         resolve = _RULES.get(file.language)
@@ -47,7 +47,7 @@ def _join(found: list[list[int]]) -> set[int]:
     return needs
 
 
-def _python(repository: Repository, path: str, one: Import) -> list[int]:
+def _python(repository: ImportTargets, path: str, one: Import) -> list[int]:
     """`from a import b` means a/b.py if there is one, else a.py or a/__init__.py."""
     module = one.target.replace(" ", "")
     levels = len(module) - len(module.lstrip("."))
@@ -55,7 +55,7 @@ def _python(repository: Repository, path: str, one: Import) -> list[int]:
     stems = [posixpath.join(stem, one.name), stem] if one.name else [stem]
     if levels:
         folder = posixpath.dirname(path)
-        base = join(folder, "../" * (levels - 1) or ".")
+        base = join_path(folder, "../" * (levels - 1) or ".")
         return [] if base is None else repository.paths.first(_modules(posixpath.join(base, stem) for stem in stems))
     if module.partition(".")[0] in sys.stdlib_module_names:
         return []
@@ -64,7 +64,7 @@ def _python(repository: Repository, path: str, one: Import) -> list[int]:
     return repository.paths.ending(_modules(stems), path)
 
 
-def _top_module(repository: Repository, path: str, stems: list[str]) -> list[int]:
+def _top_module(repository: ImportTargets, path: str, stems: list[str]) -> list[int]:
     """A short name is found by chance, too: its folder must be above the file, or just beside such a one (src)."""
     for suffix in _modules(stems):
         found = repository.paths.suffixes.nearest(suffix, path)
@@ -82,7 +82,7 @@ def _modules(stems: Iterable[str]) -> Iterator[str]:
         yield posixpath.join(stem, "__init__.py")
 
 
-def _packaged(repository: Repository, path: str, one: Import, family: str) -> list[int]:
+def _packaged(repository: ImportTargets, path: str, one: Import, family: str) -> list[int]:
     """By the packages that files declare; `a.b.C.d` may be a member of the class a.b.C, or of a class in that."""
     name = re.sub(r"\.(?:_|\*|given)$", "", dotted(one.target))
     if (family, name) in repository.packages:
@@ -94,13 +94,13 @@ def _packaged(repository: Repository, path: str, one: Import, family: str) -> li
     return []
 
 
-def _scala(repository: Repository, path: str, one: Import) -> list[int]:
+def _scala(repository: ImportTargets, path: str, one: Import) -> list[int]:
     """`import a.b.{C, D => E}, f.G`"""
     names = (re.split(r"=>| as ", name)[0] for name in _expand(one.target.removeprefix("import")))
     return [number for name in names for number in _packaged(repository, path, Import(one.kind, name), "JVM")]
 
 
-def _php(repository: Repository, path: str, one: Import) -> list[int]:
+def _php(repository: ImportTargets, path: str, one: Import) -> list[int]:
     if one.kind == "module":
         name = f"{one.target}\\{one.name}" if one.name else one.target
         return repository.classes.get(("PHP", dotted(name)), [])
@@ -108,14 +108,14 @@ def _php(repository: Repository, path: str, one: Import) -> list[int]:
     return _beside(repository, path, literal[1]) if literal else []
 
 
-def _beside(repository: Repository, path: str, target: str, suffix: str = "") -> list[int]:
+def _beside(repository: ImportTargets, path: str, target: str, suffix: str = "") -> list[int]:
     """Relative to the file, else wherever it is."""
-    relative = join(posixpath.dirname(path), target + suffix)
+    relative = join_path(posixpath.dirname(path), target + suffix)
     found = repository.paths.first([relative] if relative else [])
     return found or repository.paths.ending([re.sub(r"^(?:\.*/)+", "", target) + suffix], path)
 
 
-def _c(repository: Repository, path: str, one: Import) -> list[int]:
+def _c(repository: ImportTargets, path: str, one: Import) -> list[int]:
     """A plain <name.h> is the system's."""
     if one.target.startswith("<"):
         target = one.target.strip("<>")
@@ -123,11 +123,11 @@ def _c(repository: Repository, path: str, one: Import) -> list[int]:
     return _beside(repository, path, one.target)
 
 
-def _javascript(repository: Repository, path: str, one: Import) -> list[int]:
+def _javascript(repository: ImportTargets, path: str, one: Import) -> list[int]:
     """A name without a dot in front is that of a package; a.js may be what a.ts is compiled to."""
     if not one.target.startswith(".") or one.name not in ("", "require", "import"):
         return []
-    target = join(posixpath.dirname(path), one.target)
+    target = join_path(posixpath.dirname(path), one.target)
     if target is None:
         return []
     source = re.sub(r"\.([mc]?)js(x?)$", r".\1ts\2", target)
@@ -136,7 +136,7 @@ def _javascript(repository: Repository, path: str, one: Import) -> list[int]:
     return repository.paths.first([target, source, *stems, *indices])
 
 
-def _go(repository: Repository, path: str, one: Import) -> list[int]:
+def _go(repository: ImportTargets, path: str, one: Import) -> list[int]:
     """A package is a folder; its tests are no part of it."""
     module = repository.go_module
     if one.target == module:
@@ -147,7 +147,7 @@ def _go(repository: Repository, path: str, one: Import) -> list[int]:
     return repository.go_packages.get(folder, []) if folder else []
 
 
-def _rust(repository: Repository, path: str, one: Import) -> list[int]:
+def _rust(repository: ImportTargets, path: str, one: Import) -> list[int]:
     """`mod a;` and `use crate::a`, `self::a`, `super::a` and `other_crate::a` where these lead to a module's file.
 
     What a module uses of its parent itself is no edge: the parent declares it, so that would always be a cycle.
@@ -159,7 +159,7 @@ def _rust(repository: Repository, path: str, one: Import) -> list[int]:
     return [number for name in _expand(one.target) for number in _rust_use(repository, path, own, name)]
 
 
-def _rust_use(repository: Repository, path: str, own: str, name: str) -> list[int]:
+def _rust_use(repository: ImportTargets, path: str, own: str, name: str) -> list[int]:
     first, *rest = name.split(" as ")[0].replace(" ", "").split("::")[:_DEEPEST]
     if first == "super":
         own = posixpath.dirname(own)
@@ -200,17 +200,17 @@ def _expand(text: str) -> list[str]:
     return [*names, current] if current else names
 
 
-def _ruby(repository: Repository, path: str, one: Import) -> list[int]:
+def _ruby(repository: ImportTargets, path: str, one: Import) -> list[int]:
     """`require` looks in lib, and in tests where their runners add them."""
     target = one.target.removesuffix(".rb") + ".rb"
     if one.name == "require_relative":
-        relative = join(posixpath.dirname(path), target)
+        relative = join_path(posixpath.dirname(path), target)
         return repository.paths.first([relative] if relative else [])
     roots = ("lib", "test", "spec")
     return repository.paths.ending((f"{root}/{target}" for root in roots), path) if one.name == "require" else []
 
 
-_RULES: dict[str, Callable[[Repository, str, Import], list[int]]] = {
+_RULES: dict[str, Callable[[ImportTargets, str, Import], list[int]]] = {
     "Python": _python,
     "Java": partial(_packaged, family="JVM"),
     "Kotlin": partial(_packaged, family="JVM"),

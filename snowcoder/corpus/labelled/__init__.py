@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 TUNED, HELD_OUT = "tuned", "held_out"
 
 
-class Score(NamedTuple):
+class RuleScore(NamedTuple):
     precision: float  # of what is found, the share that is labelled; 1 where nothing is found
     recall: float  # of what is labelled, the share that is found; 1 where nothing is labelled
     labelled: int  # how many there are to find
@@ -48,11 +48,11 @@ class Tally:
         self._labelled[kind] += count
         self._recalled[kind] += count * recalled
 
-    def scores(self) -> dict[str, Score]:
+    def scores(self) -> dict[str, RuleScore]:
         """By kind, in the order in which they came."""
         return {kind: self._score(kind) for kind in dict.fromkeys([*self._labelled, *self._found])}
 
-    def _score(self, kind: str) -> Score:
+    def _score(self, kind: str) -> RuleScore:
         found, labelled = self._found[kind], self._labelled[kind]
         precision = self._right[kind] / found if found else 1.0
-        return Score(precision, self._recalled[kind] / labelled if labelled else 1.0, labelled)
+        return RuleScore(precision, self._recalled[kind] / labelled if labelled else 1.0, labelled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snowcoder.corpus import languages, pii
 from snowcoder.corpus.decontamination.evaluate import evaluate as evaluate_decontamination
 from snowcoder.corpus.filters.evaluate import evaluate as evaluate_generated
-from snowcoder.corpus.labelled import HELD_OUT, Score
+from snowcoder.corpus.labelled import HELD_OUT, RuleScore
 from snowcoder.corpus.licences.evaluate import evaluate as evaluate_licences
 
 _RULES = {
@@ -17,6 +17,6 @@ _RULES = {
 }
 
 
-def held_out_scores() -> dict[str, dict[str, Score]]:
+def held_out_scores() -> dict[str, dict[str, RuleScore]]:
     """Rule -> kind of what it finds -> score on the examples that it was not made with."""
     return {rule: evaluate(HELD_OUT) for rule, evaluate in _RULES.items()}

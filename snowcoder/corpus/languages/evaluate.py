@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from snowcoder.corpus.labelled import Score, Tally, read
+from snowcoder.corpus.labelled import RuleScore, Tally, read
 from snowcoder.corpus.languages.detect import detect
 from snowcoder.corpus.languages.names import language_named
 
 
-def evaluate(*halves: str) -> dict[str, Score]:
+def evaluate(*halves: str) -> dict[str, RuleScore]:
     """By language, on the halves named, or both. A file's language may be given, as a shard's column does."""
     tally = Tally()
     for row in read("languages", *halves):

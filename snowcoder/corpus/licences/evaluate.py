@@ -9,7 +9,7 @@ from typing import Any
 from snowcoder.config.corpus_schema import LicencePolicyConfig
 from snowcoder.corpus import labelled
 from snowcoder.corpus.document import Document
-from snowcoder.corpus.labelled import Score, Tally
+from snowcoder.corpus.labelled import RuleScore, Tally
 from snowcoder.corpus.licences.declared import is_metadata, tagged_licence
 from snowcoder.corpus.licences.policy import LicencePolicy
 from snowcoder.corpus.licences.tree import LicenceTree, is_licence_text
@@ -17,7 +17,7 @@ from snowcoder.corpus.licences.tree import LicenceTree, is_licence_text
 _POLICY = LicencePolicyConfig(allowed="permissive", also_allowed=[], unlicensed="drop", opt_out=None)
 
 
-def evaluate(*halves: str) -> dict[str, Score]:
+def evaluate(*halves: str) -> dict[str, RuleScore]:
     """By where the licence stands, on the halves named, or both. What is to be found are licences to refuse."""
     tally, policy, texts = Tally(), LicencePolicy(_POLICY), _texts()
     for row in labelled.read("licences", *halves):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from snowcoder.corpus.labelled import Score, Tally, read
-from snowcoder.corpus.pii.redact import find
+from snowcoder.corpus.labelled import RuleScore, Tally, read
+from snowcoder.corpus.pii.redact import find_personal_data
 
 
 class Example(NamedTuple):
@@ -22,11 +22,11 @@ def examples(*halves: str) -> list[Example]:
     return [Example(row["text"], row.get("language", ""), [*map(tuple, row.get("labels", []))]) for row in rows]
 
 
-def evaluate(*halves: str) -> dict[str, Score]:
+def evaluate(*halves: str) -> dict[str, RuleScore]:
     """By kind, on the halves named, or both. A finding is right if it covers a label of its kind, and little more."""
     tally = Tally()
     for text, language, labels in examples(*halves):
-        values = [(finding.kind, text[finding.start : finding.end]) for finding in find(text, language)]
+        values = [(finding.kind, text[finding.start : finding.end]) for finding in find_personal_data(text, language)]
         for value in values:
             tally.add_found(value[0], any(_same(value, label) for label in labels))
         for label in labels:

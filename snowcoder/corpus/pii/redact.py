@@ -28,7 +28,7 @@ _V6 = (
 _PASSES = 5  # at most; one that finds something is followed by another, for a replacement ends words next to it
 
 
-class Finding(NamedTuple):
+class PersonalDatum(NamedTuple):
     kind: str  # email, ip_address, key or password
     start: int  # in the text of the pass that found it
     end: int
@@ -38,14 +38,14 @@ class Redactor:
     def __init__(self, config: PiiConfig) -> None:
         self.enabled = config.enabled
 
-    def redact(self, document: Document) -> tuple[str, list[Finding]]:
+    def redact(self, document: Document) -> tuple[str, list[PersonalDatum]]:
         """The content with everything that is found replaced, the same value by the same; and what was found.
 
         Never more than twice as long. Redacting it again changes nothing.
         """
-        text, found = document.content, list[Finding]()
+        text, found = document.content, list[PersonalDatum]()
         for _ in range(_PASSES if self.enabled else 0):
-            findings = find(text, document.language)
+            findings = find_personal_data(text, document.language)
             if not findings:
                 break
             text = _replaced(text, findings)
@@ -53,10 +53,10 @@ class Redactor:
         return text, found
 
 
-def find(text: str, language: str = "") -> list[Finding]:
+def find_personal_data(text: str, language: str = "") -> list[PersonalDatum]:
     """In order, without overlaps: those that do become one, for what is left of the other may be enough to guess it."""
     found = sorted(_all(text, language), key=lambda finding: (finding.start, -finding.end))
-    merged: list[Finding] = []
+    merged: list[PersonalDatum] = []
     for finding in found:
         if merged and finding.start < merged[-1].end:
             merged[-1] = merged[-1]._replace(end=max(merged[-1].end, finding.end))
@@ -65,15 +65,15 @@ def find(text: str, language: str = "") -> list[Finding]:
     return merged
 
 
-def _all(text: str, language: str) -> Iterator[Finding]:
-    yield from (Finding("email", *span) for span in find_emails(text))
-    yield from (Finding("ip_address", *span) for span in find_addresses(text))
-    yield from (Finding("key", *span) for span in find_keys(text))
-    yield from (Finding("password", *span) for span in find_logins(text))
-    yield from (Finding(*found) for found in find_assigned(text, language))
+def _all(text: str, language: str) -> Iterator[PersonalDatum]:
+    yield from (PersonalDatum("email", *span) for span in find_emails(text))
+    yield from (PersonalDatum("ip_address", *span) for span in find_addresses(text))
+    yield from (PersonalDatum("key", *span) for span in find_keys(text))
+    yield from (PersonalDatum("password", *span) for span in find_logins(text))
+    yield from (PersonalDatum(*found) for found in find_assigned(text, language))
 
 
-def _replaced(text: str, findings: list[Finding]) -> str:
+def _replaced(text: str, findings: list[PersonalDatum]) -> str:
     pieces, at = [], 0
     for finding in findings:
         pieces += [text[at : finding.start], _replacement(finding.kind, text[finding.start : finding.end])]

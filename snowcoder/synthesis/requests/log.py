@@ -1,4 +1,4 @@
-"""The log of a task's requests and answers: appended to, never changed.
+"""The log of a work item's requests and answers: appended to, never changed.
 
 A line is a checksum and a JSON record: `ask` before a request is sent first, then `answer` as the server gave it or
 `refused`; `failed` for each attempt without an answer. Only answers are for good: whoever opens the log again asks

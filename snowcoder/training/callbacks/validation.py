@@ -8,7 +8,7 @@ from snowcoder.mixture.phase_plan import PhasePlan
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.metrics import Metrics
 from snowcoder.training.state import Run
-from snowcoder.training.step import StepResult, evaluate
+from snowcoder.training.step import StepResult, held_out_loss
 
 
 class Validation(Callback):
@@ -32,4 +32,4 @@ class Validation(Callback):
         if share == 0:
             return None
         first = share * parallel_state.get_data_parallel_rank()
-        return evaluate(run, run.reader.held_out(source, first, share, length))
+        return held_out_loss(run, run.reader.held_out(source, first, share, length))

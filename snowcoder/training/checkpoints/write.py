@@ -64,7 +64,7 @@ class Checkpoints:
 
         A save that fails is a warning: `failed` tells.
         """
-        self._save(describe(run), lambda: _state(run.model, loading=False))
+        self._save(describe_checkpoint(run), lambda: _state(run.model, loading=False))
 
     def save_weights(self, chunks: list[GPTModel], record: CheckpointRecord) -> None:
         """Save weights alone, from which a run starts with a new optimizer. Returns when it is complete."""
@@ -188,7 +188,7 @@ def load_weights(chunks: list[GPTModel], folder: Path) -> None:
     _put_weights(chunks, loaded)
 
 
-def describe(run: Run) -> CheckpointRecord:
+def describe_checkpoint(run: Run) -> CheckpointRecord:
     """What the record says of a run at its present step."""
     plan, step = run.plan, run.step
     begun = plan.until(step).phases

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 
 from snowcoder.config.schema import Config
 from snowcoder.training.events import Events
-from snowcoder.training.launch.watch import Ended, Fault, watch
+from snowcoder.training.launch.watch import RanksEnded, RanksFailed, watch
 from snowcoder.training.rank import signals
 from snowcoder.training.rank.pulse import ADDRESS, Listener
 
 
-def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> None:
+def run_local_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> None:
     """Run `command` once a rank, and return when all have ended well. `keep`: descriptors that ranks have open too."""
     listener = Listener("127.0.0.1", bind="127.0.0.1")
     with signals.caught() as inbox:
         ranks = LocalRanks(command, config, {ADDRESS: listener.address}, keep)
         try:
             watch(ranks, listener, inbox, config.launch)
-        except Fault as fault:
+        except RanksFailed as fault:
             Events(config).add("failed", str(fault))
             raise
         finally:
@@ -49,15 +49,15 @@ class LocalRanks:
             for rank in range(size)
         ]
 
-    def poll(self) -> Ended | None:
+    def poll(self) -> RanksEnded | None:
         """As soon as one rank fails, for the others would wait for it; else when all are done."""
         codes = [process.poll() for process in self.processes]
         if not any(codes):
-            return Ended(0) if all(code == 0 for code in codes) else None
+            return RanksEnded(0) if all(code == 0 for code in codes) else None
         # Look again: the first to end may have been passed just before it did.
         ended = [process.poll() or 0 for process in self.processes]
         code = min(ended) or max(ended)  # who was killed, for others then lose contact and fail
-        return Ended(code, ended.index(code))
+        return RanksEnded(code, ended.index(code))
 
     def forward(self, number: signal.Signals) -> None:
         for process in self.processes:

@@ -16,14 +16,14 @@ from pathlib import Path
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, Requeued, Stopped, UserError
 from snowcoder.training.events import Events, read_events
-from snowcoder.training.launch.watch import Ended, Fault, NotStarted, watch
+from snowcoder.training.launch.watch import NotStarted, RanksEnded, RanksFailed, watch
 from snowcoder.training.rank import signals
 from snowcoder.training.rank.pulse import ADDRESS, Listener
 
 _GRACE_SECONDS = 10  # for the ranks that are left when the first one has ended
 
 
-def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> None:
+def run_slurm_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> None:
     """Run `command` once a task of this job. A fault, or a stop before the end, gives the job back to Slurm.
 
     `keep`: descriptors that srun has open too, until the last rank has ended.
@@ -41,7 +41,7 @@ def run_ranks(command: list[str], config: Config, keep: Sequence[int] = ()) -> N
         except Stopped:
             _go_on_later(job, events)
             raise Requeued("stopped by a signal, after saving") from None
-        except Fault as fault:
+        except RanksFailed as fault:
             if _state(job) != "RUNNING":
                 raise OperationError(f"Slurm ended job {job} before the ranks had saved: {fault}") from None
             if isinstance(fault, NotStarted) and "SLURM_RESTART_COUNT" not in os.environ:
@@ -94,14 +94,14 @@ class SlurmRanks:
         srun = ["srun", "--kill-on-bad-exit=0", f"--wait={_GRACE_SECONDS}"]
         self.process = subprocess.Popen([*srun, *command], env=environment, pass_fds=keep)
 
-    def poll(self) -> Ended | None:
+    def poll(self) -> RanksEnded | None:
         code = self.process.poll()
         if code is None:
             return None
         if code < 0:
-            return Ended(code, what="srun")
+            return RanksEnded(code, what="srun")
         killed = 128 < code < 128 + signal.NSIG  # srun's way to say that a signal killed a task
-        return Ended(128 - code if killed else code)
+        return RanksEnded(128 - code if killed else code)
 
     def forward(self, number: signal.Signals) -> None:
         self.process.send_signal(number)  # srun sends it to all tasks
@@ -113,7 +113,7 @@ def _go_on_later(job: str, events: Events) -> None:
         _requeue(job, events, "stopped before the end of its phases")
 
 
-def _try_again(job: str, config: Config, events: Events, fault: Fault) -> None:
+def _try_again(job: str, config: Config, events: Events, fault: RanksFailed) -> None:
     events.add("failed", str(fault))
     times = _failures_in_a_row(Path(config.run.dir))
     if times > config.launch.retries:

@@ -18,7 +18,7 @@ _SILENT_SECONDS = 10.0
 _STALLED = 1.5  # times the time limit of a collective, which is expected to raise first
 
 
-class Ended(NamedTuple):
+class RanksEnded(NamedTuple):
     """All ranks have ended, or one has failed, if `rank` says which."""
 
     code: int  # as subprocess has it: negative for a signal
@@ -27,12 +27,12 @@ class Ended(NamedTuple):
 
 
 class Ranks(Protocol):
-    def poll(self) -> Ended | None: ...
+    def poll(self) -> RanksEnded | None: ...
 
     def forward(self, number: signal.Signals) -> None: ...
 
 
-class Fault(OperationError):
+class RanksFailed(OperationError):
     """Ranks failed; `hosts` are those that a restart had better avoid."""
 
     def __init__(self, text: str, hosts: set[str] | None = None) -> None:
@@ -40,7 +40,7 @@ class Fault(OperationError):
         self.hosts = hosts or set()
 
 
-class NotStarted(Fault):
+class NotStarted(RanksFailed):
     """No rank was ever heard of."""
 
 
@@ -72,7 +72,7 @@ class Narrator:
 def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config: LaunchConfig) -> None:
     """Return when all ranks are done, passing on to them the signals of `inbox`.
 
-    Raises `Fault` if they failed, `NotStarted` if none was heard of before; `UserError` if they refused to start;
+    Raises `RanksFailed` if they failed, `NotStarted` if none was heard of before; `UserError` if they refused to start;
     `Stopped` if they did as a signal said.
     """
     told: list[signal.Signals] = []
@@ -92,11 +92,11 @@ def watch(ranks: Ranks, listener: Listener, inbox: deque[signal.Signals], config
 def _check_signs_of_life(listener: Listener, config: LaunchConfig) -> None:
     silent = listener.silent(config.silent_seconds)
     if silent:
-        raise Fault(f"no sign of life: {tell(silent)}", _hosts(silent))
+        raise RanksFailed(f"no sign of life: {tell(silent)}", _hosts(silent))
     still = time.monotonic() - listener.progress
     if still > _STALLED * config.timeout_minutes * 60:
         behind = listener.behind() or listener.beats
-        raise Fault(f"no rank has moved for {still / 60:.0f} min: {tell(behind) or 'none was ever heard of'}")
+        raise RanksFailed(f"no rank has moved for {still / 60:.0f} min: {tell(behind) or 'none was ever heard of'}")
 
 
 def _pass_on(ranks: Ranks, number: signal.Signals, told: list[signal.Signals]) -> None:
@@ -107,7 +107,7 @@ def _pass_on(ranks: Ranks, number: signal.Signals, told: list[signal.Signals]) -
     ranks.forward(number)
 
 
-def _conclude(ended: Ended, listener: Listener) -> None:
+def _conclude(ended: RanksEnded, listener: Listener) -> None:
     if ended.code == 0:
         return
     if ended.code == UserError.exit_code:
@@ -123,10 +123,10 @@ def _conclude(ended: Ended, listener: Listener) -> None:
     if not listener.beats and ended.code > 0:
         raise NotStarted(f"no rank was ever heard of ({who} {how}): the lines above say why")
     told = "; ".join(filter(None, [f"{who} {how}", tell(culprits), *words]))
-    raise Fault(told, {host for beat in listener.beats.values() for host in beat.bad_hosts})
+    raise RanksFailed(told, {host for beat in listener.beats.values() for host in beat.bad_hosts})
 
 
-def _culprits(ended: Ended, listener: Listener) -> dict[int, Beat]:
+def _culprits(ended: RanksEnded, listener: Listener) -> dict[int, Beat]:
     if ended.rank is None:
         return listener.culprits()
     if ended.code < 0:

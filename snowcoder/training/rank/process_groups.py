@@ -14,7 +14,7 @@ from megatron.core import parallel_state, tensor_parallel
 
 from snowcoder.config.schema import Config
 from snowcoder.model import platform
-from snowcoder.model.mapping import Part
+from snowcoder.model.mapping import TensorParallelPart
 
 T = TypeVar("T")
 
@@ -55,9 +55,11 @@ def _use_device(config: Config) -> None:
         torch.cuda.set_device(local_rank)
 
 
-def tensor_part() -> Part:
+def tensor_part() -> TensorParallelPart:
     """Which part of each parameter this rank holds."""
-    return Part(parallel_state.get_tensor_model_parallel_rank(), parallel_state.get_tensor_model_parallel_world_size())
+    return TensorParallelPart(
+        parallel_state.get_tensor_model_parallel_rank(), parallel_state.get_tensor_model_parallel_world_size()
+    )
 
 
 def agree(value: bool) -> bool:

@@ -28,7 +28,7 @@ def main() -> None:
     leave(0)
 
 
-def _work(task: str, resolved: str, *arguments: str) -> None:
+def _work(target: str, resolved: str, *arguments: str) -> None:
     import importlib
     from pathlib import Path
 
@@ -42,7 +42,7 @@ def _work(task: str, resolved: str, *arguments: str) -> None:
     from snowcoder.training.rank.process_groups import process_groups
 
     config = read_config(Path(resolved))
-    module, function = task.split(":")
+    module, function = target.split(":")
     doing("joining the other ranks")
     with process_groups(config):
         getattr(importlib.import_module(module), function)(config, *arguments)

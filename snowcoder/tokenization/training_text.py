@@ -25,7 +25,7 @@ HELD_OUT = 20  # one document in this many, by content: no copy of it is trained
 HELD_OUT_BYTES = 512 << 10  # kept of each language for the report
 
 
-class Document(NamedTuple):
+class TextDocument(NamedTuple):
     hash: int
     position: int  # in its shard
     bytes: int
@@ -34,7 +34,7 @@ class Document(NamedTuple):
     repository: str
 
 
-class Sample:
+class TrainingText:
     """Iterate over it once to get the training texts; its attributes then say what was read."""
 
     def __init__(self, config: Config) -> None:
@@ -64,7 +64,7 @@ class Sample:
                     yield document.text
                 progress.update(info.bytes)
 
-    def _of_shard(self, info: ObjectInfo, budget: int) -> list[Document]:
+    def _of_shard(self, info: ObjectInfo, budget: int) -> list[TextDocument]:
         try:
             return self._choose(info, budget)
         except CorruptShard as error:
@@ -73,9 +73,9 @@ class Sample:
             self.skipped[info.key] = str(error)
             return []
 
-    def _choose(self, info: ObjectInfo, budget: int) -> list[Document]:
+    def _choose(self, info: ObjectInfo, budget: int) -> list[TextDocument]:
         """The documents of smallest hash that fit into `budget` bytes, in the shard's order."""
-        heap: list[tuple[int, int, Document]] = []  # the largest hash on top
+        heap: list[tuple[int, int, TextDocument]] = []  # the largest hash on top
         size = 0
         for document in self._documents(info):
             if document.hash % HELD_OUT == 0:
@@ -87,7 +87,7 @@ class Sample:
                 size -= heapq.heappop(heap)[2].bytes
         return sorted((entry[2] for entry in heap), key=attrgetter("position"))
 
-    def _documents(self, info: ObjectInfo) -> Iterator[Document]:
+    def _documents(self, info: ObjectInfo) -> Iterator[TextDocument]:
         position = 0
         with self.store.local(info) as copy:
             self.digests[info.key] = copy.digest
@@ -100,9 +100,9 @@ class Sample:
                     position += 1
                     self.counts.update(documents_read=1, bytes_read=len(data))
                     content_hash = xxhash.xxh3_64_intdigest(data)
-                    yield Document(content_hash, position, len(data), text, language or "", repository or "")
+                    yield TextDocument(content_hash, position, len(data), text, language or "", repository or "")
 
-    def _hold_out(self, document: Document) -> None:
+    def _hold_out(self, document: TextDocument) -> None:
         size = self._held_out_bytes[document.language] + document.bytes
         if size <= HELD_OUT_BYTES:
             self._held_out_bytes[document.language] = size

@@ -27,16 +27,16 @@ _DOCSTRING = re.compile(r"\"\"\"(.*?)\"\"\"|'''(.*?)'''", re.DOTALL)
 _CONTINUES = "You should write self-contained code"  # the same end of all of BigCodeBench's `instruct_prompt`
 
 
-class Task(NamedTuple):
+class TaskTexts(NamedTuple):
     benchmark: str  # the file's name
     name: str
     problems: tuple[str, ...]  # in words, each another way of putting it
     solution: str  # the whole function where there is one; empty where the row has none
 
 
-def read_tasks(paths: list[str], key: str = "decontamination.benchmarks") -> list[Task]:
+def read_task_texts(paths: list[str], key: str = "decontamination.benchmarks") -> list[TaskTexts]:
     """Of all files. Raises one UserError that names the config's key and every path that cannot be read."""
-    tasks: list[Task] = []
+    tasks: list[TaskTexts] = []
     problems: list[str] = []
     for path in paths:
         try:
@@ -58,18 +58,18 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _tasks(path: Path) -> list[Task]:
-    tasks = tasks_of(path.name.partition(".")[0], _rows(path))
+def _tasks(path: Path) -> list[TaskTexts]:
+    tasks = task_texts_of(path.name.partition(".")[0], _rows(path))
     if not tasks:
         raise UserError(f"{path}: no row has one of {', '.join(_PROMPTS)}")
     return tasks
 
 
-def tasks_of(benchmark: str, rows: Iterable[dict[str, Any]]) -> list[Task]:
+def task_texts_of(benchmark: str, rows: Iterable[dict[str, Any]]) -> list[TaskTexts]:
     """Those of a file's rows that have a prompt."""
     numbered = ((number, row, _text(row, _PROMPTS)) for number, row in enumerate(rows))
     return [
-        Task(benchmark, _name(row, number), _problems(row, prompt), _solution(row, prompt))
+        TaskTexts(benchmark, _name(row, number), _problems(row, prompt), _solution(row, prompt))
         for number, row, prompt in numbered
         if prompt
     ]

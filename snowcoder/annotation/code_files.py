@@ -18,23 +18,23 @@ class CodeFile(NamedTuple):
     language: str
 
 
-class Row(NamedTuple):
+class DocumentFiles(NamedTuple):
     """A document with its files, in their order."""
 
     content: str
     files: list[CodeFile]
 
 
-def rows_of(batch: Batch) -> Iterator[Row]:
+def files_of_batch(batch: Batch) -> Iterator[DocumentFiles]:
     """The documents of a batch, each cut into its files."""
     columns = (batch.contents, batch.repositories, batch.paths, batch.languages, batch.files)
     for content, *about, files in zip(*columns, strict=True):
         repository, path, language = (text or "" for text in about)
         if files is None:
-            yield Row(content, [CodeFile(content, repository, path, language)])
+            yield DocumentFiles(content, [CodeFile(content, repository, path, language)])
             continue
         pieces = zip(files.paths, files.lengths, accumulate(files.lengths), strict=True)
-        yield Row(
+        yield DocumentFiles(
             content,
             [CodeFile(content[end - length : end], repository, path, language) for path, length, end in pieces],
         )

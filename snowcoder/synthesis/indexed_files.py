@@ -24,7 +24,7 @@ from snowcoder.tokenization.load import load_tokenizer
 _TRAIN = SPLITS.index("train")  # what is held out is no seed either
 
 
-class CodeFile(NamedTuple):
+class IndexedFile(NamedTuple):
     text: str
     repository: str
     path: str
@@ -57,7 +57,7 @@ class IndexedFiles:
         found: list[str] = self._table(shard, ["language"])["language"].to_pylist()
         return found
 
-    def read(self, shard: int, rows: np.ndarray) -> Iterator[CodeFile]:
+    def read(self, shard: int, rows: np.ndarray) -> Iterator[IndexedFile]:
         """Those files of a shard, in this order."""
         table = self._table(shard, ["document", "file", "repository", "path", "language", "score"]).take(rows)
         prefix = self.index / self.shards[shard]
@@ -66,7 +66,7 @@ class IndexedFiles:
         for row in table.to_pylist():
             first = int(idx.pointers[row["document"]]) // ids.itemsize
             pieces = split(np.array(ids[first : first + int(idx.lengths[row["document"]])]), self.tokenizer)
-            yield CodeFile(self._text(pieces, row["file"]), **_about(row))
+            yield IndexedFile(self._text(pieces, row["file"]), **_about(row))
 
     def _text(self, pieces: list[np.ndarray], file: int) -> str:
         """Of a document's pieces: the only one, or of several files, which a repository's name begins, this one."""

@@ -15,13 +15,13 @@ from snowcoder.config.schema import Config
 from snowcoder.corpus.counts import KEPT, Counts
 from snowcoder.corpus.dedup.signature import SIGNATURES, FileSignatures
 from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, documents_table, size_of
-from snowcoder.corpus.dropped_examples import Samples
-from snowcoder.lineage.rows import Rows
+from snowcoder.corpus.dropped_examples import DroppedExamples
+from snowcoder.lineage.rows import RowCounts
 from snowcoder.permutation import key_of
 from snowcoder.sandbox.program import Limits, Program
 from snowcoder.sandbox.sandbox import Sandbox
-from snowcoder.stages.steps import Record, Step, Task
-from snowcoder.stages.tables import Table, rows_of
+from snowcoder.stages.steps import Record, Step, WorkItem
+from snowcoder.stages.tables import Table, count_rows
 from snowcoder.synthesis.draft import Draft, draft_of, program_of
 from snowcoder.synthesis.generate import OUTCOMES
 from snowcoder.synthesis.generate import SCHEMA as OUTCOME_SCHEMA
@@ -30,15 +30,15 @@ from snowcoder.synthesis.syntax import parses
 _LIMITS = Limits(wall_seconds=20, cpu_seconds=10, memory_mib=1024)  # SelfCodeAlign: 10 s and 4 GB
 
 
-class Check(Step):
+class CheckSamples(Step):
     def __init__(self, folder: Path, config: Config, answers: Path) -> None:
         super().__init__(folder)
         self.config, self.answers = config, answers
         self._sandbox: Sandbox | None = None
 
-    def tasks(self, answered: list[Record]) -> list[Task]:
+    def work_items(self, answered: list[Record]) -> list[WorkItem]:
         return [
-            self.task(
+            self.work_item(
                 record.name,
                 record.digest,
                 {"number": number, "rows": sum(record.tables.values())},
@@ -56,10 +56,10 @@ class Check(Step):
             "samples": config.corpus.samples,
         }
 
-    def make(self, task: Task, folder: Path) -> tuple[Rows, dict[str, Any]]:
-        table = Table(self.answers / f"{task.name}{OUTCOMES}", task.data["rows"]).read(OUTCOME_SCHEMA)
+    def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        table = Table(self.answers / f"{item.name}{OUTCOMES}", item.data["rows"]).read(OUTCOME_SCHEMA)
         whole = table.filter(pc.is_null(table["reason"])).to_pylist()
-        counts, samples = Counts(), Samples(self.config.corpus.samples)
+        counts, samples = Counts(), DroppedExamples(self.config.corpus.samples)
         kept = []
         for draft, rule, detail in self._judged([draft_of(row, self.config.synthesis) for row in whole]):
             counts.add(rule, draft.document.language, size_of(draft.document))
@@ -67,16 +67,16 @@ class Check(Step):
                 kept.append(draft.document)
             else:
                 samples.add(rule, draft.document, detail)
-        ids = range(task.data["number"] << 32, (task.data["number"] << 32) + len(kept))
+        ids = range(item.data["number"] << 32, (item.data["number"] << 32) + len(kept))
         signatures = FileSignatures(self.config.corpus.near)
         with (
-            pq.ParquetWriter(folder / f"{task.name}{DOCUMENTS}", DOCUMENT_SCHEMA, compression="zstd") as documents,
-            pq.ParquetWriter(folder / f"{task.name}{SIGNATURES}", signatures.schema, compression="zstd") as found,
+            pq.ParquetWriter(folder / f"{item.name}{DOCUMENTS}", DOCUMENT_SCHEMA, compression="zstd") as documents,
+            pq.ParquetWriter(folder / f"{item.name}{SIGNATURES}", signatures.schema, compression="zstd") as found,
         ):
             documents.write_table(documents_table(kept, ids))
             signatures.write(found, kept, ids)
-        path = folder / f"{task.name}{DOCUMENTS}"
-        rows = Rows(len(table), rows_of(path), counts.dropped + len(table) - len(whole))
+        path = folder / f"{item.name}{DOCUMENTS}"
+        rows = RowCounts(len(table), count_rows(path), counts.dropped + len(table) - len(whole))
         return rows, {"counts": counts.rows(), "samples": dict(samples.rules)}
 
     def _judged(self, drafts: list[Draft]) -> Iterator[tuple[Draft, str, str]]:
