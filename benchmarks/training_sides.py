@@ -63,7 +63,7 @@ def ours(folder: Path) -> None:
     with process_groups(config):
         from snowcoder.training.callbacks.base import Callback
         from snowcoder.training.checkpoints.write import Checkpoints
-        from snowcoder.training.loop import train
+        from snowcoder.training.loop import run_phases
         from snowcoder.training.recovery.resume import resume
         from snowcoder.training.state import build_run
         from snowcoder.training.train_on_rank import callbacks_of
@@ -76,7 +76,7 @@ def ours(folder: Path) -> None:
         checkpoints = Checkpoints(run.folder / "checkpoints", config)
         print(resume(run, checkpoints.folder))
         turns = Turns()
-        train(run, [*callbacks_of(run, checkpoints), Stepped()])
+        run_phases(run, [*callbacks_of(run, checkpoints), Stepped()])
 
 
 def peer(side: str, shape: str, dtype: str, folder: Path) -> None:

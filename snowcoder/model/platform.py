@@ -42,6 +42,7 @@ def install() -> None:
         _redirect_random_state()
         _redirect_factories()
         _use_param_group_adam()
+        _use_own_fusions()
 
 
 def _redirect_device() -> None:
@@ -94,3 +95,14 @@ def _use_param_group_adam() -> None:
     optimizer.Adam = distrib_optimizer.Adam = CpuAdam
     optimizer.USING_PYTORCH_OPTIMIZER = False
     distrib_optimizer.HAVE_APEX_OR_TE = distrib_optimizer.USING_TE_OPTIMIZER = True
+
+
+def _use_own_fusions() -> None:
+    """In the places that megatron-core has for kernels that were compiled, or are Transformer Engine's."""
+    from megatron.core.models.common.embeddings import rope_utils
+    from megatron.core.transformer import mlp
+
+    from snowcoder.model.fused import rotate, rotate_packed, swiglu
+
+    mlp.bias_swiglu_impl = swiglu
+    rope_utils.fused_apply_rotary_pos_emb, rope_utils.fused_apply_rotary_pos_emb_thd = rotate, rotate_packed
