@@ -24,16 +24,22 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.result import Result
 from benchmarks.sources import documents
 from benchmarks.training_shapes import BETAS, CLIP, EPSILON, SHAPES, VOCABULARY, WEIGHT_DECAY, Shape
+from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.mixture.phase_plan import load_plan
+from snowcoder.mixture.samples import SampleReader
+from snowcoder.training.schedule import learning_rate
 
 PEERS = ("transformers", "litgpt", "olmo-core")
 SIDES = ("ours", *PEERS, *(f"{peer}+compile" for peer in PEERS))
 LAYOUTS = {"ours": (1, 1), "ours+tp2": (2, 1), "ours+dp2": (1, 2)}  # tensor, data
 # Turns of how many steps; the first step, which compiles, is none of them. bf16 is slow where no unit computes it.
-TURNS = {("demo", "fp32"): (12, 4), ("demo", "bf16"): (6, 4), ("20m", "fp32"): (10, 2), ("20m", "bf16"): (3, 1)}
+TURNS = {("demo", "fp32"): (12, 4), ("demo", "bf16"): (4, 2), ("20m", "fp32"): (10, 2), ("20m", "bf16"): (2, 1)}
 PLAN = 200  # steps, of which the first are made
 TOLERANCE = {"fp32": 2e-5, "bf16": 2e-2}  # of losses: nats
 CORPUS = 24 << 20
@@ -142,16 +148,10 @@ def _write(folder: Path, name: str, dtype: str, ours: list[str]) -> None:
 
 
 def _freeze(overrides: list[str], path: Path) -> None:
-    from snowcoder.config.compose import load_config, to_yaml
-
     path.write_text(to_yaml(load_config(overrides)))
 
 
 def _write_weights(folder: Path, shape: Shape) -> None:
-    """In a process of its own: torch and transformers are memory that the peers would be measured beside."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     torch.manual_seed(1)
     LlamaForCausalLM(
         LlamaConfig(
@@ -169,10 +169,6 @@ def _write_weights(folder: Path, shape: Shape) -> None:
 
 
 def _write_batches(folder: Path, name: str) -> None:
-    from snowcoder.mixture.phase_plan import load_plan
-    from snowcoder.mixture.samples import SampleReader
-    from snowcoder.training.schedule import learning_rate
-
     place = folder / name
     plan = load_plan(place / "plan")
     reader, phase = SampleReader(plan, place / "plan", folder / "index"), plan.phases[0]

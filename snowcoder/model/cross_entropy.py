@@ -27,10 +27,10 @@ class LinearCrossEntropy(torch.autograd.Function):
         labels = (labels - part.first).unsqueeze(1)
         here = (labels >= 0) & (labels < len(weight))
         labels = labels.where(here, 0)
-        powers = torch.empty(len(x), len(weight))
+        powers = torch.mm(x, weight.t()).float()
         most, own, target = (torch.empty(len(x), 1) for _ in range(3))
-        for some in zip(*(tensor.split(_ROWS) for tensor in (x, labels, powers, most, own, target)), strict=True):
-            _powers(weight, *some)
+        for some in zip(*(tensor.split(_ROWS) for tensor in (powers, labels, most, own, target)), strict=True):
+            _to_powers(*some)
         highest = most.clone()
         dist.all_reduce(highest, dist.ReduceOp.MAX, group=part.group)
         scale = (most - highest).exp_()
@@ -45,26 +45,19 @@ class LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Gradients:
         x, weight, labels, here, scale = ctx.saved_tensors
-        gradient = gradients[0].unsqueeze(1)
-        probabilities = ctx.powers.mul_(scale * gradient)
-        d_logits = probabilities.scatter_add_(1, labels, -gradient * here).to(x.dtype)
+        gradient, powers = gradients[0].unsqueeze(1), ctx.powers
+        del ctx.powers  # or they would stay until the whole backward pass has ended
+        d_logits = powers.mul_(scale * gradient).scatter_add_(1, labels, -gradient * here).to(x.dtype)
         return torch.mm(d_logits, weight), add_to_gradient(weight, d_logits, x), None, None
 
 
-def _powers(
-    weight: torch.Tensor,
-    x: torch.Tensor,
-    labels: torch.Tensor,
-    powers: torch.Tensor,
-    most: torch.Tensor,
-    own: torch.Tensor,
-    target: torch.Tensor,
+def _to_powers(
+    logits: torch.Tensor, labels: torch.Tensor, most: torch.Tensor, own: torch.Tensor, target: torch.Tensor
 ) -> None:
-    """e to the logits less the row's largest (`most`), their sum (`own`), and the label's logit less the same."""
-    powers.copy_(torch.mm(x, weight.t()))
-    torch.amax(powers, dim=1, keepdim=True, out=most)
-    torch.gather(powers, 1, labels, out=target)
-    torch.sum(powers.sub_(most).exp_(), dim=1, keepdim=True, out=own)
+    """Logits become e to them less the row's largest (`most`); `own` is their sum, `target` the label's logit."""
+    torch.amax(logits, dim=1, keepdim=True, out=most)
+    torch.gather(logits, 1, labels, out=target)
+    torch.sum(logits.sub_(most).exp_(), dim=1, keepdim=True, out=own)
 
 
 def linear_cross_entropy(
