@@ -24,7 +24,7 @@ class CpuLlama(GPTModel):  # type: ignore[misc]  # its library has no types
     def _postprocess(
         self, hidden_states: torch.Tensor, labels: torch.Tensor | None = None, **others: Any
     ) -> torch.Tensor:
-        """[s, b, h] and labels [b, s] -> losses [b, s]; without labels or on an earlier stage as megatron-core does."""
+        """[s, b, h] and int64 labels [b, s] -> float32 losses [b, s]; else as megatron-core does."""
         if labels is None or not self.post_process:
             out: torch.Tensor = super()._postprocess(hidden_states=hidden_states, labels=labels, **others)
             return out

@@ -19,7 +19,7 @@ class VocabularyPart(NamedTuple):
     group: dist.ProcessGroup
 
 
-class LinearCrossEntropy(torch.autograd.Function):
+class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, part: VocabularyPart
@@ -63,9 +63,9 @@ def _to_powers(
 def linear_cross_entropy(
     x: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, part: VocabularyPart
 ) -> torch.Tensor:
-    """x [n, h], weight [v, h] (this rank's part), labels [n] -> the loss of each token in nats, fp32 [n].
+    """x [n, h], weight [v, h] (this rank's part), int64 labels [n] -> each loss in nats, float32 [n].
 
     The loss can be differentiated once: the logits are overwritten.
     """
-    loss: torch.Tensor = LinearCrossEntropy.apply(x, weight, labels, part)  # type: ignore[no-untyped-call]
+    loss: torch.Tensor = _LinearCrossEntropy.apply(x, weight, labels, part)  # type: ignore[no-untyped-call]
     return loss

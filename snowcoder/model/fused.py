@@ -14,7 +14,7 @@ Gradients = tuple[torch.Tensor | None, ...]
 _ROWS = 128  # at a time: what is computed of so many tokens stays in the core's cache
 
 
-class RMSNormFunction(torch.autograd.Function):
+class _RMSNormFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
         mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_().div_(x.size(-1))
@@ -37,12 +37,13 @@ class RMSNorm(torch.nn.RMSNorm):
     """x [..., h] over the root of its mean square, times the weight [h] (Zhang and Sennrich, 2019)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[..., h] -> [..., h], float32 or bfloat16."""
         assert self.eps is not None
-        normed: torch.Tensor = RMSNormFunction.apply(x, self.weight, self.eps)  # type: ignore[no-untyped-call]
+        normed: torch.Tensor = _RMSNormFunction.apply(x, self.weight, self.eps)  # type: ignore[no-untyped-call]
         return normed
 
 
-class SwiGLUFunction(torch.autograd.Function):
+class _SwiGLUFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x)
@@ -68,13 +69,13 @@ def _swiglu_backward(x: torch.Tensor, gradient: torch.Tensor, d_x: torch.Tensor)
 
 
 def swiglu(x: torch.Tensor, bias: None = None, *_: Any) -> torch.Tensor:
-    """x [..., 2f], gate before up -> silu(gate) * up, [..., f] (Shazeer, 2020)."""
+    """x [..., 2f], gate before up -> silu(gate) * up, [..., f], float32 or bfloat16 (Shazeer, 2020)."""
     assert bias is None
-    out: torch.Tensor = SwiGLUFunction.apply(x)  # type: ignore[no-untyped-call]
+    out: torch.Tensor = _SwiGLUFunction.apply(x)  # type: ignore[no-untyped-call]
     return out
 
 
-class RotaryFunction(torch.autograd.Function):
+class _RotaryFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(cos, sin)
@@ -95,14 +96,14 @@ def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Ten
 
 
 def rotate(x: torch.Tensor, angles: torch.Tensor, interleaved: bool = False) -> torch.Tensor:
-    """Rotary positions (Su et al., 2021): x [s, b, heads, d] by angles [s, 1, 1, d], whose halves are equal."""
+    """Rotary positions (Su et al., 2021): x [s, b, heads, d] by float32 angles [s, 1, 1, d], whose halves are equal."""
     assert not interleaved
     half = angles[: len(x), ..., : angles.size(-1) // 2]
-    out: torch.Tensor = RotaryFunction.apply(x, half.cos().to(x.dtype), half.sin().to(x.dtype))  # type: ignore[no-untyped-call]
+    out: torch.Tensor = _RotaryFunction.apply(x, half.cos().to(x.dtype), half.sin().to(x.dtype))  # type: ignore[no-untyped-call]
     return out
 
 
 def rotate_packed(x: torch.Tensor, bounds: torch.Tensor, angles: torch.Tensor, **_: Any) -> torch.Tensor:
-    """The same of documents laid end to end, x [s, heads, d]: each has the positions from 0 on."""
+    """The same of documents laid end to end, x [s, heads, d], int32 bounds [n + 1]: each has positions from 0."""
     positions = torch.cat([angles[:size] for size in bounds.diff().tolist()])
     return rotate(x.unsqueeze(1), positions).squeeze(1)

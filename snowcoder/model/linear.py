@@ -19,7 +19,7 @@ from megatron.core.tensor_parallel import (
 Gradients = tuple[torch.Tensor | None, ...]
 
 
-class LinearFunction(torch.autograd.Function):
+class _LinearFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
@@ -32,9 +32,9 @@ class LinearFunction(torch.autograd.Function):
 
 
 def add_to_gradient(weight: torch.Tensor, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Add gradient [n, out] transposed times x [n, in] to where megatron-core sums the weight's gradients.
+    """Add gradient [n, out] transposed times x [n, in], float32 or bfloat16, to megatron-core's sum for the weight.
 
-    Returns what autograd is told: the gradient, if there is no such place (a model that is not trained); else a tensor
+    Returns what autograd is told: the gradient, if there is no such sum (a model that is not trained); else a tensor
     of which megatron-core looks at nothing, or adds it to the sum (`zero_out_wgrad`: a tied embedding, whose other
     part autograd adds to it).
     """
@@ -50,7 +50,7 @@ def add_to_gradient(weight: torch.Tensor, gradient: torch.Tensor, x: torch.Tenso
 
 
 def gathered(x: torch.Tensor, sequence_parallel: bool, group: Any) -> torch.Tensor:
-    """The input of a layer whose weight's rows are split over tensor ranks: [s, b, h], whole on each of them."""
+    """What a layer whose weight's rows are split over tensor ranks reads: [s, b, h], float32 or bfloat16, whole."""
     if sequence_parallel:
         whole: torch.Tensor = gather_from_sequence_parallel_region(x, tensor_parallel_output_grad=True, group=group)
         return whole
@@ -64,7 +64,7 @@ class Column(ColumnParallelLinear):  # type: ignore[misc]  # its library has no 
     def _forward_impl(self, input: torch.Tensor, weight: torch.Tensor, *_: Any, **how: Any) -> torch.Tensor:
         if how["sequence_parallel"] or how["allreduce_dgrad"]:
             input = gathered(input, how["sequence_parallel"], self.tp_group)
-        out: torch.Tensor = LinearFunction.apply(input, weight)  # type: ignore[no-untyped-call]
+        out: torch.Tensor = _LinearFunction.apply(input, weight)  # type: ignore[no-untyped-call]
         return out
 
 
@@ -72,5 +72,5 @@ class Row(RowParallelLinear):  # type: ignore[misc]
     """The weight's columns are split."""
 
     def _forward_impl(self, input: torch.Tensor, weight: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        out: torch.Tensor = LinearFunction.apply(input, weight)  # type: ignore[no-untyped-call]
+        out: torch.Tensor = _LinearFunction.apply(input, weight)  # type: ignore[no-untyped-call]
         return out

@@ -18,7 +18,7 @@ from megatron.core.models.common.embeddings.rope_utils import (  # noqa: E402
 
 from snowcoder.model.cross_entropy import VocabularyPart, linear_cross_entropy  # noqa: E402
 from snowcoder.model.fused import RMSNorm, rotate, rotate_packed, swiglu  # noqa: E402
-from snowcoder.model.linear import LinearFunction  # noqa: E402
+from snowcoder.model.linear import _LinearFunction  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not platform.ON_CPU, reason="what CPUs use")
 Function = Callable[..., torch.Tensor]
@@ -107,7 +107,7 @@ def test_weight_gradients_of_micro_batches_are_added_up_in_fp32(dtype: torch.dty
     weight.main_grad = torch.zeros(5, 4)
     batches = [(torch.randn(3, 2, 4, dtype=dtype), torch.randn(3, 2, 5, dtype=dtype)) for _ in range(2)]
     for x, gradient in batches:
-        LinearFunction.apply(x, weight).backward(gradient)
+        _LinearFunction.apply(x, weight).backward(gradient)
     expected = sum(g.float().flatten(0, 1).t() @ x.float().flatten(0, 1) for x, g in batches)
     tolerance = 1e-5 if dtype == torch.float32 else 3e-2
     torch.testing.assert_close(weight.main_grad, expected, rtol=tolerance, atol=tolerance)
@@ -118,7 +118,7 @@ def test_what_autograd_is_told_of_a_tied_weight_is_zero() -> None:
     """Its other part, of the embedding, is added to it."""
     weight = torch.nn.Parameter(torch.full((5, 4), 7.0))
     weight.main_grad, weight.zero_out_wgrad = torch.zeros(5, 4), True
-    (LinearFunction.apply(torch.ones(1, 2, 4), weight).sum() + weight.sum()).backward()
+    (_LinearFunction.apply(torch.ones(1, 2, 4), weight).sum() + weight.sum()).backward()
     assert weight.grad is not None
     assert weight.grad.eq(1).all()
     assert weight.main_grad.eq(2).all()
