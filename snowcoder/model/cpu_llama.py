@@ -9,15 +9,15 @@ from megatron.core.models.gpt import GPTModel
 from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
 
 from snowcoder.model.cross_entropy import VocabularyPart, linear_cross_entropy
-from snowcoder.model.linear import Column, Row, gathered
+from snowcoder.model.linear import CpuColumnLinear, CpuRowLinear, gathered
 
 
 def use_cpu_layers(spec: TransformerBlockSubmodules) -> None:
     """Put our linear layers in the place of megatron-core's."""
     for layer in spec.layer_specs:
         attention, mlp = layer.submodules.self_attention.submodules, layer.submodules.mlp
-        attention.linear_qkv = mlp.submodules.linear_fc1 = Column
-        attention.linear_proj = mlp.submodules.linear_fc2 = Row
+        attention.linear_qkv = mlp.submodules.linear_fc1 = CpuColumnLinear
+        attention.linear_proj = mlp.submodules.linear_fc2 = CpuRowLinear
 
 
 class CpuLlama(GPTModel):  # type: ignore[misc]  # its library has no types

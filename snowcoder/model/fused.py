@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-Gradients = tuple[torch.Tensor | None, ...]
+from snowcoder.model.linear import Gradients
+
 _ROWS = 128  # at a time: what is computed of so many tokens stays in the core's cache
 
 

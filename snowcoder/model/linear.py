@@ -58,7 +58,7 @@ def gathered(x: torch.Tensor, sequence_parallel: bool, group: Any) -> torch.Tens
     return same
 
 
-class Column(ColumnParallelLinear):  # type: ignore[misc]  # its library has no types
+class CpuColumnLinear(ColumnParallelLinear):  # type: ignore[misc]  # its library has no types
     """The weight's rows are split."""
 
     def _forward_impl(self, input: torch.Tensor, weight: torch.Tensor, *_: Any, **how: Any) -> torch.Tensor:
@@ -68,7 +68,7 @@ class Column(ColumnParallelLinear):  # type: ignore[misc]  # its library has no 
         return out
 
 
-class Row(RowParallelLinear):  # type: ignore[misc]
+class CpuRowLinear(RowParallelLinear):  # type: ignore[misc]
     """The weight's columns are split."""
 
     def _forward_impl(self, input: torch.Tensor, weight: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
