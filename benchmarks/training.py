@@ -30,7 +30,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.result import Result
 from benchmarks.sources import documents
 from benchmarks.training_shapes import BETAS, CLIP, EPSILON, SHAPES, VOCABULARY, WEIGHT_DECAY, Shape
-from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.config.compose import load_config
+from snowcoder.config.frozen import to_yaml
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.mixture.samples import SampleReader
 from snowcoder.training.schedule import learning_rate

@@ -53,7 +53,7 @@ def _peak_mib() -> float:
 
 def ours(folder: Path) -> None:
     """What `snowcoder train` does on a rank, with one more callback."""
-    from snowcoder.config.compose import read_config
+    from snowcoder.config.frozen import read_config
     from snowcoder.model import platform
 
     platform.install()

@@ -105,7 +105,10 @@ def _add_embedding_gradients_in_fp32() -> None:
 
 
 def embedding(ids: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """F.embedding, whose own gradient on CPUs is added up in bf16, where 256 + 1 is 256; this one's is in fp32."""
+    """int64 ids [b, s] and rows [v, h] of float32 or bfloat16 -> [b, s, h], as F.embedding.
+
+    Its own gradient on CPUs is added up in bfloat16, where 256 + 1 is 256; this one's in float32.
+    """
     rows: torch.Tensor = weight.index_select(0, ids.flatten()).unflatten(0, ids.shape)
     return rows
 
