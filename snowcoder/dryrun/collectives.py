@@ -45,7 +45,10 @@ class TrafficLedger:
 
     def _name(self, group: dist.ProcessGroup) -> str:
         ranks = dist.get_process_group_ranks(group)
-        name = next((name for name, other in named_groups().items() if other is group), None) or f"ranks {ranks}"
+        known = named_groups()
+        exact = (name for name, other in known.items() if other is group)
+        alike = (name for name, other in known.items() if dist.get_process_group_ranks(other) == ranks)
+        name = next(exact, None) or next(alike, f"{len(ranks)} from {ranks[0]} on")
         self.groups[name] = ranks
         return name
 

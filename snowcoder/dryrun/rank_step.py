@@ -19,6 +19,7 @@ from snowcoder.dryrun import stand_ins
 from snowcoder.dryrun.extrapolate import extrapolate
 from snowcoder.dryrun.memory_ledger import key_of
 from snowcoder.dryrun.report import RankReport
+from snowcoder.dryrun.step_sizes import longest, micro_batches_of, sizes_of_steps
 from snowcoder.dryrun.watch import Watch
 from snowcoder.mixture.phase_plan import PhasePlan, Plan
 from snowcoder.mixture.samples import Samples
@@ -55,8 +56,7 @@ def watched_step(config: Config, watch: Watch) -> RankReport:
 
     The first step makes Adam's state. Then follow one with all micro batches or, of many, two with some of them.
     """
-    phase = longest(config)
-    wanted = phase.global_batch // (config.parallel.micro_batch * config.parallel.data)
+    phase, wanted = longest(config), micro_batches_of(config)
     measured = sizes_of_steps(wanted, config.parallel.pipeline)
     with watch:
         run = _build(config, phase, [config.parallel.pipeline, *measured])
@@ -64,16 +64,6 @@ def watched_step(config: Config, watch: Watch) -> RankReport:
         steps = _Steps(run, watch)
         run_phases(run, [steps])
     return extrapolate(steps.reports[1:], wanted)
-
-
-def longest(config: Config) -> PhaseConfig:
-    """The phase whose steps take most memory."""
-    return max(config.phases.values(), key=lambda phase: phase.sequence_length)
-
-
-def sizes_of_steps(wanted: int, pipeline: int) -> list[int]:
-    """Micro batches of the steps to be run: all if they are few, else two sizes from which the rest follows."""
-    return [wanted] if wanted <= 4 * pipeline else [2 * pipeline, 3 * pipeline]
 
 
 def _build(config: Config, phase: PhaseConfig, sizes: Sequence[int]) -> Run:

@@ -18,12 +18,6 @@ import torch.distributed._tools.fake_collectives as fake_collectives  # noqa: F4
 from torch._C._distributed_c10d import FakeWork
 
 NOT_ANSWERED = object()
-# What the output says of it.
-SAID = {
-    "transformer_engine": "Transformer Engine's kernels by stand-ins that keep what those keep (norms: input and 1/rms; "
-    "SwiGLU: its input; attention: q, k, v, output and log-sum-exp; rotary positions: nothing)",
-    "torch": "torch's kernels on the CPU, as they are",
-}
 
 
 class Counts(Protocol):

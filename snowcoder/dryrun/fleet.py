@@ -1,0 +1,68 @@
+"""Dry runs of many ranks and layouts, in processes of their own: what they patch never reaches this one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from snowcoder.config.schema import Config
+from snowcoder.dryrun.report import RankReport
+from snowcoder.errors import OperationError, UserError
+
+
+class Job(NamedTuple):
+    config: Config
+    rank: int
+
+
+class Answer(NamedTuple):
+    """Either what was found, or why the first real step would fail."""
+
+    report: RankReport | None
+    problem: str = ""
+
+
+def dry_runs(jobs: Iterable[Job]) -> Iterator[Answer]:
+    """The answer to each job, in order, as they come."""
+    lines = [json.dumps({"config": job.config.model_dump(mode="json"), "rank": job.rank}) for job in jobs]
+    command = [sys.executable, "-m", "snowcoder.dryrun.worker"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdin is not None and worker.stdout is not None and worker.stderr is not None
+        worker.stdin.write("\n".join(lines))
+        worker.stdin.close()
+        try:
+            yield from (_read(line) for line in worker.stdout)
+            said = worker.stderr.read()
+        finally:
+            worker.terminate()
+    if worker.returncode > 0:
+        raise OperationError(f"the dry run ended with {worker.returncode}: {said.strip()[-2000:]}")
+
+
+def _read(line: str) -> Answer:
+    answer = json.loads(line)
+    report = answer.get("report")
+    return Answer(RankReport.model_validate(report) if report else None, answer.get("problem", ""))
+
+
+def refuse(config: Config) -> None:
+    """Raise `UserError` for what the stand-ins do not stand for."""
+    if config.precision.fp8 != "none":
+        raise UserError(
+            f"precision.fp8={config.precision.fp8}: what Transformer Engine keeps in fp8 has no stand-in; "
+            "`precision=bf16` tells of the same layout in bf16"
+        )
+    if config.device.kernels == "torch" and config.parallel.context > 1:
+        raise UserError(
+            f"parallel.context={config.parallel.context}: on CPUs there is no context parallelism; device=h100 has it"
+        )
+
+
+def rank_of_stage(config: Config, stage: int) -> int:
+    """The first rank of a pipeline stage: in megatron-core's order, data ranks change before pipeline stages."""
+    return stage * config.parallel.world_size // config.parallel.pipeline

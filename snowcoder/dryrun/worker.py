@@ -1,0 +1,56 @@
+"""A process that imports torch and megatron-core once, and forks for each rank that is asked for.
+
+`python -m snowcoder.dryrun.worker`: jobs on stdin, a line of JSON each; on stdout a line for each answer, in order.
+What a rank patches dies with its fork.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    from snowcoder.model import platform
+
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    platform.install()
+    import torch
+
+    import snowcoder.dryrun.rank_step  # noqa: F401  # once, for all forks
+
+    torch.set_num_threads(1)
+    jobs = [json.loads(line) for line in sys.stdin]
+    cores = len(os.sched_getaffinity(0))
+    with multiprocessing.get_context("fork").Pool(min(cores, len(jobs)), maxtasksperchild=1) as pool:
+        for answer in pool.imap(_answer, jobs, chunksize=1):
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+def _answer(job: dict[str, Any]) -> dict[str, Any]:
+    from snowcoder.config.schema import Config
+    from snowcoder.dryrun.rank_step import fake_step
+
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # megatron-core's advice, once a fork
+    try:
+        return {"report": fake_step(Config.model_validate(job["config"]), job["rank"]).model_dump(mode="json")}
+    except Exception as error:
+        return {"problem": describe(error)}
+
+
+def describe(error: Exception) -> str:
+    """What a step raised, and the line of ours and of the library from which it comes."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/torch/" not in frame.filename]
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-2:]]
+    text = " ".join(str(error).split()) or frames[-1].line or ""
+    return f"{type(error).__name__}: {text[:600]} (in {' <- '.join(reversed(places))})"
+
+
+if __name__ == "__main__":
+    main()
