@@ -39,8 +39,12 @@ def fake_step(config: Config, rank: int) -> RankReport:
     stand_ins.install_for_values()
     if config.device.kernels == "transformer_engine":
         stand_ins.install_for_engine(watch)
-    with fake_world(config, rank), FakeTensorMode(allow_non_fake_inputs=True):
-        return watched_step(config, watch)
+    try:
+        with fake_world(config, rank), FakeTensorMode(allow_non_fake_inputs=True):
+            return watched_step(config, watch)
+    except Exception as error:
+        error.add_note(watch.where)
+        raise
 
 
 @contextmanager

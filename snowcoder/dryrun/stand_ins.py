@@ -203,10 +203,15 @@ class EngineNorm(torch.nn.Module):
 
 
 class _Attention(torch.autograd.Function):
-    """Keeps q, k, v, the output and a log-sum-exp a query. Context ranks pass k and v on, and their gradients back."""
+    """Keeps q, k, v, the output and a log-sum-exp a query. Context ranks pass k and v on, and their gradients back.
+
+    v comes as a part of the product with q and k, and is copied (2.11: dot_product_attention/utils.py, get_qkv_layout,
+    as its strides are not k's), so that the product need not stay.
+    """
 
     @staticmethod
     def forward(ctx: Any, query: Any, key: Any, value: Any, count: Any) -> torch.Tensor:
+        value = value.contiguous()
         out = query.new_empty(query.shape)
         scores = torch.empty(query.shape[:-1], dtype=torch.float32)
         ctx.save_for_backward(query, key, value, out, scores)

@@ -66,6 +66,11 @@ class Watch(TorchDispatchMode):
         self._inside.pop()
 
     @property
+    def where(self) -> str:
+        """What the step is in, for an error."""
+        return f"in {self.stage}" + (f", {self._inside[-1]}" if self._inside else "")
+
+    @property
     def _holder(self) -> str:
         return self._inside[-1] if self._inside else self.stage
 

@@ -45,11 +45,12 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe(error: Exception) -> str:
-    """What a step raised, and the line of ours and of the library from which it comes."""
+    """What a step raised, in which part of the model, and the last lines of code outside of torch."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/torch/" not in frame.filename]
     places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-2:]]
     text = " ".join(str(error).split()) or frames[-1].line or ""
-    return f"{type(error).__name__}: {text[:600]} (in {' <- '.join(reversed(places))})"
+    notes = "".join(f" {note}" for note in getattr(error, "__notes__", []))
+    return f"{type(error).__name__}{notes}: {text[:600]} ({' <- '.join(reversed(places))})"
 
 
 if __name__ == "__main__":
