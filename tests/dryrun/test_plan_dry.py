@@ -57,14 +57,14 @@ def test_the_talks_layout_and_a_last_stage() -> None:
 def test_all_that_a_gpu_has_and_this_machine_has_not(tmp_path: Path) -> None:
     """Context ranks pass keys and values on; document masks change no memory; recomputation saves most of it."""
     plain = small(tmp_path, *GPU, "parallel=single", "model.sequence_length=256", "model.kv_heads=4")
-    split = small(tmp_path, *GPU, "parallel=single", "model.sequence_length=256", "parallel.context=2")
-    masked = small(tmp_path, *GPU, "parallel=single", "model.sequence_length=256", "packing.document_mask=true")
+    split = changed(plain, context=2)
+    masked = plain.model_copy(update={"packing": plain.packing.model_copy(update={"document_mask": True})})
     again = changed(plain, recompute="full")
     one, two, documents, recomputed = reports(*(Job(config, 0) for config in (plain, split, masked, again)))
     assert two.by_kind()["activations"] < 0.6 * one.by_kind()["activations"]
     assert two.matmul_flops < one.matmul_flops
     assert any(t.group == "context" and t.kind == "send" for t in two.traffic)
-    assert documents.parameters == one.parameters - 0 or documents.peak > 0
+    assert documents.by_kind()["activations"] == pytest.approx(one.by_kind()["activations"], rel=0.01)
     assert recomputed.by_kind()["activations"] < 0.5 * one.by_kind()["activations"]
     assert recomputed.matmul_flops > 1.2 * one.matmul_flops
 
@@ -80,12 +80,14 @@ def test_many_micro_batches_follow_from_a_few(tmp_path: Path) -> None:
 
 def test_a_step_that_would_fail_is_named(tmp_path: Path) -> None:
     """By the library's words and the place: the rules of the config are passed over here."""
-    config = changed(small(tmp_path, "parallel=single"), tensor=3)
-    (answer,) = dry_runs([Job(config, 0)])
-    assert "divisible" in answer.problem
-    odd = small(tmp_path, "parallel=tp2", "parallel.sequence=false")
-    (answer,) = dry_runs([Job(odd.model_copy(update={"model": odd.model.model_copy(update={"ffn": 175})}), 0)])
-    assert "divisible" in answer.problem or "175" in answer.problem
+    heads = changed(small(tmp_path, "parallel=single"), tensor=3)
+    config = small(tmp_path, "parallel=tp2")
+    phases = {name: phase.model_copy(update={"sequence_length": 63}) for name, phase in config.phases.items()}
+    odd = config.model_copy(update={"phases": phases})
+    built, forward = [answer.problem for answer in dry_runs([Job(heads, 0), Job(odd, 0)])]
+    assert "in build: num_attention_heads (4) must be a multiple of tensor_model_parallel_size (3)" in built
+    assert "embedding" in forward
+    assert "divisible by tensor parallel size" in forward
 
 
 def test_this_process_stays_as_it_was(tmp_path: Path) -> None:
