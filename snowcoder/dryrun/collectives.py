@@ -55,7 +55,9 @@ class TrafficLedger:
     def traffic(self) -> list[Traffic]:
         """What was counted, most bytes first."""
         found = [
-            Traffic(group=group, ranks=_extent(self.groups[group]), kind=kind, calls=calls, bytes=self.bytes[group, kind])
+            Traffic(
+                group=group, ranks=_extent(self.groups[group]), kind=kind, calls=calls, bytes=self.bytes[group, kind]
+            )
             for (group, kind), calls in self.calls.items()
         ]
         return sorted(found, key=lambda one: -one.bytes)

@@ -43,7 +43,7 @@ def step_time(config: Config, report: RankReport) -> StepTime:
     rate = config.precision.peak_tflops * 1e12 * device.utilisation
     attention = report.attention_flops / 2 / rate
     compute = report.matmul_flops / rate + attention
-    talk = {name: 0.0 for name in ("tensor", "pipeline", "context", "data")}
+    talk = dict.fromkeys(("tensor", "pipeline", "context", "data"), 0.0)
     for one in report.traffic:
         talk[one.group if one.group in talk else "pipeline"] += _seconds(device, one)
     busy = compute + talk["tensor"] + talk["pipeline"]

@@ -9,7 +9,7 @@ from typing import Any
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.dryrun.bubble import bubble_share
-from snowcoder.dryrun.fleet import Answer, Job, dry_runs, rank_of_stage, refuse
+from snowcoder.dryrun.fleet import Job, dry_runs, rank_of_stage, refuse
 from snowcoder.dryrun.report import RankReport
 from snowcoder.dryrun.said import SAID
 from snowcoder.errors import UserError
@@ -105,8 +105,8 @@ def _traffic(report: RankReport) -> Iterator[str]:
     shown = [one for one in report.traffic if one.ranks[0] > 1]
     yield f"  collectives a step: {'' if shown else 'none'}"
     for one in shown:
-        calls = f"{one.calls:,.0f}"
-        yield f"    {one.kind:<15}{one.group:<10}{one.ranks[0]:>5} ranks {calls:>8} calls {readable.size(one.bytes):>10}"
+        who = f"{one.kind:<15}{one.group:<10}{one.ranks[0]:>5} ranks"
+        yield f"    {who} {one.calls:>8,.0f} calls {readable.size(one.bytes):>10}"
 
 
 def _verdict(config: Config, report: RankReport) -> Iterator[str]:
@@ -118,5 +118,3 @@ def _verdict(config: Config, report: RankReport) -> Iterator[str]:
     room = config.device.memory_gib * 2**30
     fits = "fits" if report.peak <= room else "does not fit"
     yield f"{readable.size(report.peak)} {fits} in device.memory_gib={config.device.memory_gib:g}"
-
-

@@ -1,4 +1,4 @@
-"""From steps of few micro batches to one of many: what a micro batch adds is the same for each, once the pipeline is full."""
+"""From steps of few micro batches to one of many: once the pipeline is full, each adds the same."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def dry_runs(jobs: Iterable[Job]) -> Iterator[Answer]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:
-        assert worker.stdin is not None and worker.stdout is not None and worker.stderr is not None
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        assert worker.stderr is not None
         worker.stdin.write("\n".join(lines))
         worker.stdin.close()
         try:

@@ -12,9 +12,9 @@ from snowcoder.config.rules import cross_check
 from snowcoder.config.schema import Config
 from snowcoder.dryrun.cost_model import StepTime, step_time
 from snowcoder.dryrun.fleet import Answer, Job, dry_runs, rank_of_stage, refuse
-from snowcoder.dryrun.step_sizes import longest
 from snowcoder.dryrun.report import RankReport
 from snowcoder.dryrun.said import SAID
+from snowcoder.dryrun.step_sizes import longest
 from snowcoder.errors import UserError
 from snowcoder.model.size import flops_per_token
 from snowcoder.progress import bar
@@ -81,9 +81,7 @@ def compare(layouts: list[Config]) -> Iterator[Row]:
     """Each layout's first and last stages, by dry runs."""
     stages = [sorted({0, layout.parallel.pipeline - 1}) for layout in layouts]
     jobs = [
-        Job(layout, rank_of_stage(layout, stage))
-        for layout, own in zip(layouts, stages, strict=True)
-        for stage in own
+        Job(layout, rank_of_stage(layout, stage)) for layout, own in zip(layouts, stages, strict=True) for stage in own
     ]
     answers = bar("dry runs", len(jobs), "rank", dry_runs(jobs))
     for layout, own in zip(layouts, stages, strict=True):
@@ -113,10 +111,10 @@ def as_json(row: Row) -> dict[str, Any]:
 
 def lines(config: Config, rows: list[Row]) -> Iterator[str]:
     device = config.device
-    yield f"{len(rows)} layouts of {config.parallel.world_size:,} rank(s), by dry runs; speeds by a model, NOT measured:"
+    yield f"{len(rows)} layouts of {config.parallel.world_size:,} rank(s) by dry runs; speeds by a model, not measured:"
     yield (
-        f"  {config.precision.peak_tflops:g} TFLOP/s at {device.utilisation:.0%}, {device.link_gbs:g} GB/s inside nodes "
-        f"of {device.per_node}, {device.network_gbs:g} GB/s between them, {device.latency_us:g} us a call, "
+        f"  {config.precision.peak_tflops:g} TFLOP/s at {device.utilisation:.0%}, {device.link_gbs:g} GB/s inside "
+        f"nodes of {device.per_node}, {device.network_gbs:g} GB/s between them, {device.latency_us:g} us a call, "
         f"{device.memory_gbs:g} GB/s of memory (conf/device)"
     )
     yield f"  kernels: {SAID[device.kernels]}"
@@ -137,9 +135,8 @@ def _line(row: Row) -> str:
     waits = {name: part for name, part in row.time._asdict().items() if name != "compute"}
     told = ", ".join(f"{name} {part / row.seconds:.0%}" for name, part in waits.items() if part >= 0.005 * row.seconds)
     fits = "" if row.fits else "too much"
-    return (
-        f"  {_name(row.config):<48}{readable.size(row.peak):>10} {fits:<9}{row.seconds:>5.2f} s{tokens:>12,.0f}{mfu:>7.1%}  {told}"
-    )
+    speed = f"{row.seconds:>5.2f} s{tokens:>12,.0f}{mfu:>7.1%}"
+    return f"  {_name(row.config):<48}{readable.size(row.peak):>10} {fits:<9}{speed}  {told}"
 
 
 def _name(config: Config) -> str:
@@ -147,7 +144,9 @@ def _name(config: Config) -> str:
     parts = [f"tensor={parallel.tensor}", f"pipeline={parallel.pipeline}"]
     parts += [f"virtual={parallel.virtual_stages}"] if parallel.virtual_stages > 1 else []
     parts += [f"context={parallel.context}"] if parallel.context > 1 else []
-    return " ".join([*parts, f"data={parallel.data}", f"micro={parallel.micro_batch}", f"recompute={parallel.recompute}"])
+    return " ".join(
+        [*parts, f"data={parallel.data}", f"micro={parallel.micro_batch}", f"recompute={parallel.recompute}"]
+    )
 
 
 def _fastest(row: Row) -> str:

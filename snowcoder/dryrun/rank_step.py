@@ -175,5 +175,3 @@ def _report(run: Run, watch: Watch, size: int) -> RankReport:
         micro_batches=size,
         measured=[size],
     )
-
-

@@ -39,7 +39,7 @@ def reports(*jobs: Job) -> list[RankReport]:
 
 
 def test_the_talks_layout_and_a_last_stage() -> None:
-    """1.3B on 128 ranks: parameters, memory near the estimate, gradients reduced once in fp32, weights gathered once."""
+    """1.3B on 128 ranks: parameters, memory, gradients reduced once in fp32 and weights gathered once."""
     config = load_config(["parallel=h100x128"])
     pipelined = load_config(["parallel.pipeline=4", "parallel.data=32"])
     first, last = reports(Job(config, 0), Job(pipelined, 127))
