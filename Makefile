@@ -43,7 +43,6 @@ format: env
 	$(BIN)/ruff format .
 
 docs: env # the pages as a site, in site/; a warning is an error
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	rm -rf site
 	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet -c docs . site
 

@@ -15,7 +15,7 @@ def key_of(seed: int, *words: str | int) -> int:
 
 
 def permute(indices: np.ndarray, size: int, key: int) -> np.ndarray:
-    """Image of `indices` (int64, in [0, size)) under the permutation of [0, size) that `key` names.
+    """Image, int64 [n], of `indices` (int64 [n], 0 to size - 1) under the permutation of them that `key` names.
 
     A Feistel network on the smallest even number of bits that holds `size`; images outside are
     walked on until they are inside (Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).

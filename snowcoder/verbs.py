@@ -159,7 +159,7 @@ VERBS = {
         "",
         "compare annotators by ROC-AUC on benchmarks",
         inputs="study.annotators, study.benchmarks, shards of study.negatives",
-        outputs="table.md, study.png and study.json in study.dir",
+        outputs="study.html, table.md and study.json in study.dir",
         groups=("study", "storage", "index"),
         example="snowcoder annotate study recipe=demo storage=disk +study.benchmarks.humaneval=[HumanEval.jsonl.gz] "
         "study.negatives.files=100 '~study.annotators.edu' '~study.annotators.ins' '~study.annotators.hq'",

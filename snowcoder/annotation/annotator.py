@@ -32,6 +32,7 @@ class Calibration:
     offset: float
 
     def scores(self, outputs: np.ndarray, head: str) -> np.ndarray:
+        """`outputs` float64 [n] -> float64 [n]."""
         line = self.scale * outputs + self.offset
         if head == "classification":
             return 0.5 * (1 + np.tanh(line / 2))  # the sigmoid, without overflow
@@ -57,7 +58,10 @@ class Settings:
         return Settings(**{**raw, "calibration": Calibration(**raw["calibration"])})
 
     def file_scores(self, outputs: np.ndarray, owners: np.ndarray) -> np.ndarray:
-        """A score for each file, float32, from the outputs of its sections; `owners` numbers the sections' files."""
+        """A score for each file, the mean of its sections'.
+
+        `outputs` float64 [sections], `owners` int64 [sections], the number of each one's file -> float32 [files].
+        """
         means = np.bincount(owners, outputs) / np.bincount(owners)
         return self.calibration.scores(means, self.head).astype(np.float32)
 
@@ -82,14 +86,14 @@ class Annotator:
         self.model.to(self.device, torch.bfloat16 if self.device.type == "cuda" else torch.float32).eval()
 
     def score(self, texts: list[str]) -> np.ndarray:
-        """A score for each file, 0 to 1 or 0 to 5: float32 of shape (texts,)."""
+        """A score for each file, 0 to 1 or 0 to 5: float32 [texts]."""
         parts = [sections(text, self.settings.section_characters) for text in texts]
         owners = np.repeat(np.arange(len(texts)), [len(each) for each in parts])
         return self.settings.file_scores(self.outputs([part for each in parts for part in each]), owners)
 
     @torch.inference_mode()
     def outputs(self, parts: list[str]) -> np.ndarray:
-        """The head's output for each section: float64 of shape (parts,). Those of similar length go together."""
+        """The head's output for each section: float64 [parts]. Those of similar length go together."""
         order = sorted(range(len(parts)), key=lambda number: len(parts[number]))
         found = np.empty(len(parts))
         for first in range(0, len(order), _BATCH):

@@ -18,7 +18,7 @@ class Auc(NamedTuple):
 
 
 def roc_auc(positives: np.ndarray, negatives: np.ndarray, resamples: int, seed: int) -> Auc:
-    """Of two samples of scores, neither of them empty; ties count half.
+    """Of two samples of scores, float32 [positives] and [negatives], neither of them empty; ties count half.
 
     The interval is a percentile bootstrap's (Efron & Tibshirani, 1993, chapter 13): both samples are drawn anew
     `resamples` times. It says what other tasks and other files would have given, not another training.

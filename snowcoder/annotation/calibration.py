@@ -11,6 +11,7 @@ from snowcoder.annotation.annotator import Calibration
 def calibrate(outputs: np.ndarray, labels: np.ndarray, head: str) -> Calibration:
     """Platt's scaling (1999) for classification, a line for regression.
 
+    `outputs` float64 [held out], `labels` float32 [held out].
     Held-out data that say nothing, or the opposite, must not turn the ranking round: then it stays as it is.
     """
     if head == "classification":

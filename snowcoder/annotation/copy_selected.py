@@ -102,13 +102,13 @@ class Copy(Step):
 class ShardSplit(NamedTuple):
     """A split of the raw index's shard."""
 
-    ids: np.ndarray
-    starts: np.ndarray  # of the documents
+    ids: np.ndarray  # uint16 or int32 [tokens]
+    starts: np.ndarray  # int64 [documents], tokens
     sidecar: pa.Table
 
 
 def taken(units: pa.Table, shard: int, thresholds: dict[str, Threshold]) -> np.ndarray:
-    """Which of a shard's files are selected. Held-out ones must pass the same threshold."""
+    """Which of a shard's files are selected: bool [files]. Held-out ones must pass the same threshold."""
     mask = np.zeros(len(units), bool)
     for files in ranked(units, shard):
         if files.language in thresholds:

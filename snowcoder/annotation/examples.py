@@ -52,10 +52,12 @@ class Examples(NamedTuple):
 
     @property
     def labels(self) -> np.ndarray:
+        """float32 [examples]: 0 or 1, or 0 to 5."""
         return np.asarray(self.table["label"])
 
     @property
     def held_out(self) -> np.ndarray:
+        """bool [examples]."""
         return np.asarray(self.table["held_out"])
 
     @property

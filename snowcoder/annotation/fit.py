@@ -27,7 +27,7 @@ Inputs = dict[str, Tensor]
 
 
 def fit(config: AnnotatorConfig, seed: int, tokenizer: Any, model: Any, examples: Examples, folder: Path) -> np.ndarray:
-    """Train `model` in place up to its best epoch; returns the head's outputs for the held-out examples.
+    """Train `model` in place up to its best epoch; returns the head's outputs, float64 [held out].
 
     A training that was killed goes on from the epochs that lie in `folder`.
     """
@@ -60,12 +60,13 @@ class FrozenEncoder(nn.Module):
         self.pooler, self.classifier, self.head = model.base_model.pooler, model.classifier, head
 
     def forward(self, features: Tensor, labels: Tensor, weights: Tensor) -> Inputs:
+        """All fp32: features [b, width], labels and weights [b] -> loss [] and logits [b]."""
         outputs = self.classifier(self.pooler(features[:, None]))[:, 0]
         return {"loss": _loss(outputs, labels, weights, self.head), "logits": outputs}
 
     @torch.inference_mode()
     def inputs(self, tokenizer: Any, texts: list[str], tokens: int) -> list[Tensor]:
-        """The first token's hidden state of each text. Those of similar length go together."""
+        """The first token's hidden state of each text, fp32 [width]. Those of similar length go together."""
         encoder = self.encoder[0]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         encoder.to(device).eval()
@@ -80,6 +81,7 @@ class FrozenEncoder(nn.Module):
         return found
 
     def collate(self, rows: list[tuple[Tensor, float, float]]) -> Inputs:
+        """Examples' fp32 [width], label and weight -> fp32 [b, width], [b], [b]."""
         features, labels, weights = zip(*rows, strict=True)
         return {"features": torch.stack(features), "labels": torch.tensor(labels), "weights": torch.tensor(weights)}
 
@@ -93,13 +95,16 @@ class WholeModel(nn.Module):
         self.padding = model.config.pad_token_id
 
     def forward(self, input_ids: Tensor, labels: Tensor, weights: Tensor) -> Inputs:
+        """input_ids int64 [b, tokens], labels and weights fp32 [b] -> loss [] and logits [b], fp32."""
         outputs = self.model(input_ids, attention_mask=(input_ids != self.padding).long()).logits[:, 0]
         return {"loss": _loss(outputs, labels, weights, self.head), "logits": outputs}
 
     def inputs(self, tokenizer: Any, texts: list[str], tokens: int) -> list[Tensor]:
+        """The token ids of each text, int64 [its tokens]."""
         return [torch.tensor(ids) for ids in tokenizer(texts, truncation=True, max_length=tokens)["input_ids"]]
 
     def collate(self, rows: list[tuple[Tensor, float, float]]) -> Inputs:
+        """Examples' int64 [their tokens], label and weight -> int64 [b, the most tokens], fp32 [b], fp32 [b]."""
         ids, labels, weights = zip(*rows, strict=True)
         padded = nn.utils.rnn.pad_sequence(list(ids), batch_first=True, padding_value=self.padding)
         return {"input_ids": padded, "labels": torch.tensor(labels), "weights": torch.tensor(weights)}
@@ -112,7 +117,10 @@ def _loss(outputs: Tensor, labels: Tensor, weights: Tensor, head: str) -> Tensor
 
 
 class ExampleDataset(Dataset[tuple[Tensor, float, float]]):
-    """Inputs, labels, and weights with which both classes weigh the same, of the chosen examples."""
+    """Inputs, labels, and weights with which both classes weigh the same, of the chosen examples (bool [examples]).
+
+    Inputs are what the module's `inputs` has made of them: fp32 [width] or int64 [tokens] each.
+    """
 
     def __init__(self, examples: Examples, inputs: list[Tensor], head: str, chosen: np.ndarray) -> None:
         rows = list(zip(inputs, examples.labels.tolist(), _weights(examples.labels, head), strict=True))

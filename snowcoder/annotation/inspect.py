@@ -49,6 +49,7 @@ class Scores:
         self.files, self.sum, self.histogram = 0, 0.0, np.zeros(len(_BINS) - 1, np.int64)
 
     def add(self, scores: np.ndarray, highest: float) -> None:
+        """`scores` float32 [files]."""
         self.files += len(scores)
         self.sum += float(scores.sum())
         self.histogram += np.histogram(np.clip(scores / highest, 0, 1), _BINS)[0]

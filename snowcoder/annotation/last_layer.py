@@ -27,7 +27,7 @@ class _LastLayer(torch.nn.Module):
         self.layer = layer
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None, *_: Any, **__: Any) -> torch.Tensor:
-        """Of shape (sections, tokens, width): the first token's, of shape (sections, 1, width)."""
+        """`hidden` [sections, tokens, width] -> the first token's, [sections, 1, width]."""
         attention, first = self.layer.attention, hidden[:, :1]
         read = attention.self
         query, key, value = (

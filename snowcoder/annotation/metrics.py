@@ -10,7 +10,7 @@ _BINS = 10  # of the calibration error
 
 
 def score_metrics(scores: np.ndarray, labels: np.ndarray, head: str) -> dict[str, float]:
-    """Of scores in 0..1 against labels 0 and 1, or in 0..5 against labels in 0..5."""
+    """Of scores (float64 [n]) in 0..1 against labels (float32 [n]) 0 and 1, or in 0..5 against labels in 0..5."""
     if head == "regression":
         rank = spearmanr(scores, labels).statistic
         return {
@@ -29,14 +29,17 @@ def score_metrics(scores: np.ndarray, labels: np.ndarray, head: str) -> dict[str
 
 
 def macro_f1(scores: np.ndarray, labels: np.ndarray, head: str) -> float:
-    """Cut at 0.5; or both rounded, as FineWeb-Edu does."""
+    """Of scores (float32 or float64 [n]) and labels (float32 [n]): cut at 0.5; or both rounded, as FineWeb-Edu does."""
     if head == "classification":
         return float(metrics.f1_score(labels, scores > 0.5, average="macro"))
     return float(metrics.f1_score(np.rint(labels), np.rint(np.clip(scores, 0, 5)), average="macro"))
 
 
 def calibration_error(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The mean distance of ten equally wide bins' scores from the share of positives in them (Guo et al., 2017)."""
+    """The mean distance of ten equally wide bins' scores from the share of positives in them (Guo et al., 2017).
+
+    `scores` float64 [n], `labels` float32 [n].
+    """
     bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
     sums = np.bincount(bins, scores - labels, _BINS)
     return float(np.abs(sums).sum() / len(scores))

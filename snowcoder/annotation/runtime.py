@@ -29,7 +29,7 @@ class Runtime(Protocol):
     tokens_of_a_batch: int
 
     def outputs(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """The head's output for token ids and their mask, int64 of shape (sections, tokens): float of (sections,)."""
+        """The head's output for token ids and their mask, int64 [sections, tokens] -> float32 [sections]."""
 
 
 def resolve(runtime: str) -> str:
@@ -53,6 +53,7 @@ class OnTorch:
 
     @torch.inference_mode()
     def outputs(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """int64 [sections, tokens] -> float32 [sections]."""
         inputs = (torch.from_numpy(array).to(self.device, non_blocking=True) for array in (ids, mask))
         found: np.ndarray = self.model(*inputs).logits[:, 0].float().cpu().numpy()
         return found
@@ -71,6 +72,7 @@ class OnOpenVino:
         self.model = core.compile_model(folder / FOLDER / FILE, "CPU", how)
 
     def outputs(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """int64 [sections, tokens] -> float32 [sections]."""
         found: np.ndarray = self.model({"input_ids": ids, "attention_mask": mask})[0][:, 0]
         return found
 
@@ -92,7 +94,7 @@ def own_device() -> torch.device:
 
 
 def outputs_of(runtime: Runtime, encoded: list[list[int]], padding: int) -> np.ndarray:
-    """The head's output for each section's token ids: float64 of shape (sections,). Those of one length go together."""
+    """The head's output for each section's token ids: float64 [sections]. Those of one length go together."""
     found = np.empty(len(encoded))
     for rows, length in _batches([len(ids) for ids in encoded], runtime.tokens_of_a_batch):
         ids = np.full((len(rows), length), padding, np.int64)

@@ -74,7 +74,7 @@ Numbered = tuple[bytes, int, CodeFile]  # the digest of its document, its number
 
 class EncodedSections(NamedTuple):
     ids: list[list[int]]  # of each section
-    owners: np.ndarray  # the number of its file
+    owners: np.ndarray  # int64 [sections], the number of its file
 
 
 class ScoreFiles(Step):

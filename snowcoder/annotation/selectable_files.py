@@ -99,7 +99,7 @@ def _units(split: int, sidecar: pa.Table, scores: pa.Table, counts: np.ndarray) 
 
 
 def tokens_of_units(sidecar: pa.Table) -> np.ndarray:
-    """Of every file up to where the next one begins, or the document ends."""
+    """Tokens of every file up to where the next one begins, or the document ends: int64 [files]."""
     tokens, files = sidecar["tokens"].to_numpy().astype(np.int64), sidecar["files"]
     units = files_of_documents(files)
     begins = np.zeros(units.sum(), np.int64)

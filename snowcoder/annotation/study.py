@@ -19,14 +19,16 @@ from snowcoder.annotation.code_files import CodeFile
 from snowcoder.annotation.draw_examples import draw_files
 from snowcoder.annotation.examples import learned_from
 from snowcoder.annotation.study_figure import plot_study
-from snowcoder.annotation.study_table import ALL, Cell, study_table
+from snowcoder.annotation.study_table import ALL, Cell, markdown_of, study_tables
 from snowcoder.config.annotation_schema import StudyConfig
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination.task_texts import read_task_texts
 from snowcoder.errors import UserError
+from snowcoder.pages.index import publish
 from snowcoder.storage.atomic import write_json, write_text
 from snowcoder.storage.columns import ColumnNeed
 
+PAGE, TABLE = "study.html", "table.md"
 LANGUAGE = "Python"  # the benchmarks'
 _NEEDS = [ColumnNeed(("language",), f"annotate study compares with files in {LANGUAGE}")]
 
@@ -43,10 +45,18 @@ def run(config: Config) -> None:
         scores = annotator.score([file.content for file in negatives])
         found = {benchmark: annotator.score(texts) for benchmark, texts in solutions.items()}
         cells += list(_cells(config, name, found, {ALL: scores, LANGUAGE: scores[languages == LANGUAGE]}))
+    write_study(config, cells)
+    print(f"{(folder / TABLE).read_text()}\nstudy: {folder / PAGE}, {folder / TABLE}")
+
+
+def write_study(config: Config, cells: list[Cell]) -> None:
+    """All that the study has found, for programs, as Markdown and as a page."""
+    folder, tables = Path(config.study.dir), study_tables(cells)
     write_json(folder / "study.json", [{**cell._asdict(), "auc": cell.auc._asdict()} for cell in cells])
-    write_text(folder / "table.md", study_table(cells))
-    plot_study(cells, folder / "study.png")
-    print(f"{study_table(cells)}\nstudy: {folder / 'table.md'}, {folder / 'study.png'}")
+    write_text(folder / TABLE, markdown_of(tables))
+    values = {"folder": folder, "figure": plot_study(cells), "tables": tables}
+    template = Path(__file__).with_name("study.html.jinja")
+    publish(folder / PAGE, config.run.dir, template, "snowcoder annotate study", **values)
 
 
 def _cells(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import matplotlib
+from markupsafe import Markup
 
 from snowcoder.annotation.study_table import ALL, Cell, by_negatives
-from snowcoder.storage.atomic import atomic_path
+from snowcoder.pages.figure import as_svg
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # after the backend is chosen
@@ -16,20 +16,20 @@ from matplotlib import pyplot  # after the backend is chosen
 _MARKERS = "osD^vP*X"
 
 
-def plot_study(cells: list[Cell], path: Path) -> None:
-    """A PNG with a panel for each set of negatives, and below them pass@1 over ROC-AUC if any is given."""
-    panels_of = by_negatives(cells)
-    rows = 2 if any(cell.pass_at_1 is not None for cell in cells) else 1
-    figure, panels = pyplot.subplots(rows, len(panels_of), figsize=(6 * len(panels_of), 4.2 * rows), squeeze=False)
-    for column, (against, mine) in enumerate(panels_of.items()):
-        _draw_areas(panels[0][column], mine)
-        panels[0][column].set_title(f"against {'all files' if against == ALL else f'files in {against}'}")
-        if rows == 2:
-            _draw_passes(panels[1][column], [cell for cell in mine if cell.pass_at_1 is not None])
+def plot_study(cells: list[Cell]) -> Markup:
+    """SVG with a panel for each set of negatives, and below them pass@1 over ROC-AUC where any is given."""
+    passes = [cell for cell in cells if cell.pass_at_1 is not None]
+    parts = [(_draw_areas, *each) for each in by_negatives(cells).items()]
+    parts += [(_draw_passes, *each) for each in by_negatives(passes).items()]
+    figure, panels = pyplot.subplots(len(parts), figsize=(9, 2.8 * len(parts)), squeeze=False)
+    for axes, (draw_part, against, mine) in zip(panels.flat, parts, strict=True):
+        draw_part(axes, mine)
+        axes.set_title(f"against {'all files' if against == ALL else f'files in {against}'}", fontsize=10)
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     figure.tight_layout()
-    with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    image = as_svg(figure, "study")
     pyplot.close(figure)
+    return image
 
 
 def _draw_areas(axes: Any, cells: list[Cell]) -> None:
@@ -46,7 +46,6 @@ def _draw_areas(axes: Any, cells: list[Cell]) -> None:
     axes.set_xticks(range(len(benchmarks)), benchmarks)
     axes.set_ylabel("ROC-AUC")
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(fontsize=8)
 
 
 def _draw_passes(axes: Any, cells: list[Cell]) -> None:
@@ -61,7 +60,6 @@ def _draw_passes(axes: Any, cells: list[Cell]) -> None:
     axes.set_xlabel("ROC-AUC")
     axes.set_ylabel("pass@1 in percent")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
 
 
 def _names(cells: list[Cell]) -> tuple[list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""The study's cells, and its tables in Markdown."""
+"""The study's cells, and its tables, as such and in Markdown."""
 
 from __future__ import annotations
 
@@ -23,26 +23,36 @@ class Cell(NamedTuple):
     pass_at_1: float | None  # percent, of the model that was trained on this annotator's selection
 
 
-def study_table(cells: list[Cell]) -> str:
-    """In Markdown: the areas with their intervals, and what they say of pass@1 where that is given."""
+class StudyTable(NamedTuple):
+    title: str
+    heads: list[str]
+    rows: list[list[str]]
+
+
+def markdown_of(tables: list[StudyTable]) -> str:
     parts = []
-    for against, mine in by_negatives(cells).items():
-        title = f"ROC-AUC against {mine[0].negatives:,} files{'' if against == ALL else f' in {against}'}"
-        parts.append(f"{title}, with 95% intervals\n\n{_areas(mine)}")
-    if any(cell.pass_at_1 is not None for cell in cells):
-        parts.append(f"pass@1 in percent, and its rank correlation with the ROC-AUC\n\n{_passes(cells)}")
+    for title, heads, rows in tables:
+        lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
+        parts.append("\n".join([title, "", *lines]))
     return "\n\n".join(parts) + "\n"
 
 
-def _areas(cells: list[Cell]) -> str:
+def study_tables(cells: list[Cell]) -> list[StudyTable]:
+    """The areas with their intervals, and what they say of pass@1 where that is given."""
+    found = [_areas(mine) for mine in by_negatives(cells).values()]
+    return [*found, _passes(cells)] if any(cell.pass_at_1 is not None for cell in cells) else found
+
+
+def _areas(cells: list[Cell]) -> StudyTable:
+    negatives = f"{cells[0].negatives:,} files{'' if cells[0].against == ALL else f' in {cells[0].against}'}"
     by = {(cell.annotator, cell.benchmark): cell for cell in cells}
     annotators, benchmarks = (list(dict.fromkeys(names)) for names in zip(*by, strict=True))
     heads = [f"{benchmark} ({by[annotators[0], benchmark].positives})" for benchmark in benchmarks]
     rows = [[annotator, *(_interval(by[annotator, b].auc) for b in benchmarks)] for annotator in annotators]
-    return _markdown(["annotator", *heads], rows)
+    return StudyTable(f"ROC-AUC against {negatives}, with 95% intervals", ["annotator", *heads], rows)
 
 
-def _passes(cells: list[Cell]) -> str:
+def _passes(cells: list[Cell]) -> StudyTable:
     given = [cell for cell in cells if cell.pass_at_1 is not None]
     annotators, benchmarks = (list(dict.fromkeys(getattr(c, key) for c in given)) for key in ("annotator", "benchmark"))
     by = {(cell.annotator, cell.benchmark): f"{cell.pass_at_1:.1f}" for cell in given}
@@ -50,7 +60,8 @@ def _passes(cells: list[Cell]) -> str:
     for against, mine in by_negatives(given).items():
         found = [rank_correlation([cell for cell in mine if cell.benchmark == b]) for b in benchmarks]
         rows.append([f"rank correlation, {against}", *("" if each is None else f"{each:.2f}" for each in found)])
-    return _markdown(["annotator", *benchmarks], rows)
+    title = "pass@1 in percent, and its rank correlation with the ROC-AUC"
+    return StudyTable(title, ["annotator", *benchmarks], rows)
 
 
 def by_negatives(cells: list[Cell]) -> dict[str, list[Cell]]:
@@ -67,8 +78,3 @@ def rank_correlation(cells: list[Cell]) -> float | None:
 
 def _interval(auc: Auc) -> str:
     return f"{auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
-
-
-def _markdown(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

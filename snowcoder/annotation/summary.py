@@ -19,6 +19,7 @@ class Summary:
         self.sums: dict[str, float] = {}
 
     def add(self, language: str, scores: np.ndarray) -> None:
+        """`scores` float32 [files]."""
         places = np.minimum((scores / self.highest * _BINS).astype(int), _BINS - 1)
         self._add(language, np.bincount(places, minlength=_BINS), float(scores.sum()))
 

@@ -19,9 +19,9 @@ class Ranked(NamedTuple):
 
     shard: int
     language: str
-    rows: np.ndarray  # their places among all files of the shard
-    scores: np.ndarray  # float32, none of them negative
-    tokens: np.ndarray
+    rows: np.ndarray  # int64 [files], their places among all files of the shard
+    scores: np.ndarray  # float32 [files], none of them negative
+    tokens: np.ndarray  # int32 [files]
 
 
 class Threshold(NamedTuple):
@@ -32,7 +32,7 @@ class Threshold(NamedTuple):
     row: int
 
     def takes(self, files: Ranked) -> np.ndarray:
-        """Which of them."""
+        """Which of them: bool [files]."""
         early = (files.shard < self.shard) | ((files.shard == self.shard) & (files.rows <= self.row))
         score = np.float32(self.score)
         found: np.ndarray = (files.scores > score) | ((files.scores == score) & early)

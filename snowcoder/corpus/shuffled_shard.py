@@ -21,7 +21,10 @@ _KEY = b"row_group_of_partition"
 
 
 def write_partitioned(path: Path, table: pa.Table, partition: np.ndarray) -> None:
-    """Write `table`, whose row i goes to `partition[i]`; rows of one partition keep their order."""
+    """Write `table`, whose row i goes to `partition[i]`; rows of one partition keep their order.
+
+    `partition` int32 or int64 [rows].
+    """
     assert len(partition) == len(table), f"{len(table)} rows and partitions of {len(partition)}"
     order = np.argsort(partition, kind="stable")
     present, starts = np.unique(partition[order], return_index=True)

@@ -42,7 +42,7 @@ def run(config: Config, checkpoint: str, folder: str, *texts: str) -> None:
 
 
 def prompts(model: ModelConfig) -> list[torch.Tensor]:
-    """Random ids of the whole vocabulary, from one token to a full sequence."""
+    """Random ids of the whole vocabulary, from one token to a full sequence: int64 [n] each."""
     longest = model.sequence_length
     lengths = sorted(length for length in {1, 2, 7, 64, longest // 2, longest} if 1 <= length <= longest)
     generator = torch.Generator().manual_seed(0)

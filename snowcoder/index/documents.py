@@ -36,6 +36,6 @@ def by_split(batch: Batch, held_out: float) -> Iterator[tuple[str, list[list[str
 
 
 def is_held_out(hashes: list[bytes], share: float) -> np.ndarray:
-    """Decided by the content alone, so that no copy of a held-out document is trained on."""
+    """Of each document (bool [documents]), by its content alone: no copy of a held-out one is trained on."""
     high = np.frombuffer(b"".join(hashes), ">u8")[::2]
     return high < share * 2.0**64

@@ -50,6 +50,7 @@ class Fim:
     def __call__(self, ids: np.ndarray, key: int, has_path: bool) -> np.ndarray:
         """Ids of a file, the last of which is the token that ends it, as `key` decides: at most `reserved` more.
 
+        uint16 or int32 [n] -> the same dtype [at most n + reserved].
         They stay as they are if it does not take the file, or where they would become too many.
         """
         if not self.takes(key, len(ids)):
@@ -65,7 +66,7 @@ class Fim:
     def of_document(
         self, pieces: list[np.ndarray], seed: int, source: str, document: int, epoch: int
     ) -> list[np.ndarray]:
-        """What becomes of a document's pieces, as `layout.split` cuts it, in an epoch."""
+        """What becomes of a document's pieces (uint16 or int32 [n] each), as `layout.split` cuts it, in an epoch."""
         name, files = (pieces[:1], pieces[1:]) if len(pieces) > 1 else ([], pieces)
         keys = [file_key(seed, source, document, epoch, number) for number in range(len(files))]
         return [*name, *(self(ids, key, bool(name)) for ids, key in zip(files, keys, strict=True))]

@@ -35,7 +35,7 @@ def token_dtype(vocab_size: int) -> np.dtype:
 
 
 def write_idx(path: Path, lengths: np.ndarray, dtype: np.dtype) -> None:
-    """Write the .idx of documents of these `lengths` (int32, tokens) lying back to back."""
+    """Write the .idx of documents of these `lengths` (int32 [documents], tokens) lying back to back."""
     count = len(lengths)
     pointers = np.zeros(count, np.int64)
     np.cumsum(lengths[:-1], dtype=np.int64, out=pointers[1:])
@@ -69,7 +69,7 @@ def open_idx(path: Path) -> Idx:
 
 
 def open_bin(path: Path, dtype: np.dtype) -> np.memmap:
-    """Map the ids of a .bin file. OperationError where it is missing, empty or cut inside an id."""
+    """Map a .bin file, uint16 or int32 [tokens]. OperationError where it is missing, empty or cut inside an id."""
     try:
         return np.memmap(path, dtype, mode="r")
     except (OSError, ValueError) as error:

@@ -24,9 +24,10 @@ from snowcoder.tokenization.special import FILE_SEP, REPO_NAME
 class Joined(NamedTuple):
     """Documents back to back."""
 
-    ids: np.ndarray
+    ids: np.ndarray  # uint16 or int32 [tokens]
     lengths: np.ndarray  # int64 [documents], tokens
-    files: list[np.ndarray | None]  # of each that has several: where in it its files begin, with their paths
+    # Of each that has several: where in it its files begin, with their paths; int32 [its files].
+    files: list[np.ndarray | None]
 
 
 def texts_of(content: str, repository: str | None, files: Files | None) -> list[str]:
@@ -41,9 +42,10 @@ def texts_of(content: str, repository: str | None, files: Files | None) -> list[
 
 
 def join_texts(ids: np.ndarray, lengths: np.ndarray, counts: np.ndarray, tokenizer: Tokenizer) -> Joined:
-    """Documents of texts that are encoded back to back in `ids`.
+    """Documents of texts that are encoded back to back in `ids`, uint16 or int32 [tokens].
 
-    `lengths`: tokens of each text. `counts`: how many texts each document has, as `texts_of` made them.
+    `lengths`, int64 [texts]: tokens of each text. `counts`, int64 [documents]: how many texts each document has, as
+    `texts_of` made them.
     """
     last = np.cumsum(counts) - 1
     first = last - counts + 1
@@ -65,17 +67,20 @@ def join_texts(ids: np.ndarray, lengths: np.ndarray, counts: np.ndarray, tokeniz
 
 
 def files_of_documents(files: pa.ChunkedArray) -> np.ndarray:
-    """How many files each document has (int64), by the sidecar's column."""
+    """How many files each document has (int64 [documents]), by the sidecar's column."""
     found: np.ndarray = pc.fill_null(pc.list_value_length(files), 1).to_numpy().astype(np.int64)
     return found
 
 
 def split(ids: np.ndarray, tokenizer: Tokenizer) -> list[np.ndarray]:
-    """The pieces of a document, each with the special token that ends it: of several files the repository's first."""
+    """The pieces of a document, each with the special token that ends it: of several files the repository's first.
+
+    uint16 or int32 [tokens] -> the same dtype [tokens of the piece] each.
+    """
     return np.split(ids, np.flatnonzero(ids[:-1] == tokenizer.special(FILE_SEP)) + 1)
 
 
 def content_of(ids: np.ndarray, tokenizer: Tokenizer) -> str:
-    """The text a document was made of."""
+    """The text a document was made of, from its ids (uint16 or int32 [tokens])."""
     first, *files = (tokenizer.decode(piece[:-1].tolist()) for piece in split(ids, tokenizer))
     return "".join(file.partition("\n")[2] for file in files) if files else first

@@ -40,7 +40,7 @@ class IndexedSource:
         self._shard = functools.lru_cache(_OPEN_SHARDS)(self._open)
 
     def lengths(self, documents: np.ndarray) -> np.ndarray:
-        """Tokens of each of `documents` (any order, repeats allowed), with end of text; int64."""
+        """Tokens of each of `documents` (int64 [n], any order, repeats allowed), with end of text: int64 [n]."""
         documents = np.asarray(documents)
         order = np.argsort(documents, kind="stable")
         ascending = documents[order]
@@ -54,7 +54,7 @@ class IndexedSource:
         return lengths
 
     def tokens_of(self, document: int, start: int, stop: int) -> np.ndarray:
-        """Ids `start` to `stop` of a document (uint16 or int32); fewer where it ends earlier."""
+        """Ids `start` to `stop` of a document: uint16 or int32 [stop - start], fewer where it ends earlier."""
         number, row = self.locate(document)
         shard = self._shard(number)
         first = int(shard.pointers[row]) // shard.ids.itemsize

@@ -71,6 +71,7 @@ class ShardCounts:
         return RowCounts(self.read, written, self.dropped.total())
 
     def add(self, split: str, ids: np.ndarray, rows: pa.Table) -> None:
+        """`ids` uint16 or int32 [tokens], of the documents of `rows`."""
         size = pc.sum(rows["bytes"]).as_py()
         files = int(files_of_documents(rows["files"]).sum())
         self.splits[split].update(documents=len(rows), files=files, tokens=len(ids), bytes=size)

@@ -40,11 +40,11 @@ class SplitWriter:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each document so far, int32: all that is kept of them."""
+        """Tokens of each document so far, int32 [documents]: all that is kept of them."""
         return np.concatenate(self._lengths)
 
     def append(self, ids: np.ndarray, rows: pa.Table) -> None:
-        """Add the documents of `rows`, whose ids lie one after the other in `ids`."""
+        """Add the documents of `rows`, whose ids lie one after the other in `ids` (uint16 or int32 [tokens])."""
         assert pc.sum(rows["tokens"]).as_py() == len(ids), f"{len(ids)} ids of documents of other lengths"
         self._file.write(ids.astype(self._dtype, copy=False).data)
         self._sidecar.write_table(rows)

@@ -21,16 +21,16 @@ class Documents(Protocol):
     tokens: int  # of all documents, the same in each epoch
 
     def lengths(self, documents: np.ndarray) -> np.ndarray:
-        """Tokens of each of `documents`; int64."""
+        """Tokens of each of `documents`: int64 [n] -> int64 [n]."""
         ...
 
     def read(self, epoch: int, document: int, start: int, stop: int) -> np.ndarray:
-        """Ids `start` to `stop` of a document (uint16 or int32); fewer where it ends earlier."""
+        """Ids `start` to `stop` of a document: uint16 or int32 [stop - start], fewer where it ends earlier."""
         ...
 
 
 class Indexed:
-    """Documents as they are in the index."""
+    """Documents as they are in the index: ids uint16 or int32 [n]."""
 
     def __init__(self, index: IndexedSource) -> None:
         self.documents, self.tokens, self.lengths = index.documents, index.tokens, index.lengths
@@ -41,7 +41,7 @@ class Indexed:
 
 
 class Rooms:
-    """Lengths of documents whose files have `reserved` tokens of room besides their own."""
+    """Lengths (int64 [n]) of documents whose files have `reserved` tokens of room besides their own."""
 
     def __init__(self, index: IndexedSource, files: FileTable, reserved: int) -> None:
         self.documents, self.tokens = index.documents, index.tokens + reserved * index.files
@@ -53,7 +53,10 @@ class Rooms:
 
 
 class FimDocuments(Rooms):
-    """Documents whose files are transformed when they are read, by (seed, source, document, epoch, file)."""
+    """Documents whose files are transformed when they are read, by (seed, source, document, epoch, file).
+
+    Their ids are uint16 or int32 [n].
+    """
 
     def __init__(self, index: IndexedSource, files: FileTable, fim: Fim, source: str, seed: int) -> None:
         super().__init__(index, files, fim.config.reserved)

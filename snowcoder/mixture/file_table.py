@@ -53,10 +53,10 @@ class FileTable:
         self._begins = open_table(folder / begins, index.files)
 
     def counts(self, documents: np.ndarray) -> np.ndarray:
-        """How many files each of `documents` has; int64."""
+        """How many files each of `documents` has: int64 [n] -> int64 [n]."""
         found: np.ndarray = self._first[documents + 1] - self._first[documents]
         return found
 
     def begins(self, document: int) -> np.ndarray:
-        """Where in a document its files begin, with their paths; int64, tokens. 0 where it is one file."""
+        """Where in a document its files begin, with their paths; int64 [its files], tokens. 0 where it is one file."""
         return self._begins[self._first[document] : self._first[document + 1]].astype(np.int64)

@@ -47,7 +47,7 @@ class SourcePlan(Section):
     index: str  # digest
 
     def windows(self, first: int, last: int, length: int, key: int) -> np.ndarray:
-        """Stream positions of the phase's draws `first` to `last`, each of `length` tokens; int64.
+        """Stream positions of the phase's draws `first` to `last`, each of `length` tokens; int64 [last - first].
 
         Windows that begin in the same epoch are shuffled among themselves, so that neighbours in
         the stream, often pieces of one document, do not meet in a batch; epochs stay in order.

@@ -22,7 +22,7 @@ from snowcoder.tokenization.special import FIM_PAD
 
 class Samples(NamedTuple):
     tokens: np.ndarray  # int64 [n, sequence + 1]: inputs and, shifted by one, labels
-    # For each row, offsets in [0, sequence] where a document begins; 0 comes first even amid one.
+    # For each row, offsets in 0..sequence where a document begins, int64 [its documents]; 0 comes first even amid one.
     starts: list[np.ndarray]
     loss_mask: np.ndarray  # bool [n, sequence]: False where the label is padding
 

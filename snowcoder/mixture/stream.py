@@ -20,8 +20,8 @@ _CHUNK = 1 << 20
 
 
 class Window(NamedTuple):
-    tokens: np.ndarray  # int64
-    starts: np.ndarray  # offsets where a document begins; 0 comes first even amid one
+    tokens: np.ndarray  # int64 [length]
+    starts: np.ndarray  # int64 [documents in it], offsets where a document begins; 0 comes first even amid one
 
 
 class Epoch(NamedTuple):
@@ -35,7 +35,7 @@ class Epoch(NamedTuple):
         return f"{self.stream}.epoch{self.number}.starts.npy"
 
     def documents(self, ranks: np.ndarray, count: int, seed: int) -> np.ndarray:
-        """Which of `count` documents come at these ranks."""
+        """Which of `count` documents come at these ranks: int64 [n] -> int64 [n]."""
         return permute(ranks, count, key_of(seed, "documents", self.stream, self.number))
 
 

@@ -14,7 +14,7 @@ from snowcoder.storage.atomic import atomic_path
 
 @contextmanager
 def new_table(path: Path, rows: int, dtype: type[np.generic]) -> Iterator[np.memmap]:
-    """An array to be filled, published on leaving without an error."""
+    """An array of `dtype`, [rows], to be filled; published on leaving without an error."""
     with atomic_path(path) as temporary:
         table = np.lib.format.open_memmap(temporary, "w+", dtype, (rows,))
         yield table
@@ -22,7 +22,7 @@ def new_table(path: Path, rows: int, dtype: type[np.generic]) -> Iterator[np.mem
 
 
 def open_table(path: Path, rows: int) -> np.ndarray:
-    """Map a table. `OperationError` where it is missing, damaged or of another index."""
+    """Map a table, [rows], of its own dtype. `OperationError` where it is missing, damaged or of another index."""
     try:
         table = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:

@@ -41,7 +41,10 @@ class FusedCoreAttention(MegatronModule):  # type: ignore[misc]  # its library h
         attention_bias: torch.Tensor | None = None,
         packed_seq_params: PackedSeqParams | None = None,
     ) -> torch.Tensor:
-        """query [s, b, heads, d], key and value [s, b, groups, d] -> [s, b, heads * d]; packed: without b."""
+        """query [s, b, heads, d], key and value [s, b, groups, d] -> [s, b, heads * d]; packed: without b.
+
+        All of them bf16 or fp32, as `precision.dtype` has it.
+        """
         assert attention_mask is None
         assert attention_bias is None
         if packed_seq_params is not None:

@@ -11,7 +11,7 @@ from snowcoder.config.schema import ModelConfig
 
 
 def initial_tensor(name: str, model: ModelConfig, seed: int) -> torch.Tensor:
-    """The initial value of the Hugging Face tensor `name`, whole, fp32, on the CPU.
+    """The initial value of the Hugging Face tensor `name`, whole, fp32 [out, in] or [hidden], on the CPU.
 
     Norms are ones, the rest normal; projections into the residual stream are scaled down by sqrt(2 x layers), as in
     GPT-2 and Megatron.

@@ -29,7 +29,11 @@ class TensorParallelPart(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How one kind of megatron parameter corresponds to Hugging Face tensors."""
+    """How one kind of megatron parameter corresponds to Hugging Face tensors.
+
+    `merge`: whole Hugging Face tensors, [out, in] or [hidden] -> this rank's part of the parameter, of their dtype.
+    `split`: the whole parameter -> whole Hugging Face tensors.
+    """
 
     names: tuple[str, ...]  # of the Hugging Face tensors; {i} is the layer
     merge: Callable[[TensorList, ModelConfig, TensorParallelPart], torch.Tensor]
@@ -128,7 +132,10 @@ def mapped_parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[tor
 def load_hugging_face(
     chunk: GPTModel, model: ModelConfig, part: TensorParallelPart, get: Callable[[str], torch.Tensor]
 ) -> None:
-    """Fill a chunk's parameters, of which this rank holds `part`, from whole tensors that `get` returns by name."""
+    """Fill a chunk's parameters, of which this rank holds `part`, from whole tensors that `get` returns by name.
+
+    Hugging Face's shapes, [out, in] or [hidden], in any dtype: the parameter's own stays.
+    """
     for parameter, rule, names in mapped_parameters(chunk, model):
         value = rule.merge([get(name) for name in names], model, part)
         assert value.shape == parameter.shape, (names, value.shape, parameter.shape)
@@ -137,7 +144,10 @@ def load_hugging_face(
 
 @torch.no_grad()
 def to_hugging_face(chunk: GPTModel, model: ModelConfig) -> dict[str, torch.Tensor]:
-    """Hugging Face tensors of a whole model, held by one rank; on the CPU. Tied embeddings appear once."""
+    """Hugging Face tensors of a whole model, held by one rank; on the CPU. Tied embeddings appear once.
+
+    [out, in] or [hidden], in the dtype of the chunk's parameters.
+    """
     tensors: dict[str, torch.Tensor] = {}
     for parameter, rule, names in mapped_parameters(chunk, model):
         pieces = rule.split(parameter.detach(), model)

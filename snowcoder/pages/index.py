@@ -19,6 +19,7 @@ _PAGES = {
     "report.html": "training: losses, speed, tokens, events",
     "corpus/report.html": "corpus: what each rule took of the raw files",
     "annotator/scores/inspect.html": "annotator: the best and the worst files of each language",
+    "study/study.html": "study: how well each annotator knows the solutions of benchmarks",
     "synthesis/*/report.html": "synthesis: what became of a language model's answers",
     "evaluation/table.md": "evaluation: the models side by side",
     "hf/README.md": "the exported model's card",

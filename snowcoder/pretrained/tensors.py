@@ -76,6 +76,7 @@ class Tensors:
         return tuple(self._handles[name].get_slice(name).get_shape())
 
     def get(self, name: str) -> torch.Tensor:
+        """[out, in] or [hidden], in the file's dtype. Raises UserError where the folder has no such tensor."""
         if name not in self._handles:
             raise UserError(f"{self.folder} has no tensor {name}: it is not a whole Llama")
         tensor: torch.Tensor = self._handles[name].get_tensor(name)

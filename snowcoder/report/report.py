@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 from markupsafe import Markup
 
+from snowcoder.pages.figure import as_svg
 from snowcoder.pages.index import publish
 from snowcoder.report.records import Records, read_records
 from snowcoder.report.state import restarts
@@ -104,11 +104,9 @@ def _plot(records: Records, marks: _Marks, key: str, unit: str, held_out: bool =
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": key}):  # ids of one figure are not those of another
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    image = as_svg(figure, key)
     pyplot.close(figure)
-    return Markup(buffer.getvalue()[buffer.getvalue().index("<svg") :])
+    return image
 
 
 def thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

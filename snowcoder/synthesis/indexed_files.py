@@ -58,7 +58,7 @@ class IndexedFiles:
         return found
 
     def read(self, shard: int, rows: np.ndarray) -> Iterator[IndexedFile]:
-        """Those files of a shard, in this order."""
+        """Those files of a shard (`rows` int64 [files]), in this order."""
         table = self._table(shard, ["document", "file", "repository", "path", "language", "score"]).take(rows)
         prefix = self.index / self.shards[shard]
         idx = open_idx(prefix.with_suffix(".idx"))

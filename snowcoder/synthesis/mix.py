@@ -15,7 +15,7 @@ OTHERS = "others"
 
 
 class Chosen(NamedTuple):
-    """Arrays of the same length, in the order of the seeds."""
+    """All int64 [seeds], in the order of the seeds."""
 
     shards: np.ndarray
     rows: np.ndarray  # of the shard's files

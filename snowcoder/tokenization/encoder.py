@@ -14,5 +14,5 @@ class Encoder(Protocol):
     rejected: dict[str, str]  # faster encoders that were passed over -> why
 
     def encode_batch(self, texts: list[str]) -> Encoded:
-        """Token ids of all texts in a row (uint32), and how many each text has (int64)."""
+        """Token ids of all texts in a row (uint32 [tokens]), and how many each text has (int64 [texts])."""
         ...

@@ -70,6 +70,7 @@ class HuggingFaceEncoder:
         self._encode = tokenizer.encode
 
     def encode_batch(self, texts: list[str]) -> Encoded:
+        """Ids uint32 [tokens], lengths int64 [texts]."""
         return _concatenate([np.array(self._encode(text), np.uint32) for text in texts])
 
 
@@ -86,6 +87,7 @@ class GigatokenEncoder:
         self._backend = gigatoken.Tokenizer.from_json(json.dumps(raw))
 
     def encode_batch(self, texts: list[str]) -> Encoded:
+        """Ids uint32 [tokens], lengths int64 [texts]."""
         layout = self._backend.encode_batch(texts).layout
         offsets = np.asarray(layout.offsets)
         ids = np.asarray(layout.content.data)[offsets[0] : offsets[-1]]
@@ -113,6 +115,7 @@ class TiktokenEncoder:
         )
 
     def encode_batch(self, texts: list[str]) -> Encoded:
+        """Ids uint32 [tokens], lengths int64 [texts]."""
         ranks = [self._backend.encode_to_numpy(text, disallowed_special=()) for text in texts]
         ids, lengths = _concatenate(ranks)
         return self._ids[ids], lengths

@@ -32,6 +32,7 @@ class ExactEncoder:
         self._reference = tokenizer.encode
 
     def encode_batch(self, texts: list[str]) -> Encoded:
+        """Ids uint32 [tokens], lengths int64 [texts]."""
         ids, lengths = self._fast.encode_batch(texts)
         if len(lengths) != len(texts) or lengths.sum() != len(ids):
             raise OperationError(

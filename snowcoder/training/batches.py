@@ -17,7 +17,7 @@ from snowcoder.model import platform
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Model inputs, all [b, s]; with document masks b is 1 and s the whole micro batch, packed."""
+    """Model inputs, all [b, s], int64 if not said; with document masks b is 1 and s the whole micro batch, packed."""
 
     tokens: torch.Tensor
     labels: torch.Tensor

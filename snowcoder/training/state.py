@@ -88,7 +88,10 @@ def build_run(config: Config) -> Run:
 
 
 def build_model(config: Config, get: Callable[[str], torch.Tensor] | None = None) -> Model:
-    """The model, filled from whole Hugging Face tensors by name; without `get`, with initial weights."""
+    """The model, filled from whole Hugging Face tensors by name; without `get`, with initial weights.
+
+    `get` returns them as [out, in] or [hidden], in any dtype.
+    """
     transformer = transformer_config(config)
     chunks = build_chunks(config, transformer)
     _fill(config, chunks, get)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-from matplotlib.image import imread
 
 from snowcoder.annotation import study
 from snowcoder.annotation.auc import Auc
 from snowcoder.annotation.study_figure import plot_study
-from snowcoder.annotation.study_table import ALL, Cell, rank_correlation, study_table
+from snowcoder.annotation.study_table import ALL, Cell, markdown_of, rank_correlation, study_tables
 from snowcoder.config.compose import load_config
 from snowcoder.errors import UserError
 
@@ -29,7 +30,7 @@ def make_cells(passes: dict[str, float]) -> list[Cell]:
 
 
 def test_the_table_has_each_area_with_its_interval_and_the_counts() -> None:
-    text = study_table(make_cells({}))
+    text = markdown_of(study_tables(make_cells({})))
     assert "ROC-AUC against 900 files, with 95% intervals" in text
     assert "ROC-AUC against 900 files in Python, with 95% intervals" in text
     assert "| annotator | humaneval (164) |\n| --- | --- |\n| edu | 0.695 (0.675 to 0.725) |" in text
@@ -37,7 +38,7 @@ def test_the_table_has_each_area_with_its_interval_and_the_counts() -> None:
 
 
 def test_with_pass_at_1_it_says_how_well_the_areas_rank_the_annotators() -> None:
-    text = study_table(make_cells(PASSES))
+    text = markdown_of(study_tables(make_cells(PASSES)))
     assert "| hqins | 22.0 |" in text
     assert "| rank correlation, all | 1.00 |" in text
     assert "| rank correlation, Python | -1.00 |" in text
@@ -50,11 +51,23 @@ def test_two_annotators_have_no_rank_correlation() -> None:
 
 
 @pytest.mark.parametrize(("passes", "rows"), [({}, 1), (PASSES, 2)])
-def test_pass_at_1_has_a_row_of_panels(tmp_path: Path, passes: dict[str, float], rows: int) -> None:
-    plot_study(make_cells(passes), tmp_path / "study.png")
-    height, width, _ = imread(tmp_path / "study.png").shape
-    assert height == pytest.approx(rows * 4.2 * 110, rel=0.01)
-    assert width == pytest.approx(2 * 6 * 110, rel=0.01)
+def test_pass_at_1_has_a_row_of_panels(passes: dict[str, float], rows: int) -> None:
+    image = plot_study(make_cells(passes))
+    panels = [group for group in ElementTree.fromstring(image).iter() if "axes_" in group.get("id", "")]
+    assert len(panels) == 2 * rows
+    assert image == plot_study(make_cells(passes))
+
+
+def test_the_page_has_the_figure_and_the_tables_and_is_one_of_the_run(tmp_path: Path) -> None:
+    config = load_config(["recipe=demo", "storage=disk", f"run.dir={tmp_path}"])
+    study.write_study(config, make_cells(PASSES))
+    page = (tmp_path / "study" / "study.html").read_text()
+    assert page.count("<figure") == page.count("<svg") == 1
+    assert page.count('<div class="wide"><table>') == page.count("<table>") == 3
+    assert "<tr><td>edu</td><td>0.695 (0.675 to 0.725)</td></tr>" in page
+    assert "Made by <code>snowcoder annotate study</code>" in page
+    assert not re.search(r"""(?:src|href)=["'](?!#|\.\./index\.html)""", page)
+    assert 'href="study/study.html"' in (tmp_path / "index.html").read_text()
 
 
 class Nothing:

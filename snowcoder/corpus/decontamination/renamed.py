@@ -26,13 +26,13 @@ _IMPORTS = tuple(Words("import from as").hashes)  # known words, but lists of im
 
 
 def is_pythons(hashes: np.ndarray) -> np.ndarray:
-    """Which words are keywords or names of built-ins."""
+    """Which words are keywords or names of built-ins: uint64 [words] -> bool [words]."""
     found: np.ndarray = _TABLE.take((hashes >> _SHIFT).view(np.int64)) == hashes
     return found
 
 
 def shapes(words: Words) -> np.ndarray:
-    """Hashes of the n-grams of one text after another, in their order; 0 for those of mostly new names."""
+    """Hashes of the n-grams of one text after another, uint64 [n-grams], in order; 0 for those of mostly new names."""
     if len(words.hashes) < SIZE:
         return words.hashes[:0]
     ago = _ago(words)

@@ -26,7 +26,7 @@ _TELLING = 0.3  # of an n-gram's words
 
 
 class Words:
-    """Of one text after another, in their order."""
+    """Of one text after another, in their order. `hashes`: uint64 [words]."""
 
     def __init__(self, *texts: str) -> None:
         self._texts = [_unescaped(text.encode()) for text in texts]
@@ -60,12 +60,12 @@ class Words:
         return self if has.all() else self._some(np.repeat(has, self._counts()))
 
     def texts_of(self, words: np.ndarray) -> np.ndarray:
-        """Numbers of the texts that these words are in."""
+        """Numbers of the texts that these words are in: int64 [n] -> int64 [n]."""
         found: np.ndarray = np.searchsorted(self._offsets, self._starts[words], side="right") - 1
         return found
 
     def places(self) -> np.ndarray:
-        """Each word's number in its text."""
+        """Each word's number in its text: uint64 [words]."""
         counts = self._counts()
         found: np.ndarray = (np.arange(len(self._starts)) - np.repeat(np.cumsum(counts) - counts, counts)).view(
             np.uint64
@@ -73,14 +73,18 @@ class Words:
         return found
 
     def are_numbers(self) -> np.ndarray:
+        """Which words begin with a digit: bool [words]."""
         return self._first_letters() <= ord("9")
 
     def telling(self, size: int) -> np.ndarray:
-        """Which n-grams say something. Most words of the others are numbers and single letters: tables are alike."""
+        """Which n-grams say something: bool [n-grams].
+
+        Most words of the others are numbers and single letters: tables are alike.
+        """
         return np.convolve(self.names(), np.ones(size), "valid") >= _TELLING * size
 
     def names(self) -> np.ndarray:
-        """Which words are no numbers and no single letters."""
+        """Which words are no numbers and no single letters: bool [words]."""
         return ~self.are_numbers() & (self._ends - self._starts > 1)
 
     def excerpt(self, first: int, count: int) -> str:
@@ -110,7 +114,7 @@ class Words:
 
 
 def grams(hashes: np.ndarray, size: int) -> np.ndarray:
-    """Hashes of the n-grams, in their order: a polynomial in each word's place."""
+    """Hashes of the n-grams, in their order, a polynomial in each word's place: uint64 [words] -> uint64 [n-grams]."""
     if len(hashes) < size:
         return hashes[:0]
     return _mixed(np.convolve(hashes, _powers(size), "valid"))

@@ -64,7 +64,7 @@ def read_ids(table: Table, schema: pa.Schema, first: int | None = None) -> Ids:
 
 
 def comparable_ids(signatures: list[Table], schema: pa.Schema, copies: np.ndarray) -> Ids:
-    """Of all files that are neither short nor among `copies`, which are sorted: without the engine."""
+    """Of all files that are neither short nor among `copies` (uint64 [copies], sorted): without the engine."""
     found = NO_IDS
     for table in signatures:
         rows = table.read(schema, ["id", "short"])

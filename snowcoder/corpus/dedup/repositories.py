@@ -84,7 +84,7 @@ class _Part(NamedTuple):
     bytes: int
     digest: int  # sum of the files' digests: of the same files in any order the same
     short: bool
-    signature: np.ndarray  # uint32
+    signature: np.ndarray  # uint32 [permutations]
 
 
 def _joined(parts: list[_Part]) -> _Part:

@@ -38,7 +38,7 @@ def is_short(joined: str, config: NearConfig) -> bool:
 
 
 def signatures(joined: list[str], config: NearConfig) -> np.ndarray:
-    """MinHash of each: uint32 of shape (documents, permutations)."""
+    """MinHash of each: uint32 [documents, permutations]."""
     if not joined:
         return np.empty((0, config.permutations), np.uint32)
     series = daft.Series.from_arrow(pa.array(joined, pa.large_string())).minhash(
@@ -49,7 +49,10 @@ def signatures(joined: list[str], config: NearConfig) -> np.ndarray:
 
 
 def bands(signature: np.ndarray, config: NearConfig) -> np.ndarray:
-    """A hash for every band: uint64 of shape (documents, bands). Two documents that share one are compared."""
+    """A hash for every band. Two documents that share one are compared.
+
+    uint32 [documents, permutations] -> uint64 [documents, bands].
+    """
     used = np.ascontiguousarray(signature[:, : config.bands * config.rows], np.uint32)
     width = config.rows * used.itemsize
     hashes = [xxhash.xxh3_64_intdigest(row[at : at + width]) for row in map(bytes, used) for at in _offsets(config)]
@@ -62,7 +65,7 @@ def _offsets(config: NearConfig) -> range:
 
 
 def shingles(joined: str, size: int) -> np.ndarray:
-    """Sorted distinct 64-bit hashes of the n-grams of tokens."""
+    """Sorted distinct hashes of the n-grams of tokens: uint64 [n]."""
     grams = np.sort(Tokens(joined).grams(size))
     first = np.ones(len(grams), np.bool_)
     np.not_equal(grams[1:], grams[:-1], out=first[1:])
@@ -86,13 +89,13 @@ class Tokens:
         np.cumsum((text.astype(np.uint64) + np.uint64(1)) * powers[: len(text)], out=self._sums[1:])
 
     def lengths(self, size: int) -> np.ndarray:
-        """Bytes of each n-gram, with the spaces in it."""
+        """Bytes of each n-gram, with the spaces in it: int64 [n-grams]."""
         count = max(0, len(self._starts) - size + 1)
         found: np.ndarray = self._ends[size - 1 :][:count] - self._starts[:count]
         return found
 
     def grams(self, size: int) -> np.ndarray:
-        """64-bit hashes of all n-grams, in their order."""
+        """Hashes of all n-grams, in their order: uint64 [n-grams]."""
         count = len(self._starts) - size + 1
         if count < 1:
             return np.empty(0, np.uint64)
@@ -101,7 +104,7 @@ class Tokens:
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two sets of shingles, as `shingles` has them."""
+    """Of two sets of shingles, as `shingles` has them: uint64 [n] and [m], sorted and distinct."""
     both = len(np.intersect1d(first, second, assume_unique=True))
     return both / (len(first) + len(second) - both)
 
