@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -29,8 +30,9 @@ def dry_runs(jobs: Iterable[Job]) -> Iterator[Answer]:
     """The answer to each job, in order, as they come."""
     lines = [json.dumps({"config": job.config.model_dump(mode="json"), "rank": job.rank}) for job in jobs]
     command = [sys.executable, "-m", "snowcoder.dryrun.worker"]
+    without_gpus = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}  # the same on a login node, a laptop and a GPU's node
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=without_gpus, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None

@@ -23,6 +23,7 @@ class MemoryLedger:
         self.peak, self.at_peak, self.peak_in = self.total, dict(self.live), ""
 
     def add(self, tensor: torch.Tensor, holder: str, stage: str) -> None:
+        """Count the storage of `tensor` [...], of any dtype, from now until it ends; once, by its first holder."""
         storage = tensor.untyped_storage()
         key = key_of(tensor)
         if key in self._held:
@@ -57,5 +58,5 @@ class MemoryLedger:
 
 
 def key_of(tensor: torch.Tensor) -> int:
-    """Of a tensor's storage, as long as that lives."""
+    """Of the storage of `tensor` [...], of any dtype, as long as that lives."""
     return tensor.untyped_storage()._cdata

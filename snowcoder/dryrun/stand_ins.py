@@ -33,7 +33,7 @@ def answer(func: Any, args: Any) -> Any:
     if func is torch.ops.aten._local_scalar_dense.default:
         return 1.0 if args[0].dtype.is_floating_point else 1
     if func.namespace == "c10d" and "coalesced" in func.overloadpacket.__name__:  # torch has no fake ones
-        return FakeWork().boxed() if hasattr(FakeWork, "boxed") else dist.Work.boxed(FakeWork())
+        return FakeWork().boxed()
     return NOT_ANSWERED
 
 
@@ -190,7 +190,7 @@ class _Norm(torch.autograd.Function):
         return torch.empty_like(inputs), torch.empty_like(weight)
 
 
-class EngineNorm(torch.nn.Module):
+class _EngineNorm(torch.nn.Module):
     """RMSNorm as Transformer Engine's kernel keeps it: its input and one number a token."""
 
     def __init__(self, config: Any, hidden_size: int, eps: float = 1e-5, **_: Any) -> None:
@@ -269,10 +269,10 @@ def _layer_spec(counts: Counts) -> Callable[..., Any]:
         block = get_gpt_decoder_block_spec(
             config, use_transformer_engine=False, normalization="RMSNorm", vp_stage=stage
         )
-        block.layer_norm = EngineNorm
+        block.layer_norm = _EngineNorm
         for layer in block.layer_specs:
             parts = layer.submodules
-            parts.input_layernorm = parts.pre_mlp_layernorm = EngineNorm
+            parts.input_layernorm = parts.pre_mlp_layernorm = _EngineNorm
             parts.self_attention.submodules.core_attention = Attention
             parts.self_attention.submodules.linear_qkv = _fusing(ColumnParallelLinear)
             parts.self_attention.submodules.linear_proj = _fusing(RowParallelLinear)
