@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -27,29 +29,38 @@ class Answer(NamedTuple):
 
 
 def dry_runs(jobs: Iterable[Job]) -> Iterator[Answer]:
-    """The answer to each job, in order, as they come."""
+    """The answer to each job, in order, as they come. Raises `OperationError` if a process is lost."""
     lines = [json.dumps({"config": job.config.model_dump(mode="json"), "rank": job.rank}) for job in jobs]
     command = [sys.executable, "-m", "snowcoder.dryrun.worker"]
     without_gpus = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}  # the same on a login node, a laptop and a GPU's node
-    with subprocess.Popen(
-        command, env=without_gpus, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as worker:
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        assert worker.stderr is not None
-        worker.stdin.write("\n".join(lines))
-        worker.stdin.close()
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, env=without_gpus, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as worker,
+    ):
         try:
-            yield from (_read(line) for line in worker.stdout)
-            said = worker.stderr.read()
-        finally:
+            yield from map(_read, _talk(worker, lines))
+        except GeneratorExit:  # nobody wants the rest
             worker.terminate()
-    if worker.returncode > 0:
-        raise OperationError(f"the dry run ended with {worker.returncode}: {said.strip()[-2000:]}")
+            raise
+        if worker.wait():
+            errors.seek(0)
+            raise OperationError(f"the dry run ended with {worker.returncode}: {errors.read().strip()[-2000:]}")
+
+
+def _talk(worker: subprocess.Popen[str], lines: list[str]) -> Iterator[str]:
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with contextlib.suppress(BrokenPipeError), worker.stdin:  # it ended: why, its exit status tells
+        worker.stdin.write("\n".join(lines))
+    yield from worker.stdout
 
 
 def _read(line: str) -> Answer:
     answer = json.loads(line)
+    if "lost" in answer:
+        raise OperationError(answer["lost"])
     report = answer.get("report")
     return Answer(RankReport.model_validate(report) if report else None, answer.get("problem", ""))
 

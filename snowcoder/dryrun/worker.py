@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import sys
 import traceback
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,23 @@ def main() -> None:
     torch.set_num_threads(1)
     jobs = [json.loads(line) for line in sys.stdin]
     cores = len(os.sched_getaffinity(0))
-    with multiprocessing.get_context("fork").Pool(min(cores, len(jobs)), maxtasksperchild=1) as pool:
-        for answer in pool.imap(_answer, jobs, chunksize=1):
+    with ThreadPool(min(cores, len(jobs))) as threads:
+        for answer in threads.imap(_in_a_fork, jobs):
             print(json.dumps(answer), file=answers, flush=True)
+
+
+def _in_a_fork(job: dict[str, Any]) -> dict[str, Any]:
+    forks = multiprocessing.get_context("fork")
+    ours, theirs = forks.Pipe(duplex=False)
+    fork = forks.Process(target=lambda: theirs.send(_answer(job)))
+    fork.start()
+    theirs.close()
+    try:
+        answer: dict[str, Any] = ours.recv()
+    except EOFError:  # a pool of multiprocessing would wait for it for ever
+        fork.join()
+        answer = {"lost": f"the process of rank {job['rank']} ended with {fork.exitcode}; is memory short?"}
+    return answer
 
 
 def _answer(job: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
-from snowcoder.dryrun import dry, layouts
+from snowcoder.dryrun import dry, layouts, worker
 from snowcoder.dryrun.bubble import bubble_share
 from snowcoder.dryrun.cost_model import step_time
 from snowcoder.dryrun.fleet import Answer, Job, dry_runs
@@ -94,6 +95,11 @@ def test_this_process_stays_as_it_was(tmp_path: Path) -> None:
     before = torch.nn.Module._apply, torch.get_rng_state, torch.tensor
     reports(Job(small(tmp_path, *GPU, "parallel=single"), 0))
     assert (torch.nn.Module._apply, torch.get_rng_state, torch.tensor) == before
+
+
+def test_a_process_that_is_killed_is_no_endless_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_answer", lambda job: os._exit(9))
+    assert "the process of rank 3 ended with 9" in worker._in_a_fork({"rank": 3})["lost"]
 
 
 def test_fp8_is_refused(tmp_path: Path) -> None:
