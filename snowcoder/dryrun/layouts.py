@@ -83,7 +83,7 @@ def compare(layouts: list[Config]) -> Iterator[Row]:
     jobs = [
         Job(layout, rank_of_stage(layout, stage)) for layout, own in zip(layouts, stages, strict=True) for stage in own
     ]
-    answers = bar("dry runs", len(jobs), "rank", dry_runs(jobs))
+    answers = iter(bar("dry runs", len(jobs), "rank", dry_runs(jobs)))
     for layout, own in zip(layouts, stages, strict=True):
         yield _row(layout, list(itertools.islice(answers, len(own))))
 
