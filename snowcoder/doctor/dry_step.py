@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding
-from snowcoder.dryrun.fleet import Job, dry_runs, rank_of_stage, refuse
+from snowcoder.dryrun.fleet import RankJob, dry_runs, rank_of_stage, refuse
 from snowcoder.errors import UserError
 
 _NEAR = 0.95  # of the device's memory
@@ -20,7 +20,7 @@ def step_findings(config: Config) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("warning", "first step", f"not tried: {error}")
         return
-    (answer,) = dry_runs([Job(config, rank_of_stage(config, 0))])
+    (answer,) = dry_runs([RankJob(config, rank_of_stage(config, 0))])
     if answer.report is None:
         yield Finding("problem", "first step", f"would fail: {answer.problem}")
         return

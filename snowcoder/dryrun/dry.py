@@ -9,7 +9,7 @@ from typing import Any
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.dryrun.bubble import bubble_share
-from snowcoder.dryrun.fleet import Job, dry_runs, rank_of_stage, refuse
+from snowcoder.dryrun.fleet import RankJob, dry_runs, rank_of_stage, refuse
 from snowcoder.dryrun.report import RankReport
 from snowcoder.dryrun.said import SAID
 from snowcoder.errors import UserError
@@ -22,12 +22,16 @@ def run(config: Config, *words: str) -> None:
     """One rank of each pipeline stage, or the given one. Raises `UserError` if the first real step would fail."""
     ranks, form = _read(config, words)
     refuse(config)
-    answers = list(dry_runs(Job(config, rank) for rank in ranks))
+    answers = list(dry_runs(RankJob(config, rank) for rank in ranks))
     problems = [f"rank {rank}: {answer.problem}" for rank, answer in zip(ranks, answers, strict=True) if answer.problem]
     if problems:
         raise UserError("the first step would fail:\n  " + "\n  ".join(problems))
     reports = [answer.report for answer in answers if answer.report]
-    print(json.dumps(as_json(config, reports), indent=1) if form == "json" else "\n".join(lines(config, reports)))
+    print(
+        json.dumps(reports_as_json(config, reports), indent=1)
+        if form == "json"
+        else "\n".join(describe_reports(config, reports))
+    )
 
 
 def _read(config: Config, words: tuple[str, ...]) -> tuple[list[int], str]:
@@ -40,7 +44,7 @@ def _read(config: Config, words: tuple[str, ...]) -> tuple[list[int], str]:
     return ranks, "json" if "json" in words else "text"
 
 
-def as_json(config: Config, reports: list[RankReport]) -> dict[str, Any]:
+def reports_as_json(config: Config, reports: list[RankReport]) -> dict[str, Any]:
     """All that was found, as one object; bytes, FLOPs, shares."""
     return {
         "ranks": config.parallel.world_size,
@@ -57,7 +61,7 @@ def _rank(config: Config, report: RankReport) -> dict[str, Any]:
     return {**report.model_dump(mode="json"), "peak_bytes": report.peak, "bubble_share": share}
 
 
-def lines(config: Config, reports: list[RankReport]) -> Iterator[str]:
+def describe_reports(config: Config, reports: list[RankReport]) -> Iterator[str]:
     yield f"dry run of one step on {config.parallel.world_size:,} rank(s), without any of them"
     yield f"  kernels: {SAID[config.device.kernels]}"
     for report in reports:

@@ -16,19 +16,19 @@ from snowcoder.dryrun.report import RankReport
 from snowcoder.errors import OperationError, UserError
 
 
-class Job(NamedTuple):
+class RankJob(NamedTuple):
     config: Config
     rank: int
 
 
-class Answer(NamedTuple):
+class Outcome(NamedTuple):
     """Either what was found, or why the first real step would fail."""
 
     report: RankReport | None
     problem: str = ""
 
 
-def dry_runs(jobs: Iterable[Job]) -> Iterator[Answer]:
+def dry_runs(jobs: Iterable[RankJob]) -> Iterator[Outcome]:
     """The answer to each job, in order, as they come. Raises `OperationError` if a process is lost."""
     lines = [json.dumps({"config": job.config.model_dump(mode="json"), "rank": job.rank}) for job in jobs]
     command = [sys.executable, "-m", "snowcoder.dryrun.worker"]
@@ -57,12 +57,12 @@ def _talk(worker: subprocess.Popen[str], lines: list[str]) -> Iterator[str]:
     yield from worker.stdout
 
 
-def _read(line: str) -> Answer:
+def _read(line: str) -> Outcome:
     answer = json.loads(line)
     if "lost" in answer:
         raise OperationError(answer["lost"])
     report = answer.get("report")
-    return Answer(RankReport.model_validate(report) if report else None, answer.get("problem", ""))
+    return Outcome(RankReport.model_validate(report) if report else None, answer.get("problem", ""))
 
 
 def refuse(config: Config) -> None:

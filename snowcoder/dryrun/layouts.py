@@ -11,7 +11,7 @@ from snowcoder import readable
 from snowcoder.config.rules import cross_check
 from snowcoder.config.schema import Config
 from snowcoder.dryrun.cost_model import StepTime, step_time
-from snowcoder.dryrun.fleet import Answer, Job, dry_runs, rank_of_stage, refuse
+from snowcoder.dryrun.fleet import Outcome, RankJob, dry_runs, rank_of_stage, refuse
 from snowcoder.dryrun.report import RankReport
 from snowcoder.dryrun.said import SAID
 from snowcoder.dryrun.step_sizes import longest
@@ -20,7 +20,7 @@ from snowcoder.model.size import flops_per_token
 from snowcoder.progress import bar
 
 
-class Row(NamedTuple):
+class LayoutResult(NamedTuple):
     """A layout: of its stages, the most memory and the slowest step."""
 
     config: Config
@@ -41,8 +41,12 @@ def run(config: Config, form: str = "text") -> None:
     if form not in ("text", "json"):
         raise UserError(f"usage: snowcoder plan layouts [json]; {form!r} is no form of it")
     refuse(config)
-    rows = sorted(compare(candidates(config)), key=lambda row: (not row.fits, row.seconds))
-    print(json.dumps([as_json(row) for row in rows], indent=1) if form == "json" else "\n".join(lines(config, rows)))
+    rows = sorted(compare_layouts(candidates(config)), key=lambda row: (not row.fits, row.seconds))
+    print(
+        json.dumps([result_as_json(row) for row in rows], indent=1)
+        if form == "json"
+        else "\n".join(describe_table(config, rows))
+    )
 
 
 def candidates(config: Config) -> list[Config]:
@@ -77,27 +81,29 @@ def _layout(
     return None if cross_check(layout) else layout
 
 
-def compare(layouts: list[Config]) -> Iterator[Row]:
+def compare_layouts(layouts: list[Config]) -> Iterator[LayoutResult]:
     """Each layout's first and last stages, by dry runs."""
     stages = [sorted({0, layout.parallel.pipeline - 1}) for layout in layouts]
     jobs = [
-        Job(layout, rank_of_stage(layout, stage)) for layout, own in zip(layouts, stages, strict=True) for stage in own
+        RankJob(layout, rank_of_stage(layout, stage))
+        for layout, own in zip(layouts, stages, strict=True)
+        for stage in own
     ]
     answers = iter(bar("dry runs", len(jobs), "rank", dry_runs(jobs)))
     for layout, own in zip(layouts, stages, strict=True):
         yield _row(layout, list(itertools.islice(answers, len(own))))
 
 
-def _row(layout: Config, answers: list[Answer]) -> Row:
+def _row(layout: Config, answers: list[Outcome]) -> LayoutResult:
     problem = next((answer.problem for answer in answers if answer.problem), "")
     reports: list[RankReport] = [answer.report for answer in answers if answer.report]
     if problem:
-        return Row(layout, 0.0, None, problem)
+        return LayoutResult(layout, 0.0, None, problem)
     slowest = max((step_time(layout, report) for report in reports), key=lambda time: time.total)
-    return Row(layout, max(report.peak for report in reports), slowest)
+    return LayoutResult(layout, max(report.peak for report in reports), slowest)
 
 
-def as_json(row: Row) -> dict[str, Any]:
+def result_as_json(row: LayoutResult) -> dict[str, Any]:
     """One layout; `seconds` and its parts are by the model, not measured."""
     return {
         "parallel": row.config.parallel.model_dump(mode="json"),
@@ -109,7 +115,7 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def lines(config: Config, rows: list[Row]) -> Iterator[str]:
+def describe_table(config: Config, rows: list[LayoutResult]) -> Iterator[str]:
     device = config.device
     yield f"{len(rows)} layouts of {config.parallel.world_size:,} rank(s) by dry runs; speeds by a model, not measured:"
     yield (
@@ -125,7 +131,7 @@ def lines(config: Config, rows: list[Row]) -> Iterator[str]:
     yield _fastest(rows[0])
 
 
-def _line(row: Row) -> str:
+def _line(row: LayoutResult) -> str:
     if row.time is None:
         return f"  {_name(row.config):<48}fails: {row.problem}"
     phase = longest(row.config)
@@ -149,7 +155,7 @@ def _name(config: Config) -> str:
     )
 
 
-def _fastest(row: Row) -> str:
+def _fastest(row: LayoutResult) -> str:
     if not row.fits:
         return f"none fits in device.memory_gib={row.config.device.memory_gib:g}"
     parallel = row.config.parallel

@@ -25,7 +25,7 @@ class MemoryLedger:
     def add(self, tensor: torch.Tensor, holder: str, stage: str) -> None:
         """Count the storage of `tensor` [...], of any dtype, from now until it ends; once, by its first holder."""
         storage = tensor.untyped_storage()
-        key = key_of(tensor)
+        key = storage_key(tensor)
         if key in self._held:
             return
         size = -(-storage.nbytes() // self.granule) * self.granule
@@ -35,7 +35,7 @@ class MemoryLedger:
             self.peak, self.at_peak, self.peak_in = self.total, dict(self.live), stage
 
     def rename(self, holders: dict[int, str]) -> None:
-        """Storages, by `key_of`, whose holder is known better than when they were made."""
+        """Storages, by `storage_key`, whose holder is known better than when they were made."""
         for key, holder in holders.items():
             if key in self._held:
                 self._hold(key, holder, self._release(key))
@@ -57,6 +57,6 @@ class MemoryLedger:
             self._release(key)
 
 
-def key_of(tensor: torch.Tensor) -> int:
+def storage_key(tensor: torch.Tensor) -> int:
     """Of the storage of `tensor` [...], of any dtype, as long as that lives."""
     return tensor.untyped_storage()._cdata

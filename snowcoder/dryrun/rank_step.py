@@ -17,7 +17,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 from snowcoder.config.schema import Config, LearningRateConfig, PhaseConfig
 from snowcoder.dryrun import stand_ins
 from snowcoder.dryrun.extrapolate import extrapolate
-from snowcoder.dryrun.memory_ledger import key_of
+from snowcoder.dryrun.memory_ledger import storage_key
 from snowcoder.dryrun.report import RankReport
 from snowcoder.dryrun.step_sizes import longest, micro_batches_of, sizes_of_steps
 from snowcoder.dryrun.watch import Watch
@@ -153,12 +153,12 @@ def _holders(run: Run) -> dict[int, str]:
     for part in getattr(run.model.optimizer, "chained_optimizers", [run.model.optimizer]):
         states = [value for state in part.optimizer.state.values() for value in state.values()]
         masters = [parameter for group in part.optimizer.param_groups for parameter in group["params"]]
-        found |= {key_of(value): "optimizer state" for value in [*states, *masters] if torch.is_tensor(value)}
+        found |= {storage_key(value): "optimizer state" for value in [*states, *masters] if torch.is_tensor(value)}
     for chunk in run.model.chunks:
         for parameter in chunk.parameters():
             gradient = getattr(parameter, "main_grad", None)
-            found |= {key_of(gradient): "gradients"} if gradient is not None else {}
-            found[key_of(parameter)] = "weights"
+            found |= {storage_key(gradient): "gradients"} if gradient is not None else {}
+            found[storage_key(parameter)] = "weights"
     return found
 
 

@@ -20,7 +20,7 @@ from torch._C._distributed_c10d import FakeWork
 NOT_ANSWERED = object()
 
 
-class Counts(Protocol):
+class FlopCounts(Protocol):
     """Told of FLOPs that no operator of torch stands for."""
 
     def count_attention(self, flops: float) -> None: ...
@@ -91,7 +91,7 @@ def _norm_without_values() -> None:
     clip_grads.l2_norm_impl = lambda chunk, noop, lists, per_parameter: (torch.ones(1), None)
 
 
-def install_for_engine(counts: Counts) -> None:
+def install_for_engine(counts: FlopCounts) -> None:
     """Take the GPU's settings of our model, with stand-ins for the kernels, whose FLOPs `counts` is told."""
     from snowcoder.model import llama, platform
 
@@ -166,7 +166,7 @@ def _fuse_loss() -> None:
     language_module.te_parallel_cross_entropy = lambda logits, labels, group, *_: _Loss.apply(logits, group)
 
 
-def _fuse_weight_gradients(counts: Counts) -> None:
+def _fuse_weight_gradients(counts: FlopCounts) -> None:
     """The product is added to the gradient buffer where it lies."""
     import megatron.core.tensor_parallel.layers as layers
 
@@ -253,7 +253,7 @@ def _pass_around(key: torch.Tensor, rounds: int) -> None:
             work.wait()
 
 
-def _layer_spec(counts: Counts) -> Callable[..., Any]:
+def _layer_spec(counts: FlopCounts) -> Callable[..., Any]:
     """megatron-core's local spec with what stands in for Transformer Engine."""
     from megatron.core.models.gpt.gpt_layer_specs import get_gpt_decoder_block_spec
     from megatron.core.tensor_parallel.layers import ColumnParallelLinear, RowParallelLinear

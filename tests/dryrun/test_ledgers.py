@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from snowcoder.dryrun.memory_ledger import MemoryLedger, key_of
+from snowcoder.dryrun.memory_ledger import MemoryLedger, storage_key
 
 
 def test_bytes_come_and_go_with_storages() -> None:
@@ -23,7 +23,7 @@ def test_a_better_name_moves_the_bytes() -> None:
     ledger = MemoryLedger(granule=1)
     tensor = torch.empty(8)
     ledger.add(tensor, "build", "build")
-    ledger.rename({key_of(tensor): "weights"})
+    ledger.rename({storage_key(tensor): "weights"})
     assert +ledger.live == {"weights": 32}
     del tensor
     assert ledger.total == 0

@@ -15,7 +15,7 @@ from snowcoder.config.schema import Config
 from snowcoder.dryrun import dry, layouts, worker
 from snowcoder.dryrun.bubble import bubble_share
 from snowcoder.dryrun.cost_model import step_time
-from snowcoder.dryrun.fleet import Answer, Job, dry_runs
+from snowcoder.dryrun.fleet import Outcome, RankJob, dry_runs
 from snowcoder.dryrun.report import RankReport, Traffic
 from snowcoder.errors import UserError
 from tests.tiny import tiny_overrides
@@ -33,8 +33,8 @@ def changed(config: Config, **parallel: Any) -> Config:
     return config.model_copy(update={"parallel": config.parallel.model_copy(update=parallel)})
 
 
-def reports(*jobs: Job) -> list[RankReport]:
-    answers: list[Answer] = list(dry_runs(jobs))
+def reports(*jobs: RankJob) -> list[RankReport]:
+    answers: list[Outcome] = list(dry_runs(jobs))
     assert not any(answer.problem for answer in answers), answers
     return [answer.report for answer in answers if answer.report]
 
@@ -43,7 +43,7 @@ def test_the_talks_layout_and_a_last_stage() -> None:
     """1.3B on 128 ranks: parameters, memory, gradients reduced once in fp32 and weights gathered once."""
     config = load_config(["parallel=h100x128"])
     pipelined = load_config(["parallel.pipeline=4", "parallel.data=32"])
-    first, last = reports(Job(config, 0), Job(pipelined, 127))
+    first, last = reports(RankJob(config, 0), RankJob(pipelined, 127))
     assert first.parameters == 1_364_297_728
     assert 21 * GIB < first.peak < 25 * GIB
     traffic = {(one.group, one.kind): one.bytes for one in first.traffic}
@@ -61,7 +61,7 @@ def test_all_that_a_gpu_has_and_this_machine_has_not(tmp_path: Path) -> None:
     split = changed(plain, context=2)
     masked = plain.model_copy(update={"packing": plain.packing.model_copy(update={"document_mask": True})})
     again = changed(plain, recompute="full")
-    one, two, documents, recomputed = reports(*(Job(config, 0) for config in (plain, split, masked, again)))
+    one, two, documents, recomputed = reports(*(RankJob(config, 0) for config in (plain, split, masked, again)))
     assert two.by_kind()["activations"] < 0.6 * one.by_kind()["activations"]
     assert two.matmul_flops < one.matmul_flops
     assert any(t.group == "context" and t.kind == "send" for t in two.traffic)
@@ -73,7 +73,7 @@ def test_all_that_a_gpu_has_and_this_machine_has_not(tmp_path: Path) -> None:
 def test_many_micro_batches_follow_from_a_few(tmp_path: Path) -> None:
     batches = [f"phases.phase{n}.{key}" for n in (1, 2, 3) for key in ("global_batch=32", "tokens=65536")]
     config = small(tmp_path, "parallel=single", "parallel.pipeline=2", *batches)
-    (whole,) = reports(Job(config, 1))
+    (whole,) = reports(RankJob(config, 1))
     assert (whole.micro_batches, whole.measured) == (16, [4, 6])
     unit = sum(one.calls for one in whole.traffic if one.kind == "receive")
     assert unit == 16
@@ -85,7 +85,7 @@ def test_a_step_that_would_fail_is_named(tmp_path: Path) -> None:
     config = small(tmp_path, "parallel=tp2")
     phases = {name: phase.model_copy(update={"sequence_length": 63}) for name, phase in config.phases.items()}
     odd = config.model_copy(update={"phases": phases})
-    built, forward = [answer.problem for answer in dry_runs([Job(heads, 0), Job(odd, 0)])]
+    built, forward = [answer.problem for answer in dry_runs([RankJob(heads, 0), RankJob(odd, 0)])]
     assert "in build: num_attention_heads (4) must be a multiple of tensor_model_parallel_size (3)" in built
     assert "embedding" in forward
     assert "divisible by tensor parallel size" in forward
@@ -93,7 +93,7 @@ def test_a_step_that_would_fail_is_named(tmp_path: Path) -> None:
 
 def test_this_process_stays_as_it_was(tmp_path: Path) -> None:
     before = torch.nn.Module._apply, torch.get_rng_state, torch.tensor
-    reports(Job(small(tmp_path, *GPU, "parallel=single"), 0))
+    reports(RankJob(small(tmp_path, *GPU, "parallel=single"), 0))
     assert (torch.nn.Module._apply, torch.get_rng_state, torch.tensor) == before
 
 
@@ -133,7 +133,7 @@ def test_the_table_names_the_fastest_that_fits(tmp_path: Path, capsys: pytest.Ca
     """With little memory it is one that recomputes, with more one that does not; of two ranks each."""
     grid = ["plan.layouts.tensor=[1]", "plan.layouts.pipeline=[1]", "plan.layouts.micro_batch=[1]"]
     config = small(tmp_path, "parallel=single", "parallel.data=2", "model.sequence_length=256", *GPU, *grid)
-    rows = sorted(layouts.compare(layouts.candidates(config)), key=lambda row: row.peak)
+    rows = sorted(layouts.compare_layouts(layouts.candidates(config)), key=lambda row: row.peak)
     assert [row.config.parallel.recompute for row in rows] == ["full", "none"]
     assert rows[0].seconds > rows[1].seconds
     between = (rows[0].peak + rows[1].peak) / 2 / GIB

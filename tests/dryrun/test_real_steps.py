@@ -10,7 +10,7 @@ import pytest
 
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
-from snowcoder.dryrun.fleet import Job, dry_runs
+from snowcoder.dryrun.fleet import RankJob, dry_runs
 from snowcoder.dryrun.report import RankReport
 from snowcoder.training.train import launch
 from tests.tiny import LAYOUTS, tiny_overrides
@@ -34,7 +34,7 @@ def small(folder: Path, *more: str) -> Config:
 
 def real_and_dry(config: Config, rank: int) -> tuple[RankReport, RankReport]:
     launch("tests.dryrun.watched:real_step", config, "resolved.yaml", config.run.dir)
-    (answer,) = dry_runs([Job(config, rank)])
+    (answer,) = dry_runs([RankJob(config, rank)])
     assert answer.report is not None, answer.problem
     return RankReport.model_validate_json((Path(config.run.dir) / f"rank-{rank}.json").read_text()), answer.report
 
@@ -75,6 +75,6 @@ def test_memory_is_what_the_process_takes(tmp_path: Path, monkeypatch: pytest.Mo
         *("parallel.micro_batch=8", "launch.threads=2"),
     )
     launch("tests.dryrun.watched:memory_of_step", config, "resolved.yaml", str(tmp_path / "bytes"))
-    (answer,) = dry_runs([Job(config, 0)])
+    (answer,) = dry_runs([RankJob(config, 0)])
     assert answer.report is not None, answer.problem
     assert answer.report.peak == pytest.approx(int((tmp_path / "bytes").read_text()), rel=0.05)
