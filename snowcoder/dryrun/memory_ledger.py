@@ -59,4 +59,5 @@ class MemoryLedger:
 
 def storage_key(tensor: torch.Tensor) -> int:
     """Of the storage of `tensor` [...], of any dtype, as long as that lives."""
-    return tensor.untyped_storage()._cdata
+    key: int = tensor.untyped_storage()._cdata
+    return key

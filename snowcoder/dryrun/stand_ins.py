@@ -69,8 +69,9 @@ def _answer_for_all_ranks() -> None:
     def all_gather_object(found: list[Any], own: Any, group: Any = None) -> None:
         found[:] = [own] * len(found)
 
-    dist.all_gather_object = all_gather_object
-    dist.broadcast_object_list = lambda *_, **__: None
+    world: Any = dist
+    world.all_gather_object = all_gather_object
+    world.broadcast_object_list = lambda *_, **__: None
 
 
 def _leave_modules_in_place() -> None:
@@ -124,6 +125,10 @@ def _fuse_activation() -> None:
     swiglu.swiglu_back = swiglu.bias_swiglu_back = lambda gradient, inputs, *_: torch.empty_like(inputs)
 
 
+def _apply(function: Any, *arguments: Any) -> Any:
+    return function.apply(*arguments)
+
+
 class _LikeInput(torch.autograd.Function):
     """An elementwise kernel that keeps nothing."""
 
@@ -139,7 +144,7 @@ class _LikeInput(torch.autograd.Function):
 def _fuse_positions() -> None:
     from megatron.core.models.common.embeddings import rope_utils
 
-    fused: Any = lambda tensor, *_, **__: _LikeInput.apply(tensor)  # noqa: E731
+    fused: Any = lambda tensor, *_, **__: _apply(_LikeInput, tensor)  # noqa: E731
     rope_utils.fused_apply_rotary_pos_emb = rope_utils.fused_apply_rotary_pos_emb_thd = fused
 
 
@@ -163,7 +168,7 @@ class _Loss(torch.autograd.Function):
 def _fuse_loss() -> None:
     from megatron.core.models.common.language_module import language_module
 
-    language_module.te_parallel_cross_entropy = lambda logits, labels, group, *_: _Loss.apply(logits, group)
+    language_module.te_parallel_cross_entropy = lambda logits, labels, group, *_: _apply(_Loss, logits, group)
 
 
 def _fuse_weight_gradients(counts: FlopCounts) -> None:
@@ -195,11 +200,12 @@ class _EngineNorm(torch.nn.Module):
 
     def __init__(self, config: Any, hidden_size: int, eps: float = 1e-5, **_: Any) -> None:
         super().__init__()
-        self.weight: Any = torch.nn.Parameter(torch.empty(hidden_size, dtype=config.params_dtype))
-        self.weight.sequence_parallel = config.sequence_parallel
+        weight: Any = torch.nn.Parameter(torch.empty(hidden_size, dtype=config.params_dtype))
+        weight.sequence_parallel = config.sequence_parallel
+        self.weight = weight
 
     def forward(self, inputs: torch.Tensor) -> Any:
-        return _Norm.apply(inputs, self.weight)
+        return _apply(_Norm, inputs, self.weight)
 
 
 class _Attention(torch.autograd.Function):
@@ -212,7 +218,7 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Any, key: Any, value: Any, count: Any) -> torch.Tensor:
         value = value.contiguous()
-        out = query.new_empty(query.shape)
+        out: torch.Tensor = query.new_empty(query.shape)
         scores = torch.empty(query.shape[:-1], dtype=torch.float32)
         ctx.save_for_backward(query, key, value, out, scores)
         ctx.count = count
@@ -263,7 +269,7 @@ def _layer_spec(counts: FlopCounts) -> Callable[..., Any]:
             super().__init__()
 
         def forward(self, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
-            return _Attention.apply(query, key, value, counts.count_attention).flatten(-2)
+            return _apply(_Attention, query, key, value, counts.count_attention).flatten(-2)
 
     def spec(config: Any, stage: int | None) -> Any:
         block = get_gpt_decoder_block_spec(

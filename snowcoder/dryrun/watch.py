@@ -34,7 +34,7 @@ class Watch(TorchDispatchMode):
     """`fake`: tensors have no values, and what is asked of them is made up."""
 
     def __init__(self, granule: int, fake: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # its library has no types for it
         self.memory, self.fake = MemoryLedger(granule), fake
         self.stage = "build"
         self._names: dict[torch.nn.Module, str] = {}
@@ -89,7 +89,8 @@ class Watch(TorchDispatchMode):
 
     def _count(self, operator: Any, args: Any, kwargs: Any, out: Any) -> None:
         if operator in flop_registry:
-            self.matmul_flops += flop_registry[operator](*args, **kwargs, out_val=out)
+            formula: Any = flop_registry[operator]
+            self.matmul_flops += formula(*args, **kwargs, out_val=out)
         elif operator in _ATTENTION:
             self.attention_flops += _ATTENTION[operator](*args)
 
