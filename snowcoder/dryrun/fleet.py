@@ -21,14 +21,14 @@ class RankJob(NamedTuple):
     rank: int
 
 
-class Outcome(NamedTuple):
+class DryAnswer(NamedTuple):
     """Either what was found, or why the first real step would fail."""
 
     report: RankReport | None
     problem: str = ""
 
 
-def dry_runs(jobs: Iterable[RankJob]) -> Iterator[Outcome]:
+def dry_runs(jobs: Iterable[RankJob]) -> Iterator[DryAnswer]:
     """The answer to each job, in order, as they come. Raises `OperationError` if a process is lost."""
     lines = [json.dumps({"config": job.config.model_dump(mode="json"), "rank": job.rank}) for job in jobs]
     command = [sys.executable, "-m", "snowcoder.dryrun.worker"]
@@ -57,12 +57,12 @@ def _talk(worker: subprocess.Popen[str], lines: list[str]) -> Iterator[str]:
     yield from worker.stdout
 
 
-def _read(line: str) -> Outcome:
+def _read(line: str) -> DryAnswer:
     answer = json.loads(line)
     if "lost" in answer:
         raise OperationError(answer["lost"])
     report = answer.get("report")
-    return Outcome(RankReport.model_validate(report) if report else None, answer.get("problem", ""))
+    return DryAnswer(RankReport.model_validate(report) if report else None, answer.get("problem", ""))
 
 
 def refuse(config: Config) -> None:

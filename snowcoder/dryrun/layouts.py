@@ -11,7 +11,7 @@ from snowcoder import readable
 from snowcoder.config.rules import cross_check
 from snowcoder.config.schema import Config
 from snowcoder.dryrun.cost_model import StepTime, step_time
-from snowcoder.dryrun.fleet import Outcome, RankJob, dry_runs, rank_of_stage, refuse
+from snowcoder.dryrun.fleet import DryAnswer, RankJob, dry_runs, rank_of_stage, refuse
 from snowcoder.dryrun.report import RankReport
 from snowcoder.dryrun.said import SAID
 from snowcoder.dryrun.step_sizes import longest
@@ -94,7 +94,7 @@ def compare_layouts(layouts: list[Config]) -> Iterator[LayoutResult]:
         yield _row(layout, list(itertools.islice(answers, len(own))))
 
 
-def _row(layout: Config, answers: list[Outcome]) -> LayoutResult:
+def _row(layout: Config, answers: list[DryAnswer]) -> LayoutResult:
     problem = next((answer.problem for answer in answers if answer.problem), "")
     reports: list[RankReport] = [answer.report for answer in answers if answer.report]
     if problem:

@@ -15,7 +15,7 @@ from snowcoder.config.schema import Config
 from snowcoder.dryrun import dry, layouts, worker
 from snowcoder.dryrun.bubble import bubble_share
 from snowcoder.dryrun.cost_model import step_time
-from snowcoder.dryrun.fleet import Outcome, RankJob, dry_runs
+from snowcoder.dryrun.fleet import DryAnswer, RankJob, dry_runs
 from snowcoder.dryrun.report import RankReport, Traffic
 from snowcoder.errors import UserError
 from tests.tiny import tiny_overrides
@@ -34,7 +34,7 @@ def changed(config: Config, **parallel: Any) -> Config:
 
 
 def reports(*jobs: RankJob) -> list[RankReport]:
-    answers: list[Outcome] = list(dry_runs(jobs))
+    answers: list[DryAnswer] = list(dry_runs(jobs))
     assert not any(answer.problem for answer in answers), answers
     return [answer.report for answer in answers if answer.report]
 
