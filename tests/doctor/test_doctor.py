@@ -448,7 +448,8 @@ def test_mlflow_and_wandb_must_be_reached(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_first_step_is_tried(tmp_path: Path) -> None:
     (fits,) = dry_step.step_findings(load_config(tiny_overrides(tmp_path, "parallel=single")))
     assert (fits.level, "by a dry run" in fits.text) == ("ok", True)
-    (full,) = dry_step.step_findings(load_config(tiny_overrides(tmp_path, "parallel=single", "device.memory_gib=0.001")))
+    small = load_config(tiny_overrides(tmp_path, "parallel=single", "device.memory_gib=0.001"))
+    (full,) = dry_step.step_findings(small)
     assert (full.level, "`snowcoder plan layouts`" in full.text) == ("warning", True)
     (fp8,) = dry_step.step_findings(load_config(tiny_overrides(tmp_path, "device=h100", "precision=fp8")))
     assert (fp8.level, "not tried" in fp8.text) == ("warning", True)
