@@ -123,7 +123,7 @@ def test_the_verb_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     (report,) = found["reports"]
     assert report["rank"] == 1
     assert report["peak_bytes"] == sum(report["held"].values())
-    dry.run(small(tmp_path))
+    dry.run(small(tmp_path, "parallel=tp2"))
     text = capsys.readouterr().out
     for word in ("kernels: torch's", "weights", "all-gather     tensor", "`snowcoder plan` estimates", "fits in"):
         assert word in text
