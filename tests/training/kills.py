@@ -36,8 +36,12 @@ def train_stalled(config: Config, where: str) -> None:
             first.set()
             assert self._process.pid is not None
             os.kill(self._process.pid, {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}[where])
-            self._process.is_alive = lambda: True  # type: ignore[method-assign]  # it failed a moment later
-        write(self, buckets)
+            dying = self._process
+            dying.is_alive = lambda: True  # type: ignore[method-assign]  # it fails a moment later than that
+            write(self, buckets)
+            del dying.is_alive
+        else:
+            write(self, buckets)
 
     writer.Writer.write = write_or_fail  # type: ignore[method-assign]
     train_on_rank.train_on_rank(config)

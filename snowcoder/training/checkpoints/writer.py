@@ -29,6 +29,7 @@ from snowcoder.storage.digest import digest_file
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile
 
 _ALIGNMENT = 64  # bytes
+_SLACK = 1 << 20  # bytes: what is not a tensor may be a little larger next time
 
 # megatron-core asks for its queue with each plan, and starts a process that serves it. Nobody here uses it.
 filesystem_async._get_write_results_queue = lambda: None
@@ -64,6 +65,7 @@ class Writer:
     def __init__(self) -> None:
         self._descriptor = os.memfd_create("checkpoint")  # /dev/shm is small in containers
         self._memory: mmap.mmap | None = None
+        self._written: Written | None = None
         self._start()
 
     def write(self, writer: FileSystemWriterAsync) -> None:
@@ -104,7 +106,6 @@ class Writer:
         self._process = context.Process(target=_serve, args=(self._descriptor, theirs, self._channel), daemon=True)
         self._process.start()
         theirs.close()  # so that its death ends the pipe
-        self._written: Written | None = Written(None, [], [])
 
     def _receive(self) -> Written:
         try:
@@ -119,8 +120,8 @@ class Writer:
     def _stage(self, tensors: list[torch.Tensor], places: list[_Place]) -> None:
         size = places[-1].end
         if self._memory is None or size > len(self._memory):
-            os.ftruncate(self._descriptor, size)
-            self._memory = mmap.mmap(self._descriptor, size)
+            os.ftruncate(self._descriptor, size + _SLACK)
+            self._memory = mmap.mmap(self._descriptor, size + _SLACK)
             platform.pin(torch.frombuffer(self._memory, dtype=torch.uint8))
         for tensor, place in zip(tensors, places, strict=True):
             _view(self._memory, place).copy_(tensor, non_blocking=True)
