@@ -42,6 +42,7 @@ def train_on_rank(config: Config) -> None:
         checkpoints.finish_uploads()
         _record_end(run)
         return
+    doing("opening trackers")
     train_loop(run, callbacks_of(run, checkpoints))
     done = run.step == run.last_step
     how = f"{run.phases[-1].name} is done" if done else f"by {run.stop}, after saving at step {run.step}"
