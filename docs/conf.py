@@ -16,6 +16,7 @@ CONTENTS = {
         "docs/evaluation",
         "docs/operations",
         "docs/scaling",
+        "docs/dry-run",
     ],
     "How it works": [
         "docs/how-it-works",

@@ -26,6 +26,7 @@ LAYERS = [
     ["mixture", "corpus"],
     ["training", "annotation"],
     ["planning", "synthesis", "export"],
+    ["dryrun"],
     ["evaluation", "finetuning", "report", "doctor"],
     ["ablation", "demo"],
     ["cli"],

@@ -66,18 +66,25 @@ class Examples(NamedTuple):
         return dict(Counter(self.table["source"].to_pylist()))
 
 
-def read_or_draw(config: Config, path: Path, made_from: str) -> Examples:
-    """Those that a killed training has left, or new ones. Raises UserError where they are too few to learn from."""
-    if path.is_file():
-        meta = json.loads((pq.read_schema(path).metadata or {}).get(_META, b"{}"))
-        if meta.get("made_from") == made_from:
-            return Examples(pq.read_table(path), meta["dropped"])
+def find_examples(path: Path, made_from: str) -> Examples | None:
+    """Those that a killed training has left."""
+    if not path.is_file():
+        return None
+    meta = json.loads((pq.read_schema(path).metadata or {}).get(_META, b"{}"))
+    return Examples(pq.read_table(path), meta["dropped"]) if meta.get("made_from") == made_from else None
+
+
+def draw_examples(config: Config) -> Examples:
+    """Raises UserError where they are too few to learn from."""
     examples = _draw(config)
     _check(examples, config.annotator.head)
+    return examples
+
+
+def write_examples(examples: Examples, path: Path, made_from: str) -> None:
     meta = json.dumps({"made_from": made_from, "dropped": examples.dropped}).encode()
     with atomic_path(path) as partial:
         pq.write_table(examples.table.replace_schema_metadata({_META: meta}), partial, compression="zstd")
-    return examples
 
 
 def _draw(config: Config) -> Examples:

@@ -12,7 +12,7 @@ from typing import Any
 from snowcoder.annotation.annotator import MODEL, SETTINGS, Settings
 from snowcoder.annotation.calibration import calibrate
 from snowcoder.annotation.encoder import encoder_place, load_encoder
-from snowcoder.annotation.examples import EXAMPLES, Examples, read_or_draw
+from snowcoder.annotation.examples import EXAMPLES, Examples, draw_examples, find_examples, write_examples
 from snowcoder.annotation.fit import fit
 from snowcoder.annotation.metrics import score_metrics
 from snowcoder.annotation.scores import identities, read_scores
@@ -22,7 +22,7 @@ from snowcoder.corpus.decontamination import Matcher
 from snowcoder.errors import UserError
 from snowcoder.lineage.vouched_shards import find_promised_shards
 from snowcoder.pretrained.load import folder_problems, quiet
-from snowcoder.stages.stage import Stage
+from snowcoder.stages.stage import Stage, working_in
 from snowcoder.storage.atomic import publish_folder
 from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.storage.store import open_store
@@ -36,9 +36,14 @@ def run(config: Config) -> None:
     if stage.is_done("annotator"):
         return
     folder, made_from = stage.folder, digest_json([stage.inputs, stage.decided_by])
-    with stage.making():
-        examples = read_or_draw(config, folder / EXAMPLES, made_from)
-        settings = _train(config, examples, folder, made_from)
+    with working_in(folder):
+        left = find_examples(folder / EXAMPLES, made_from)
+        examples = left or draw_examples(config)
+        encoder = load_encoder(config.annotator.encoder, config.run.seed)
+        stage.withdraw()  # not before: examples may be too few, and the encoder another than is said
+        if left is None:
+            write_examples(examples, folder / EXAMPLES, made_from)
+        settings = _train(config, examples, encoder, folder, made_from)
         names = [EXAMPLES, SETTINGS, *sorted(f"{MODEL}/{path.name}" for path in (folder / MODEL).iterdir())]
         counts = {"examples": examples.counts, "dropped": examples.dropped, "metrics": settings.metrics}
         stage.vouch(counts, names)
@@ -46,9 +51,9 @@ def run(config: Config) -> None:
     _print_summary(config, examples, settings)
 
 
-def _train(config: Config, examples: Examples, folder: Path, made_from: str) -> Settings:
+def _train(config: Config, examples: Examples, encoder: tuple[Any, Any], folder: Path, made_from: str) -> Settings:
     annotator, trainer = config.annotator, folder / _TRAINER / made_from
-    tokenizer, model = load_encoder(annotator.encoder, config.run.seed)
+    tokenizer, model = encoder
     _remove_others(trainer)
     outputs = fit(annotator, config.run.seed, tokenizer, model, examples, trainer)
     labels = examples.labels[examples.held_out]

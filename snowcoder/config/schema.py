@@ -276,6 +276,57 @@ class PhaseConfig(Section):
     """What becomes of Adam's moments as the phase begins. Not stated by the paper."""
 
 
+class DeviceConfig(Section):
+    """The device of a rank, as `plan dry` and `plan layouts` assume it. Training does not read it."""
+
+    kernels: Literal["transformer_engine", "torch"]
+    """Whose kernels a dry run stands for: Transformer Engine's of a GPU, or torch's of a CPU."""
+
+    memory_gib: Positive
+    """Memory of a device that a rank may fill: without what CUDA, NCCL and fragmentation take."""
+
+    memory_gbs: Positive
+    """GB/s of that memory, which the optimizer's update takes."""
+
+    utilisation: Share
+    """Part of `precision.peak_tflops` that a layer reaches, all that lies between matrix products included."""
+
+    per_node: Count
+    """Devices of a node."""
+
+    link_gbs: Positive
+    """GB/s of a device to others of its node, in one direction."""
+
+    network_gbs: Positive
+    """GB/s of a device to other nodes, in one direction."""
+
+    latency_us: Positive
+    """Microseconds of a collective besides its bytes."""
+
+
+class LayoutsConfig(Section):
+    """The layouts that `plan layouts` compares: all combinations that the rules allow, on as many ranks as `parallel`
+    has."""
+
+    tensor: list[Count]
+    """Values of parallel.tensor; above 1, with sequence parallelism."""
+
+    pipeline: list[Count]
+    """Values of parallel.pipeline."""
+
+    virtual_stages: list[Count]
+    """Values of parallel.virtual_stages, with pipelines."""
+
+    context: list[Count]
+    """Values of parallel.context."""
+
+    micro_batch: list[Count]
+    """Values of parallel.micro_batch."""
+
+    recompute: list[Literal["none", "selective", "full"]]
+    """Values of parallel.recompute."""
+
+
 class PlanConfig(Section):
     """The plan says which samples each step reads, and what it costs."""
 
@@ -287,6 +338,9 @@ class PlanConfig(Section):
 
     start: str | None
     """ISO date and time at which the forecast begins; null: now."""
+
+    layouts: LayoutsConfig
+    """What `plan layouts` compares."""
 
 
 class ParallelConfig(Section):
@@ -541,6 +595,9 @@ class Config(Section):
 
     parallel: ParallelConfig
     """How the training is split over ranks."""
+
+    device: DeviceConfig
+    """What `plan dry` and `plan layouts` assume of a rank's device."""
 
     precision: PrecisionConfig
     """In which numbers the training computes."""

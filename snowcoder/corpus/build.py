@@ -28,12 +28,12 @@ from snowcoder.corpus.filter_step import FilterStep
 from snowcoder.corpus.group_step import GroupStep, shard_of
 from snowcoder.corpus.licences import LicencePolicy
 from snowcoder.corpus.needs import corpus_needs
-from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.wash_step import WashStep, check_copies
 from snowcoder.index.ledger import total
 from snowcoder.lineage.manifest import Manifest
 from snowcoder.lineage.vouched_shards import Shard, find_promised_shards
 from snowcoder.stages.engine import start_engine
+from snowcoder.stages.output import OutputShards
 from snowcoder.stages.stage import working_in
 from snowcoder.stages.steps import Record, Step, run_step
 from snowcoder.stages.tables import Table

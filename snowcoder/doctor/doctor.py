@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from snowcoder.config.schema import Config
-from snowcoder.doctor import clocks, disk, inputs, objects, services, topology, versions
+from snowcoder.doctor import clocks, disk, dry_step, inputs, objects, services, topology, versions
 from snowcoder.doctor.finding import Finder, Finding
 from snowcoder.errors import SnowcoderError, UserError
 
@@ -14,6 +14,7 @@ CHECKS: dict[str, Finder] = {
     "inputs": inputs.input_findings,
     "checkpoint": inputs.checkpoint_findings,
     "topology": topology.topology_findings,
+    "first step": dry_step.step_findings,
     "disk": disk.disk_findings,
     "shards": objects.shard_findings,
     "upload": objects.upload_findings,

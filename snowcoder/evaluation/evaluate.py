@@ -46,8 +46,10 @@ def run(config: Config) -> None:
     stage = Stage("evaluate", folder, inputs, decided_by(config))
     if stage.is_done("evaluate"):
         return
+    # First, so that data of another digest cost no finished evaluation.
+    tasks = {suite.name: suite_tasks(config, suite) for suite in suites}
     with stage.making():
-        results = [result for suite in suites for result in _evaluate(config, suite, models)]
+        results = [result for suite in suites for result in _evaluate(config, suite, tasks[suite.name], models)]
         results += evoeval_means(results, config.run.seed)
         bits = [each for model in models for each in _bits(model, texts)]
         _write(config, stage, results, bits)
@@ -78,8 +80,8 @@ def limits_of(config: Config, suite: Suite, tasks: list[Task], sandbox: Sandbox)
     return calibrate_limits(suite, tasks, sandbox, path, config.evaluation.workers)
 
 
-def _evaluate(config: Config, suite: Suite, models: list[EvaluatedModel]) -> list[Result]:
-    tasks, sandbox = suite_tasks(config, suite), sandbox_of(config, suite)
+def _evaluate(config: Config, suite: Suite, tasks: list[Task], models: list[EvaluatedModel]) -> list[Result]:
+    sandbox = sandbox_of(config, suite)
     calibration = limits_of(config, suite, tasks, sandbox)
     results: list[Result] = []
     for model in models:

@@ -12,16 +12,16 @@ from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.index.encoder_check import first_texts
-from snowcoder.index.ledger import made_with, source_config, source_manifest, total
+from snowcoder.index.ledger import made_with, source_config, source_counts, source_inputs, total
 from snowcoder.index.pool import index_shards, warm_up
 from snowcoder.index.record import ShardRecord, find_record, record_path
 from snowcoder.index.shard import Job, ShardToIndex
 from snowcoder.index.sources import Source, find_sources
 from snowcoder.lineage.dependents import refuse_change
-from snowcoder.lineage.manifest import NAME, Manifest, find_manifest
+from snowcoder.lineage.manifest import Manifest, find_manifest
 from snowcoder.progress import bar
 from snowcoder.stages.lock import Busy, Part, is_lock
-from snowcoder.stages.stage import working_in
+from snowcoder.stages.stage import Stage, working_in
 from snowcoder.storage.columns import without
 from snowcoder.storage.lock import Held
 from snowcoder.storage.schemas import shard_problems
@@ -42,16 +42,24 @@ def run(config: Config, *names: str) -> bool:
     for source in sources:
         _recognize(config, tokenizer, source, part)
         _refuse_change(config, tokenizer, source, part)
-    current = {source.name for source in sources if _is_current(config, tokenizer, source)}
-    _check(config, tokenizer, [source for source in sources if source.name not in current])
-    for source in sources:
-        if source.name in current:
-            print(f"index of {source.name}: {source.folder} is up to date")
-        elif part.is_all:
-            _build(config, tokenizer, source)
+    work = [
+        (each, _stage(config, tokenizer, each, _finished(config, tokenizer, each, each.shards))) for each in sources
+    ]
+    _check(config, tokenizer, [source for source, stage in work if not stage.find_done()])
+    for source, stage in work:
+        if stage.is_done(f"index of {source.name}"):
+            continue
+        if part.is_all:
+            _build(config, tokenizer, source, stage)
         else:
-            _build_part(config, tokenizer, source, part)
+            _build_part(config, tokenizer, source, stage, part)
     return part.is_all
+
+
+def _stage(config: Config, tokenizer: Tokenizer, source: Source, done: dict[str, ShardRecord]) -> Stage:
+    """A shard's digest is known once it is indexed."""
+    shards = [(shard.info, done[shard.name].digest if shard.name in done else None) for shard in source.shards]
+    return Stage("index", source.folder, source_inputs(tokenizer, shards), source_config(config.index))
 
 
 def _check(config: Config, tokenizer: Tokenizer, sources: list[Source]) -> None:
@@ -101,25 +109,29 @@ def _becomes_another(config: Config, tokenizer: Tokenizer, source: Source, part:
     )
 
 
-def _build(config: Config, tokenizer: Tokenizer, source: Source) -> None:
+def _build(config: Config, tokenizer: Tokenizer, source: Source, stage: Stage) -> None:
     """Index what is missing, then write the manifest."""
-    with working_in(source.folder) as locks:
+    with stage.making() as locks:
         done = _index(config, tokenizer, source, source.shards, locks)
-        source_manifest(config.index, tokenizer, [done[shard.name] for shard in source.shards]).write(source.folder)
+        records = [done[shard.name] for shard in source.shards]
+        outputs = [output for record in records for output in record.outputs]
+        _stage(config, tokenizer, source, done).vouch(source_counts(tokenizer, records), outputs)
     print(f"index of {source.name}: {len(done)} shards in {source.folder}")
 
 
-def _build_part(config: Config, tokenizer: Tokenizer, source: Source, part: Part) -> None:
+def _build_part(config: Config, tokenizer: Tokenizer, source: Source, stage: Stage, part: Part) -> None:
     """Index what is missing of a part; the last part to end, if it can tell, writes the manifest."""
     mine = part.of_all(source.shards)
     with working_in(source.folder, part) as locks:
+        if len(_finished(config, tokenizer, source, mine)) < len(mine):
+            stage.withdraw()
         _index(config, tokenizer, source, mine, locks)
         missing = len(source.shards) - len(_finished(config, tokenizer, source, source.shards))
     if missing:
         print(f"index of {source.name}: part {config.index.part} is done; {missing} shards of other parts are not")
         return
     with suppress(Busy):  # by parts that are about to end: `index build` does it after them
-        _build(config, tokenizer, source)
+        _build(config, tokenizer, source, stage)
 
 
 def _index(
@@ -128,8 +140,6 @@ def _index(
     """Records of all `shards` by name, after indexing those that are not finished."""
     done = _finished(config, tokenizer, source, shards)
     todo = [shard for shard in shards if shard.name not in done]
-    if todo:
-        (source.folder / NAME).unlink(missing_ok=True)
     _remove_strays(source, shards, done)
     if todo:
         done |= {record.name: record for record in _index_shards(config, tokenizer, source, todo, locks)}
@@ -193,17 +203,6 @@ def _finished(
         if record.files_in_place(source.folder):
             found[shard.name] = record
     return found
-
-
-def _is_current(config: Config, tokenizer: Tokenizer, source: Source) -> bool:
-    manifest = find_manifest(source.folder)
-    if manifest is None:
-        return False
-    done = _finished(config, tokenizer, source, source.shards)
-    if len(done) < len(source.shards):
-        return False
-    now = source_manifest(config.index, tokenizer, [done[shard.name] for shard in source.shards])
-    return manifest.made_from(now.inputs, now.config)
 
 
 def _remove_strays(source: Source, shards: list[ShardToIndex], done: dict[str, ShardRecord]) -> None:

@@ -1,4 +1,4 @@
-"""The manifest of an indexed source, added up from the records of its shards."""
+"""What the manifest of an indexed source says, added up from the records of its shards."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from snowcoder.config.schema import IndexConfig
 from snowcoder.index.format import token_dtype
 from snowcoder.index.record import ShardRecord
 from snowcoder.index.writer import SPLITS
-from snowcoder.lineage.manifest import Manifest
 from snowcoder.storage.digest import digest_json
+from snowcoder.storage.objects import ObjectInfo
 from snowcoder.tokenization.load import Tokenizer
 
 
@@ -30,27 +30,26 @@ def made_with(index: IndexConfig, tokenizer: Tokenizer) -> str:
     return digest_json({"tokenizer": tokenizer.digest, **shard_config(index)})
 
 
-def source_manifest(index: IndexConfig, tokenizer: Tokenizer, records: list[ShardRecord]) -> Manifest:
+def source_inputs(tokenizer: Tokenizer, shards: list[tuple[ObjectInfo, str | None]]) -> dict[str, Any]:
+    """`shards`: all of the source, in their order, each with its digest; None: not known, for it is yet to be read."""
+    listed = [{"name": info.key, "bytes": info.bytes, "digest": digest} for info, digest in shards]
+    return {"tokenizer": tokenizer.digest, "shards": listed}
+
+
+def source_counts(tokenizer: Tokenizer, records: list[ShardRecord]) -> dict[str, Any]:
     """`records`: of all shards of the source, in their order."""
-    shards = [{"name": r.key, "bytes": r.bytes, "digest": r.digest} for r in records]
-    return Manifest(
-        stage="index",
-        inputs={"tokenizer": tokenizer.digest, "shards": shards},
-        config=source_config(index),
-        counts={
-            **{split: total(record.splits[split] for record in records) for split in SPLITS},
-            "tokens_by_language": total(record.tokens_by_language for record in records),
-            "dropped": total(record.dropped for record in records),
-            "without": total(record.without for record in records),
-            "skipped": {record.key: record.skipped for record in records if record.skipped},
-            "max_token_id": max(record.max_token_id for record in records),
-            "vocab_size": tokenizer.vocab_size,
-            "dtype": token_dtype(tokenizer.vocab_size).name,
-            "encoders": dict(Counter(record.encoder for record in records)),
-            "shards": [{"name": record.name, **record.splits} for record in records],
-        },
-        outputs=[output for record in records for output in record.outputs],
-    )
+    return {
+        **{split: total(record.splits[split] for record in records) for split in SPLITS},
+        "tokens_by_language": total(record.tokens_by_language for record in records),
+        "dropped": total(record.dropped for record in records),
+        "without": total(record.without for record in records),
+        "skipped": {record.key: record.skipped for record in records if record.skipped},
+        "max_token_id": max(record.max_token_id for record in records),
+        "vocab_size": tokenizer.vocab_size,
+        "dtype": token_dtype(tokenizer.vocab_size).name,
+        "encoders": dict(Counter(record.encoder for record in records)),
+        "shards": [{"name": record.name, **record.splits} for record in records],
+    }
 
 
 def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -16,7 +16,9 @@ from snowcoder.config.schema import Config, ModelConfig, PrecisionConfig
 from snowcoder.errors import UserError
 from snowcoder.model import platform
 from snowcoder.model.attention import FusedCoreAttention
+from snowcoder.model.cpu_llama import CpuLlama, use_cpu_layers
 from snowcoder.model.fp8 import SCALINGS, device_problem
+from snowcoder.model.fused import RMSNorm
 
 TRANSFORMER_ENGINE = HAVE_TE and not platform.ON_CPU
 
@@ -76,10 +78,10 @@ def transformer_config(config: Config) -> TransformerConfig:
         calculate_per_token_loss=True,  # the mean over the global batch, however it is split
         attention_softmax_in_fp32=True,
         masked_softmax_fusion=False,
-        bias_activation_fusion=not platform.ON_CPU,
+        bias_activation_fusion=True,  # on CPUs, as apply_rope_fusion: by snowcoder/model/fused.py
         bias_dropout_fusion=not platform.ON_CPU,
         persist_layer_norm=TRANSFORMER_ENGINE,
-        apply_rope_fusion=TRANSFORMER_ENGINE,
+        apply_rope_fusion=TRANSFORMER_ENGINE or platform.ON_CPU,
         # In one kernel that leaves the gradient where the bf16 logits were. megatron-core's own ("native") keeps an
         # fp32 copy of them, as the plain loss does: 2 GB at 8192 x 64,000.
         cross_entropy_loss_fusion=TRANSFORMER_ENGINE,
@@ -104,11 +106,12 @@ def _recompute(choice: str) -> dict[str, Any]:
     return {} if choice == "none" else {"recompute_granularity": "selective"}
 
 
-class RMSNorm:
-    """torch.nn.RMSNorm under sequence parallelism, which megatron-core's wrapper of it refuses."""
+class Norm:
+    """torch's RMSNorm (on CPUs our own) under sequence parallelism, which megatron-core's wrapper of it refuses."""
 
     def __new__(cls, config: TransformerConfig, hidden_size: int, eps: float = 1e-5, **_: Any) -> Any:
-        norm: Any = torch.nn.RMSNorm(hidden_size, eps=eps, dtype=config.params_dtype, device=platform.device())
+        kind = RMSNorm if platform.ON_CPU else torch.nn.RMSNorm
+        norm: Any = kind(hidden_size, eps=eps, dtype=config.params_dtype, device=platform.device())
         norm.weight.sequence_parallel = config.sequence_parallel  # its gradient is summed over tensor ranks
         return norm
 
@@ -121,10 +124,12 @@ def layer_spec(config: TransformerConfig, stage: int | None) -> TransformerBlock
     if TRANSFORMER_ENGINE:
         return get_gpt_decoder_block_spec(config, use_transformer_engine=True, vp_stage=stage)
     spec = get_gpt_decoder_block_spec(config, use_transformer_engine=False, normalization="RMSNorm", vp_stage=stage)
-    spec.layer_norm = RMSNorm
+    spec.layer_norm = Norm
     for layer in spec.layer_specs:
-        layer.submodules.input_layernorm = layer.submodules.pre_mlp_layernorm = RMSNorm
+        layer.submodules.input_layernorm = layer.submodules.pre_mlp_layernorm = Norm
         layer.submodules.self_attention.submodules.core_attention = FusedCoreAttention
+    if platform.ON_CPU:
+        use_cpu_layers(spec)
     return spec
 
 
@@ -135,7 +140,8 @@ def build_chunks(config: Config, transformer: TransformerConfig) -> list[GPTMode
 
 
 def _build_chunk(config: Config, transformer: TransformerConfig, stage: int | None) -> GPTModel:
-    chunk = GPTModel(
+    kind = CpuLlama if platform.ON_CPU else GPTModel
+    chunk = kind(
         config=transformer,
         transformer_layer_spec=layer_spec(transformer, stage),
         vocab_size=padded_vocabulary(config.model),

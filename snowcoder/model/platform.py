@@ -53,6 +53,7 @@ def install() -> None:
         _redirect_factories()
         _use_param_group_adam()
         _add_embedding_gradients_in_fp32()
+        _use_own_fusions()
 
 
 def _redirect_device() -> None:
@@ -114,6 +115,20 @@ def _add_embedding_gradients_in_fp32() -> None:
 
 
 def embedding(ids: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """F.embedding, whose own gradient on CPUs is added up in bf16, where 256 + 1 is 256; this one's is in fp32."""
+    """int64 ids [b, s] and rows [v, h] of float32 or bfloat16 -> [b, s, h], as F.embedding.
+
+    Its own gradient on CPUs is added up in bfloat16, where 256 + 1 is 256; this one's in float32.
+    """
     rows: torch.Tensor = weight.index_select(0, ids.flatten()).unflatten(0, ids.shape)
     return rows
+
+
+def _use_own_fusions() -> None:
+    """In the places that megatron-core has for kernels that were compiled, or are Transformer Engine's."""
+    from megatron.core.models.common.embeddings import rope_utils
+    from megatron.core.transformer import mlp
+
+    from snowcoder.model.fused import rotate, rotate_packed, swiglu
+
+    mlp.bias_swiglu_impl = swiglu
+    rope_utils.fused_apply_rotary_pos_emb, rope_utils.fused_apply_rotary_pos_emb_thd = rotate, rotate_packed

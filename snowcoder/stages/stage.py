@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class Stage:
 
     name: str  # of the verb, for the manifest
     folder: Path
-    inputs: dict[str, Any]  # digests of what is read
+    inputs: dict[str, Any]  # digests of what is read; what has none before it is read gets it by `replace`, to vouch
     decided_by: dict[str, Any]  # the part of the config that decides what is made; no paths, which differ by machine
 
     def find_done(self) -> Manifest | None:
@@ -46,15 +46,33 @@ class Stage:
         return True
 
     @contextmanager
-    def making(self) -> Iterator[None]:
-        """The right to make it. Nothing vouches for what is in the folder, until `vouch` does."""
-        with working_in(self.folder):
-            (self.folder / NAME).unlink(missing_ok=True)
-            yield
+    def making(self) -> Iterator[list[Held]]:
+        """The right to make it. Nothing vouches for what is in the folder, until `vouch` does.
+
+        Where what is read in it can still be refused: `working_in` its folder, and `withdraw` after that.
+        """
+        with working_in(self.folder) as locks:
+            self.withdraw()
+            yield locks
+
+    def withdraw(self) -> None:
+        """Take the old manifest away, before the first file that it vouches for changes."""
+        (self.folder / NAME).unlink(missing_ok=True)
 
     def vouch(self, counts: dict[str, Any], outputs: Iterable[str | Output]) -> Manifest:
         """Write the manifest, last. Outputs that are given by name alone are digested."""
-        return self._vouch(self.folder, counts, outputs)
+        manifest = self.manifest(counts, outputs)
+        manifest.write(self.folder)
+        return manifest
+
+    def renew(self, done: Manifest, **counts: Any) -> None:
+        """Vouch again for finished work, of inputs that were touched and hold the same bytes: `counts` tell that."""
+        with working_in(self.folder):
+            replace(done, counts={**done.counts, **counts}).write(self.folder)
+
+    def manifest(self, counts: dict[str, Any], outputs: Iterable[str | Output]) -> Manifest:
+        found = [each if isinstance(each, Output) else describe_outputs(self.folder, [each])[0] for each in outputs]
+        return Manifest(self.name, self.inputs, self.decided_by, counts, found)
 
     @contextmanager
     def replacing(self) -> Iterator[Path]:
@@ -66,14 +84,8 @@ class Stage:
 
     def put(self, partial: Path, counts: dict[str, Any]) -> Manifest:
         """Vouch for all files of a folder that is finished, and put it in its place."""
-        manifest = self._vouch(partial, counts, sorted(path.name for path in partial.iterdir()))
+        manifest = replace(self, folder=partial).vouch(counts, sorted(path.name for path in partial.iterdir()))
         publish_folder(partial, self.folder)
-        return manifest
-
-    def _vouch(self, folder: Path, counts: dict[str, Any], outputs: Iterable[str | Output]) -> Manifest:
-        found = [each if isinstance(each, Output) else describe_outputs(folder, [each])[0] for each in outputs]
-        manifest = Manifest(self.name, self.inputs, self.decided_by, counts, found)
-        manifest.write(folder)
         return manifest
 
     def _busy(self, lock: Path) -> UserError:

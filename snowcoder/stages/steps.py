@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -136,15 +137,22 @@ class Step(ABC):
 
 
 def run_step(
-    step: Step, title: str, items: list[WorkItem], engine: EngineConfig, given: int | None = None
+    step: Step,
+    title: str,
+    items: list[WorkItem],
+    engine: EngineConfig,
+    given: int | None = None,
+    before: Callable[[], None] | None = None,
 ) -> list[Record]:
     """Records of all items, in their order, after doing those that are not done.
 
     `given`: how many rows all of them should read, by what the step before wrote. Raises OperationError where they
-    read others, and for an item that the engine lost.
+    read others, and for an item that the engine lost. `before`: called once, if anything is to be done.
     """
     todo = [item for item in items if step.find(item) is None]
     if todo:
+        if before:
+            before()
         _clean(step, items, todo)
         sizes = {item.name: item.bytes for item in todo}
         with bar(title, sum(sizes.values()), "B") as progress:

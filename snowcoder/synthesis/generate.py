@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,12 @@ SCHEMA = pa.schema(
 _PARTS = 2  # under way: the next one begins while the last answers of one come
 
 
-def ask_models(config: Config, seeds: Seeds) -> tuple[Path, list[Record]]:
-    """Raises OperationError or UserError where no server answers; what was answered stays."""
-    step = AskModels(Path(config.synthesis.dir) / "answers", config)
+def ask_models(config: Config, seeds: Seeds, before: Callable[[], None]) -> tuple[Path, list[Record]]:
+    """Raises OperationError or UserError where no server answers; what was answered stays.
+
+    `before`: called before answers of a part are written, which servers that never answer do not bring about.
+    """
+    step = AskModels(Path(config.synthesis.dir) / "answers", config, before)
     items = [
         step.work_item(record.name, record.digest, {"seeds": str(seeds.folder), "rows": record.rows.written})
         for record in seeds.records
@@ -96,10 +100,10 @@ def _require_answers(config: Config, records: list[Record]) -> None:
 class AskModels(Step):
     """Writes down what became of a part's seeds, once all of it is known."""
 
-    def __init__(self, folder: Path, config: Config) -> None:
+    def __init__(self, folder: Path, config: Config, before: Callable[[], None]) -> None:
         """Raises UserError where a prompt or the examples cannot be read."""
         super().__init__(folder)
-        self.recipe = Recipe(config)
+        self.recipe, self.before = Recipe(config), before
         self.outcomes: dict[str, list[dict[str, Any]]] = {}
         self.counts: dict[str, dict[str, Any]] = {}
 
@@ -107,6 +111,7 @@ class AskModels(Step):
         return {"recipe": self.recipe.digest}
 
     def make(self, item: WorkItem, folder: Path) -> tuple[RowCounts, dict[str, Any]]:
+        self.before()
         table = pa.Table.from_pylist(self.outcomes.pop(item.name), SCHEMA)
         rows = RowCounts(
             item.data["rows"], pc.count_distinct(table["seed"]).as_py()

@@ -15,12 +15,12 @@ from snowcoder.corpus.document import DOCUMENT_SCHEMA, DOCUMENTS, Document, docu
 from snowcoder.corpus.dropped_examples import DroppedExamples
 from snowcoder.corpus.group_step import write_shard
 from snowcoder.corpus.grouping import Group
-from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.shuffled_shard import read_partition
 from snowcoder.corpus.wash import Wash
 from snowcoder.errors import UserError
 from snowcoder.lineage.manifest import Output
 from snowcoder.lineage.rows import RowCounts
+from snowcoder.stages.output import OutputShards
 from snowcoder.stages.steps import Record, Step, WorkItem
 from snowcoder.stages.tables import Table
 from snowcoder.storage.digest import digest_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,13 +42,13 @@ class Seeds(NamedTuple):
     records: list[Record]  # of the parts
 
 
-def make_seeds(config: Config) -> Seeds:
-    """Raises UserError where there is nothing to start from."""
+def make_seeds(config: Config, before: Callable[[], None] | None = None) -> Seeds:
+    """Raises UserError where there is nothing to start from. `before`: called once, if any are to be cut."""
     seeds = config.synthesis.seeds
     inputs, parts = _of_files(config) if seeds.cut in ("lines", "function") else _of_numbers(config)
     cut = Cut(Path(config.synthesis.dir) / "seeds", config)
     items = [cut.work_item(f"part-{n:05d}", [inputs, part], {"part": part}) for n, part in enumerate(parts)]
-    return Seeds(inputs, cut.folder, run_step(cut, "seeds", items, config.corpus.engine))
+    return Seeds(inputs, cut.folder, run_step(cut, "seeds", items, config.corpus.engine, before=before))
 
 
 class Cut(Step):

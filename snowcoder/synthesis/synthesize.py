@@ -13,24 +13,26 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from snowcoder.config.schema import Config
 from snowcoder.corpus.decontamination import Matcher
 from snowcoder.corpus.dedup.find_copies import find_copies
-from snowcoder.corpus.output import OutputShards
 from snowcoder.corpus.wash_step import check_copies
 from snowcoder.errors import OperationError
-from snowcoder.lineage.manifest import NAME, Manifest, Output, describe_outputs
+from snowcoder.lineage.manifest import Manifest, Output
 from snowcoder.stages.engine import start_engine
-from snowcoder.stages.stage import working_in
+from snowcoder.stages.output import OutputShards
+from snowcoder.stages.stage import Stage, working_in
 from snowcoder.stages.steps import Record, run_step
 from snowcoder.storage.atomic import atomic_path, write_json
 from snowcoder.synthesis.check_samples import CheckSamples
 from snowcoder.synthesis.generate import ask_models
 from snowcoder.synthesis.publish import CHAT, Publish, open_outputs, shards_of
 from snowcoder.synthesis.recipe import Recipe
+from snowcoder.synthesis.requests import server_urls
 from snowcoder.synthesis.seeds import Seeds, make_seeds
 from snowcoder.synthesis.summary import REPORT, lost, print_summary, summarize_synthesis
 
@@ -43,23 +45,24 @@ def run(config: Config) -> bool:
     Raises OperationError where nothing is kept of the seeds.
     """
     begun, folder, config = time.monotonic(), Path(config.synthesis.dir), _by_files(config)
+    stage = _stage(config)
     with working_in(folder):
         outputs = open_outputs(config)
         start_engine(config.corpus.engine)
-        done = _make(config, outputs)
+        done = _make(config, stage, outputs)
         report = summarize_synthesis(
             config, done.seeds.records, done.answers, done.checked, done.copies, done.published
         )
         write_json(folder / REPORT, report)
         print_summary(config, report, time.monotonic() - begun)
         if not report["kept"]:
-            (folder / NAME).unlink(missing_ok=True)
+            stage.withdraw()
             raise OperationError(
                 f"nothing was kept of {sum(report['seeds'].values()):,} seeds: {lost(report)}. `snowcoder synthesize "
                 f"report` shows samples of it, {folder}/log has every request and answer. To ask again, "
                 f"where it was the server, remove {folder}/log and {folder}/answers"
             )
-        _vouch(config, done, _manifest(config, done, report), outputs)
+        _vouch(config, stage, done, report, outputs)
     return config.synthesis.chat is None
 
 
@@ -73,12 +76,34 @@ class SynthesisRecords(NamedTuple):
     published: list[Record]
 
 
-def _make(config: Config, outputs: dict[str, OutputShards]) -> SynthesisRecords:
-    folder, engine = Path(config.synthesis.dir), config.corpus.engine
-    seeds = make_seeds(config)
-    answers, answered = ask_models(config, seeds)
+def _stage(config: Config) -> Stage:
+    """The stage's folder: what was asked of whom, and what came of it. The inputs lack what seeds are cut from.
+
+    Raises UserError where a prompt, the examples or a benchmark cannot be read.
+    """
+    decided_by = {
+        "recipe": config.synthesis.model_dump(mode="json", exclude={"dir", "requests", "python", "other"}),
+        "requests": Recipe(config).digest,  # of prompts and examples, too
+        "near": config.corpus.near.model_dump(),
+        "pii": config.pii.model_dump(),
+        "seed": config.run.seed,
+    }
+    inputs = {"benchmarks": Matcher.build(config.decontamination).digest}
+    return Stage("synthesize", Path(config.synthesis.dir), inputs, decided_by)
+
+
+def _make(config: Config, stage: Stage, outputs: dict[str, OutputShards]) -> SynthesisRecords:
+    """Each step that writes takes the old manifest away first."""
+    folder, engine = stage.folder, config.corpus.engine
+
+    def before_seeds() -> None:
+        server_urls(config.synthesis.requests)  # new seeds are of no use where nobody is to be asked
+        stage.withdraw()
+
+    seeds = make_seeds(config, before_seeds)
+    answers, answered = ask_models(config, seeds, stage.withdraw)
     check = CheckSamples(folder / "checked", config, answers)
-    checked = run_step(check, "check", check.work_items(answered), engine, _outcomes(answered))
+    checked = run_step(check, "check", check.work_items(answered), engine, _outcomes(answered), stage.withdraw)
     copies, found = find_copies(config.corpus, check.folder, checked)
     publish = Publish(folder / "published", config, copies)
     items = publish.work_items(check.folder, checked, found)
@@ -86,7 +111,7 @@ def _make(config: Config, outputs: dict[str, OutputShards]) -> SynthesisRecords:
     for output in outputs.values():
         output.claim([f"{item.name}.parquet" for item in items], changes)
     if changes:
-        (folder / NAME).unlink(missing_ok=True)
+        stage.withdraw()
     published = run_step(publish, "publish", items, engine, sum(record.rows.written for record in checked))
     check_copies(config.corpus.near, copies, published, publish.folder)
     return SynthesisRecords(seeds, answered, checked, found, published)
@@ -103,11 +128,26 @@ def _outcomes(answered: list[Record]) -> int:
     return sum(rows for record in answered for rows in record.tables.values())
 
 
-def _manifest(config: Config, done: SynthesisRecords, report: dict[str, Any]) -> Manifest:
-    """Of the stage's folder: what was asked of whom, and what came of it."""
-    folder, synthesis = Path(config.synthesis.dir), config.synthesis
-    if synthesis.chat:
-        _join(done.published, folder)
+def _vouch(
+    config: Config, stage: Stage, done: SynthesisRecords, report: dict[str, Any], outputs: dict[str, OutputShards]
+) -> None:
+    """Beside each place's shards a manifest that names the stage's; this one last."""
+    stage.withdraw()  # also where no step had to do anything: fewer parts are other conversations in one file
+    manifest = replace(stage, inputs={**done.seeds.inputs, **stage.inputs}).manifest(
+        {key: report[key] for key in ("seeds", "kept", "dropped", "requests", "usage")}, _files(config, done)
+    )
+    found = [each for record in done.published for each in shards_of(record)]
+    for side, output in outputs.items():
+        shards = [shard for where, shard in found if where == side]
+        how = {"columns": config.index.columns.model_dump()}
+        output.publish(Manifest("synthesize", {"synthesis": manifest.digest}, how, {"shards": len(shards)}, shards))
+    manifest.write(stage.folder)
+
+
+def _files(config: Config, done: SynthesisRecords) -> list[str | Output]:
+    """What the stage's folder holds, but shards, which lie elsewhere."""
+    if config.synthesis.chat:
+        _join(done.published, Path(config.synthesis.dir))
     made = {"seeds": done.seeds.records, "answers": done.answers, "checked": done.checked}
     parts = [
         Output(f"{name}/{output.name}", output.bytes, output.digest)
@@ -115,29 +155,7 @@ def _manifest(config: Config, done: SynthesisRecords, report: dict[str, Any]) ->
         for record in records
         for output in record.outputs
     ]
-    return Manifest(
-        stage="synthesize",
-        inputs={**done.seeds.inputs, "benchmarks": Matcher.build(config.decontamination).digest},
-        config={
-            "recipe": synthesis.model_dump(mode="json", exclude={"dir", "requests", "python", "other"}),
-            "requests": Recipe(config).digest,  # of prompts and examples, too
-            "near": config.corpus.near.model_dump(),
-            "pii": config.pii.model_dump(),
-            "seed": config.run.seed,
-        },
-        counts={key: report[key] for key in ("seeds", "kept", "dropped", "requests", "usage")},
-        outputs=[*describe_outputs(folder, [CHAT_FILE] if synthesis.chat else []), *parts],
-    )
-
-
-def _vouch(config: Config, done: SynthesisRecords, manifest: Manifest, outputs: dict[str, OutputShards]) -> None:
-    """Beside each place's shards a manifest that names the stage's; this one last."""
-    found = [each for record in done.published for each in shards_of(record)]
-    for side, output in outputs.items():
-        shards = [shard for where, shard in found if where == side]
-        how = {"columns": config.index.columns.model_dump()}
-        output.publish(Manifest("synthesize", {"synthesis": manifest.digest}, how, {"shards": len(shards)}, shards))
-    manifest.write(Path(config.synthesis.dir))
+    return [*([CHAT_FILE] if config.synthesis.chat else []), *parts]
 
 
 def _join(published: list[Record], folder: Path) -> None:

@@ -11,8 +11,8 @@ from snowcoder import readable
 from snowcoder.config.schema import Config, TokenizerConfig
 from snowcoder.errors import UserError
 from snowcoder.lineage.dependents import refuse_change
-from snowcoder.lineage.manifest import NAME, Manifest, Output, describe_outputs, find_manifest
-from snowcoder.stages.stage import working_in
+from snowcoder.lineage.manifest import find_manifest
+from snowcoder.stages.stage import Stage, working_in
 from snowcoder.storage.atomic import atomic_path
 from snowcoder.storage.columns import without
 from snowcoder.storage.digest import digest_file
@@ -33,15 +33,27 @@ def run(config: Config) -> None:
     settings, folder = config.tokenizer, Path(config.tokenizer.dir)
     peer = report.load_peer(Path(settings.compare_with)) if settings.compare_with else None
     text = TrainingText(config)
-    decided_by = _decided_by(config, peer)
-    if _is_there(folder, text, decided_by):
-        print(f"tokenizer: {folder} is up to date")
+    stage = _recognize(Stage(_STAGE, folder, {}, _decided_by(config, peer)), text)
+    if stage.is_done("tokenizer"):
         return
     _refuse_change(config, folder)
     check_shards(text.store, text.shards, config.index.columns)
     with working_in(folder):
-        _make(config, text, peer, decided_by)
+        _make(config, text, peer, stage)
     print(f"tokenizer: {settings.vocab_size:,} entries in {folder}, see {folder / 'report.md'}")
+
+
+def _recognize(stage: Stage, text: TrainingText) -> Stage:
+    """With the inputs of what is there, if the shards are still those: not read again, unless they were touched."""
+    before = find_manifest(stage.folder)
+    same = replace(stage, inputs=before.inputs if before else {})
+    done = same.find_done()
+    if done is None or done.counts["shard_tags"] == text.tags():
+        return same
+    if not text.holds(done.inputs["shards"]):
+        return stage
+    same.renew(done, shard_tags=text.tags())
+    return same
 
 
 def _refuse_change(config: Config, folder: Path) -> None:
@@ -52,31 +64,29 @@ def _refuse_change(config: Config, folder: Path) -> None:
         refuse_change(config.run.dir, folder, "tokenizer", digest_file(folder / FILE))
 
 
-def _make(config: Config, text: TrainingText, peer: report.Peer | None, decided_by: dict[str, Any]) -> None:
-    settings, folder = config.tokenizer, Path(config.tokenizer.dir)
+def _make(config: Config, text: TrainingText, peer: report.Peer | None, stage: Stage) -> None:
+    settings, folder = config.tokenizer, stage.folder
     files = _train(settings, text)
     files["tokenizer_config.json"] = _json(_hugging_face_config(config))
     files["sources.txt"] = _lines(sorted(text.repositories - {""}))
-    (folder / NAME).unlink(missing_ok=True)
+    stage.withdraw()
     _write(folder, files)
     measured = report.measure(settings, text, load_tokenizer(folder), peer)
     reports = {"report.json": _json(measured), "report.md": report.to_markdown(measured).encode()}
     _write(folder, reports)
-    _manifest(text, decided_by, describe_outputs(folder, sorted({**files, **reports}))).write(folder)
+    replace(stage, inputs={"shards": text.inputs()}).vouch(_counts(text), sorted({**files, **reports}))
     if lacking := without(text.without):
         print(f"tokenizer: of {text.counts['documents_read']:,} documents {lacking}")
 
 
-def _manifest(text: TrainingText, decided_by: dict[str, Any], outputs: list[Output]) -> Manifest:
-    counts = {
+def _counts(text: TrainingText) -> dict[str, Any]:
+    return {
         **text.counts,
         "dropped": dict(text.dropped),
         "without": dict(text.without),
         "skipped": text.skipped,
         "shard_tags": text.tags(),
     }
-    inputs = {"shards": text.inputs()}
-    return Manifest(_STAGE, inputs, decided_by, counts, outputs)
 
 
 def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:
@@ -88,22 +98,6 @@ def _decided_by(config: Config, peer: report.Peer | None) -> dict[str, Any]:
         "max_document_mib": config.index.max_document_mib,
         "model_max_length": config.model.sequence_length,
     }
-
-
-def _is_there(folder: Path, text: TrainingText, decided_by: dict[str, Any]) -> bool:
-    manifest = find_manifest(folder)
-    if manifest is None or manifest.config != decided_by or manifest.check_files(folder):
-        return False
-    return manifest.counts["shard_tags"] == text.tags() or _recognize(folder, text, manifest)
-
-
-def _recognize(folder: Path, text: TrainingText, manifest: Manifest) -> bool:
-    """Whether the shards, touched or copied since, hold the bytes they held; the manifest then has their new tags."""
-    if not text.holds(manifest.inputs["shards"]):
-        return False
-    with working_in(folder):
-        replace(manifest, counts={**manifest.counts, "shard_tags": text.tags()}).write(folder)
-    return True
 
 
 def _train(settings: TokenizerConfig, text: TrainingText) -> dict[str, bytes]:

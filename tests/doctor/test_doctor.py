@@ -15,7 +15,7 @@ import pytest
 
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config, StorageConfig
-from snowcoder.doctor import clocks, disk, inputs, objects, services, topology, versions
+from snowcoder.doctor import clocks, disk, dry_step, inputs, objects, services, topology, versions
 from snowcoder.doctor.doctor import examine
 from snowcoder.doctor.finding import Finder
 from snowcoder.planning.disk import checkpoint_bytes, needs
@@ -458,3 +458,13 @@ def test_mlflow_and_wandb_must_be_reached(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlflow")
     assert found(services.logging_findings, config)[1] == ("ok", "MLflow answers; experiment experiment")
+
+
+def test_the_first_step_is_tried(tmp_path: Path) -> None:
+    (fits,) = dry_step.step_findings(load_config(tiny_overrides(tmp_path, "parallel=single")))
+    assert (fits.level, "by a dry run" in fits.text) == ("ok", True)
+    small = load_config(tiny_overrides(tmp_path, "parallel=single", "device.memory_gib=0.001"))
+    (full,) = dry_step.step_findings(small)
+    assert (full.level, "`snowcoder plan layouts`" in full.text) == ("warning", True)
+    (fp8,) = dry_step.step_findings(load_config(tiny_overrides(tmp_path, "device=h100", "precision=fp8")))
+    assert (fp8.level, "not tried" in fp8.text) == ("warning", True)

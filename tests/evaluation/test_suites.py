@@ -54,12 +54,21 @@ def test_prompts_are_the_papers(humaneval: list[Task]) -> None:
     assert all(task.canonical.startswith(task.prompt) for task in humaneval)
 
 
-def test_other_data_are_refused(tmp_path: Path) -> None:
-    suite = SUITES["mbpp"]
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mbpp", b'{"task_id": 11}\n'),
+        ("humaneval", b"<html>Not found</html>"),
+        ("humaneval", gzip.compress(b"{}\n", mtime=0)),
+        ("humaneval", gzip.compress(b"{}\n", mtime=0)[:-9]),
+    ],
+)
+def test_other_data_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    suite = SUITES[name]
     path = tmp_path / suite.file
     path.parent.mkdir()
-    path.write_text('{"task_id": 11}\n')
-    with pytest.raises(UserError, match=r"mbpp.jsonl: is not MBPP of deepseek-ai.*its digest is"):
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{path}: is not {suite.title} of .*its digest is"):
         read_suite(suite, tmp_path)
 
 

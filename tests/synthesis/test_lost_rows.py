@@ -40,7 +40,7 @@ def outcome(seed: str, step: str, reason: str | None = None) -> dict[str, Any]:
 
 def generate(folder: Path, config: Config, rows: int) -> Record:
     """Of three seeds: two samples of one, nothing of another."""
-    step, item = AskModels(folder / "answers", config), WorkItem(NAME, "", {"rows": rows})
+    step, item = AskModels(folder / "answers", config, lambda: None), WorkItem(NAME, "", {"rows": rows})
     step.outcomes[NAME] = [
         outcome("a", "one"),
         outcome("a", "two"),

@@ -16,8 +16,9 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.synthesis_schema import StepConfig, SynthesisConfig
 from snowcoder.errors import OperationError, UserError
 from snowcoder.index.reader import IndexedSource
-from snowcoder.lineage.manifest import find_manifest
+from snowcoder.lineage.manifest import NAME, Output, find_manifest
 from snowcoder.sandbox.sandbox import Sandbox
+from snowcoder.stages import steps
 from snowcoder.synthesis import report as report_stage
 from snowcoder.synthesis import synthesize as stage
 from snowcoder.synthesis.check_samples import CheckSamples
@@ -227,7 +228,7 @@ def test_each_key_that_a_step_reads_decides_what_is_made_again(
         f"synthesis.dir={tmp_path}/run",
         f"storage.root={tmp_path}",
     ]
-    with language_server(answer) as (_, url), noting((stage, "generate", AskModels)) as notes:
+    with language_server(answer) as (_, url), noting((stage, "ask_models", AskModels)) as notes:
         synthesize(folder, workspace, url, *few)
     assert {Cut, AskModels, CheckSamples, Publish} <= set(notes.arguments)
     assert {(StepConfig, "max_tokens"), (SynthesisConfig, "model")} <= notes.keys[AskModels]
@@ -291,6 +292,64 @@ def test_nothing_kept_or_nothing_answered_is_no_success(folder: Path, workspace:
     with language_server() as (server, url):
         synthesize(folder, workspace, url, *what)
     assert len(server.asked) == 10
+
+
+MADE = ("seeds", "answers", "checked")  # folders of files that the manifest vouches for
+
+
+def test_files_change_only_once_nothing_vouches_for_them(
+    folder: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, write, written = tmp_path / "run", steps._publish, list[str]()
+    what = [*FEW, "synthesis.seeds.part=10", f"synthesis.dir={run}", f"storage.root={tmp_path}/out"]
+
+    def noting_write(path: Path, to: Path) -> Output:
+        if to.parent == run and to.name in MADE:
+            assert find_manifest(run) is None
+            written.append(to.name)
+        return write(path, to)
+
+    with language_server(answer) as (_, url):
+        synthesize(folder, workspace, url, *what)
+        monkeypatch.setattr(steps, "_publish", noting_write)
+        synthesize(folder, workspace, url, *what)
+        assert written == []
+        for change, made_again in (
+            ("synthesis.seeds.count=25", MADE),
+            ("synthesis.model=another", MADE[1:]),
+            ("corpus.samples=7", MADE[2:]),
+        ):
+            what.append(change)
+            synthesize(folder, workspace, url, *what)
+            assert set(written) == set(made_again)
+            assert _vouched(run) == []
+            written.clear()
+
+
+def test_what_cannot_be_asked_costs_no_finished_files(folder: Path, workspace: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    what = [*FEW, f"synthesis.dir={run}", f"storage.root={tmp_path}/out"]
+    more, another = "synthesis.seeds.count=30", "synthesis.model=another"
+    with language_server(answer) as (_, url):
+        synthesize(folder, workspace, url, *what)
+        before = (run / NAME).read_bytes()
+        with pytest.raises(UserError, match="no server is named"):
+            stage.run(load_config(overrides(folder, workspace, *what, more)))
+        with pytest.raises(UserError, match="is no http address"):
+            synthesize(folder, workspace, "nowhere", *what, more)
+        with pytest.raises(UserError, match=r"nothing\.jinja is not there"):
+            synthesize(folder, workspace, url, *what, more, "synthesis.steps.file.prompt=nothing")
+        with faulty_model(url, lambda _: "401") as (_, refusing), pytest.raises(UserError, match="401"):
+            synthesize(folder, workspace, refusing, *what, another)
+    assert (run / NAME).read_bytes() == before
+    assert _vouched(run) == []
+
+
+def _vouched(run: Path) -> list[str]:
+    """What is wrong with the files of a manifest that is there."""
+    manifest = find_manifest(run)
+    assert manifest
+    return manifest.check_files(run, digests=True)
 
 
 def test_no_server_is_the_users_mistake(folder: Path, workspace: Path) -> None:

@@ -7,6 +7,7 @@ import torch.distributed as dist
 
 from snowcoder.config.schema import Config
 from snowcoder.mixture.samples import Samples
+from snowcoder.training import step as step_module
 from snowcoder.training import train_on_rank
 from snowcoder.training.state import Run
 
@@ -33,9 +34,10 @@ def train_with_nan_of_one_rank(config: Config, step: str) -> None:
     def build_and_plant(config: Config) -> Run:
         run = build_run(config)
         if dist.get_rank() == dist.get_world_size() - 1:
-            optimizer = run.model.optimizer
-            measure = optimizer.get_grad_norm
-            optimizer.get_grad_norm = lambda: torch.nan if run.step - 1 == int(step) else measure()
+            measure = step_module.squared_norm
+            step_module.squared_norm = lambda optimizer: (
+                measure(optimizer) * (torch.nan if run.step - 1 == int(step) else 1)
+            )
         return run
 
     train_on_rank.build_run = build_and_plant

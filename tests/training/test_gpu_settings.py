@@ -14,7 +14,8 @@ import torch
 from megatron.core.models.common.embeddings import rope_utils
 
 from benchmarks import training_gpu
-from snowcoder.config.compose import load_config, to_yaml
+from snowcoder.config.compose import load_config
+from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.model import llama, platform

@@ -66,8 +66,6 @@ class Client:
             return await self._ask_servers(request, log)
 
     async def _ask_servers(self, request: Request, log: AnswerLog) -> Answer:
-        if not self.pool.servers:
-            raise UserError(_NOBODY)
         tries = blamed = 0
         while True:
             server = await self.pool.take()
@@ -136,8 +134,8 @@ class Client:
 
 @asynccontextmanager
 async def open_client(config: RequestsConfig) -> AsyncIterator[Client]:
-    """Raises UserError where a server is named in a way that would write a password down."""
-    client = Client(config, _urls(config), os.environ.get(config.key) or None)
+    """Raises UserError as `server_urls` does."""
+    client = Client(config, server_urls(config), os.environ.get(config.key) or None)
     gc.freeze()  # what is there now stays: with it, the garbage collector takes a tenth of a request's time
     try:
         yield client
@@ -147,13 +145,16 @@ async def open_client(config: RequestsConfig) -> AsyncIterator[Client]:
             await server.close()
 
 
-def _urls(config: RequestsConfig) -> list[str]:
+def server_urls(config: RequestsConfig) -> list[str]:
+    """Raises UserError where no server is named, or one in a way that would write a password down."""
     urls = list(config.servers)
     if config.servers_file:
         try:
             urls += Path(config.servers_file).read_text().split()
         except OSError as error:
             raise UserError(f"synthesis.requests.servers_file={config.servers_file}: {error.strerror}") from None
+    if not urls:
+        raise UserError(_NOBODY)
     for url in urls:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -1,4 +1,10 @@
-"""Where the clean shards go: what may be overwritten there, what is removed, and the manifest, written last."""
+"""Where a stage publishes shards: what may be overwritten there, what is removed, and the manifest, written last.
+
+What `Stage` does in a folder, at a place that differs from one in three ways. It may be a bucket: nothing is locked or
+replaced there, so the lock is that of the stage's own folder, `work`. It is the user's, and may hold shards of others.
+And there is no looking first whether all is up to date: digests of raw shards are known by the records of tasks, so a
+run goes through its steps, of which a finished one does nothing, and withdraws the manifest where a shard changes.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +47,8 @@ class OutputShards:
 
     def publish(self, manifest: Manifest) -> None:
         """Remove what is outdated, then vouch for the rest."""
-        for name in self._there() - {output.name for output in manifest.outputs}:
+        outdated = self._there() - {output.name for output in manifest.outputs}
+        for name in [NAME, *outdated] if outdated else []:  # the manifest that names them first
             self.store.delete(name)
         with tempfile.TemporaryDirectory() as folder:
             manifest.write(Path(folder))
