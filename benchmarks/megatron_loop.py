@@ -69,8 +69,10 @@ def main() -> None:
         begun = time.perf_counter()
         losses.append(_step(model, optimizer, batches, shape))
         seconds.append(time.perf_counter() - begun)
+        if len(seconds) == 1:
+            start = time.process_time()
     peak = torch.cuda.max_memory_allocated() if GPU else 0
-    print(json.dumps({"seconds": seconds, "loss": losses[-1], "peak_bytes": peak}), flush=True)
+    print(json.dumps({"seconds": seconds, "loss": losses[-1], "peak_bytes": peak, "start_cpu": start}), flush=True)
 
 
 def _join() -> None:

@@ -29,6 +29,16 @@ def backend() -> str:
     return "gloo" if ON_CPU else "nccl"
 
 
+def pin(memory: torch.Tensor) -> None:
+    """Lock host memory that is mapped already, so that a GPU copies to it at the link's full speed.
+
+    As torch's own staging of checkpoints does it. Where it fails, copies are right all the same, and slower.
+    """
+    if not ON_CPU:
+        portable = 1
+        torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), memory.nbytes, portable)
+
+
 @functools.cache
 def install() -> None:
     """Quiet megatron-core's advice on optional libraries and, without CUDA, make it run on the CPU."""

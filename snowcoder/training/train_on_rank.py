@@ -8,6 +8,7 @@ import torch.distributed as dist
 
 from snowcoder.config.schema import Config
 from snowcoder.errors import Stopped
+from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.checkpointing import Checkpointing
 from snowcoder.training.callbacks.evaluation import Evaluation
@@ -29,16 +30,19 @@ def train_on_rank(config: Config) -> None:
     """Resume or start, then execute the run's phases. Raises `Stopped` if a signal ended it before that."""
     if config.launch.node_check:
         check_nodes(config)
+    checkpoints = Checkpoints(
+        RunFolder.of(config).checkpoints, config
+    )  # its writer is forked before the model is there
     doing("building the model")
     run = build_run(config)
     doing("looking for a checkpoint")
-    checkpoints = Checkpoints(run.folder / "checkpoints", config)
     _tell(resume(run, checkpoints.folder))
     if run.step >= run.last_step:
         _tell(f"{run.phases[-1].name} has ended at step {run.last_step}: nothing to do")
         checkpoints.finish_uploads()
         _record_end(run)
         return
+    doing("opening trackers")
     train_loop(run, callbacks_of(run, checkpoints))
     done = run.step == run.last_step
     how = f"{run.phases[-1].name} is done" if done else f"by {run.stop}, after saving at step {run.step}"

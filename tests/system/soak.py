@@ -243,7 +243,7 @@ class Soak:
         self.cluster.call("scontrol", "requeue", self.job)
 
     def kill_the_writer_of_a_save(self) -> None:
-        """The process that a rank forked to write its part of a checkpoint."""
+        """The process beside a rank that writes its part of checkpoints: the next save starts another."""
         deadline = time.monotonic() + RECOVERED
         while time.monotonic() < deadline:
             with suppress(psutil.Error):
@@ -253,7 +253,7 @@ class Soak:
                         child.kill()
                         return
             time.sleep(0.01)
-        raise AssertionError("no save in all this time")
+        raise AssertionError("no writer in all this time")
 
     def flip_a_bit_and_kill_a_rank(self) -> None:
         path = self._newest_file()

@@ -15,7 +15,7 @@ from torch.distributed.checkpoint import FileSystemReader
 
 from snowcoder.config.schema import Config
 from snowcoder.training import train_on_rank
-from snowcoder.training.checkpoints import save
+from snowcoder.training.checkpoints import save, writer
 from snowcoder.training.checkpoints import write as checkpoint_writer
 from snowcoder.training.checkpoints.completion_record import RECORD
 
@@ -27,23 +27,23 @@ def train_killed(config: Config, where: str) -> None:
 
 def train_stalled(config: Config, where: str) -> None:
     """The first save's writer dies, or stops for good; later ones are well. A save has 20 seconds."""
-    checkpoint_writer.Save = lambda target, record, _: save.Save(target, record, 20)  # type: ignore[misc,assignment]
+    checkpoint_writer.Save = lambda target, record, _, saver: save.Save(target, record, 20, saver)  # type: ignore[misc,assignment]
     first = threading.Event()
-    write = filesystem_async.FileSystemWriterAsync.write_preloaded_data_multiproc
+    write = writer.Writer.write
 
-    def fail(*arguments: Any) -> None:
-        os.kill(os.getpid(), {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}[where])
-        write(*arguments)
-
-    def choose(self: Any) -> Any:
-        function, stage, arguments = function_and_arguments(self)
+    def write_or_fail(self: writer.Writer, buckets: Any) -> None:
         if not first.is_set():
             first.set()
-            return lambda *rest: fail(*function.args, *rest), stage, arguments
-        return function, stage, arguments
+            assert self._process.pid is not None
+            os.kill(self._process.pid, {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}[where])
+            dying = self._process
+            dying.is_alive = lambda: True  # type: ignore[method-assign]  # it fails a moment later than that
+            write(self, buckets)
+            del dying.is_alive
+        else:
+            write(self, buckets)
 
-    function_and_arguments = filesystem_async.FileSystemWriterAsync.get_save_function_and_args
-    filesystem_async.FileSystemWriterAsync.get_save_function_and_args = choose  # type: ignore[method-assign]
+    writer.Writer.write = write_or_fail  # type: ignore[method-assign]
     train_on_rank.train_on_rank(config)
 
 

@@ -7,11 +7,10 @@ Here a rank keeps what went wrong to itself until all come together.
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,16 +20,16 @@ import torch.distributed as dist
 from megatron.core import parallel_state
 from megatron.core.dist_checkpointing.core import CheckpointingConfig, save_config
 from megatron.core.dist_checkpointing.state_dict_utils import save_preprocess
-from megatron.core.dist_checkpointing.strategies import filesystem_async
-from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest, TemporalAsyncCaller
+from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest
 from megatron.core.dist_checkpointing.strategies.common import COMMON_STATE_FNAME
 from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyParallelSaveStrategyWrapper
 from megatron.core.dist_checkpointing.strategies.torch import TorchDistSaveShardedStrategy
 
+from snowcoder.model import platform
 from snowcoder.storage.atomic import write_json
-from snowcoder.storage.digest import digest_file
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile, CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import RECORD
+from snowcoder.training.checkpoints.writer import Writer, describe_files
 from snowcoder.training.rank.process_groups import on_rank_0
 
 _FULL = "No space left on device"
@@ -50,51 +49,64 @@ class _Strategy(TorchDistSaveShardedStrategy):  # type: ignore[misc]  # its libr
 
     def _get_save_and_finalize_callbacks(self, writer: Any, save_state_dict_ret: Any) -> AsyncRequest:
         self.writer, self.metadata = writer, save_state_dict_ret[1]
-        write, stage, arguments = writer.get_save_function_and_args()
-        return AsyncRequest(write, arguments, [], preload_fn=stage)
+        return AsyncRequest(None, (), [])
+
+
+class Saver:
+    """What the saves of a run share: each rank's writer, and the plan of who writes what.
+
+    Once the plans of two saves were equal, megatron-core plans no more, and nobody checks whether all is saved once.
+    """
+
+    def __init__(self) -> None:
+        self.writer = Writer()
+        self.strategy = _Strategy("torch_dist", 1, cached_metadata=True)
+        group = parallel_state.get_data_parallel_group(with_context_parallel=True)
+        shared = FullyParallelSaveStrategyWrapper(self.strategy, group, do_cache_distribution=True)
+        self._strategy = shared if group.size() > 1 else self.strategy
+
+    def preprocess(self, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is saved in parts, and what one rank saves."""
+        sharded, common = save_preprocess(state, validate_access_integrity=not self.strategy.validated_cache_reuse)
+        return sharded, common
+
+    def plan(self, sharded: dict[str, Any], target: Path) -> None:
+        """Tell `strategy.writer` what this rank writes."""
+        self._strategy.async_save(sharded, target)
 
 
 class Save:
     """All ranks call every method together."""
 
-    def __init__(self, target: Path, record: CheckpointRecord, seconds: float) -> None:
+    def __init__(self, target: Path, record: CheckpointRecord, seconds: float, saver: Saver) -> None:
         self.target, self.record = target, record
         self.deadline = time.monotonic() + seconds
-        self._strategy = _Strategy("torch_dist", 1)
-        self._caller = TemporalAsyncCaller()
-        self._process: Any = None
+        self._saver = saver
         self._problem: str | None = None
 
     def start(self, state: dict[str, Any], metadata: dict[str, Any]) -> str | None:
         """Stage the tensors and start writing them. Returns why it failed, if it did."""
-        sharded, common = save_preprocess({**state, "content_metadata": dict(metadata)})
+        sharded, common = self._saver.preprocess({**state, "content_metadata": dict(metadata)})
         if failed := on_rank_0(lambda: self._attempt(lambda: self._open(common))):
             return failed
-        group = parallel_state.get_data_parallel_group(with_context_parallel=True)
-        request = FullyParallelSaveStrategyWrapper(self._strategy, group).async_save(sharded, self.target)
-        self._problem = self._attempt(lambda: self._caller.schedule_async_call(request))
-        self._process = self._caller.process
+        self._saver.plan(sharded, self.target)
+        self._problem = self._attempt(lambda: self._saver.writer.write(self._saver.strategy.writer))
         return None
 
     def is_over(self) -> bool:
         """Whether all ranks have written their part, or given it up."""
-        if self._process is not None and time.monotonic() > self.deadline and self._process.is_alive():
-            self._process.kill()  # its own children go with it, see worker.py
-            self._process.join(10)
-            self._caller.process = None
-            self._problem = f"{socket.gethostname()}: its writer came to no end in time"
-        found: bool = self._caller.is_current_async_call_done()
-        return found
+        writer = self._saver.writer
+        if not writer.is_over() and time.monotonic() > self.deadline:
+            writer.give_up("its writer came to no end in time")
+        busy = torch.tensor(int(not writer.is_over()), device=platform.device())
+        dist.all_reduce(busy)
+        return not busy.item()
 
     def conclude(self) -> str | None:
         """Make the checkpoint complete, or remove it. Returns why it failed, if it did."""
         parts: list[Any] | None = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
         dist.gather_object(self._part(), parts)
-        failed = on_rank_0(lambda: self._complete(parts or []))
-        if failed:
-            # A writer that was killed may have left its results in the queue, for the next save to find.
-            filesystem_async._results_queue = None
-        return failed
+        return on_rank_0(lambda: self._complete(parts or []))
 
     def _open(self, common: dict[str, Any]) -> None:
         shutil.rmtree(self.target, ignore_errors=True)  # what a killed save left behind
@@ -104,29 +116,18 @@ class Save:
         (self.target / COMMON_STATE_FNAME).write_bytes(buffer.getbuffer())
 
     def _part(self) -> _Part:
-        results: Any = []
-        files: list[CheckpointFile] = []
-
-        def collect() -> None:
-            nonlocal results, files
-            # Asked for even if the save failed, so that nothing stays in the queue.
-            results = self._strategy.writer.retrieve_write_results()
-            if self._process is not None and self._process.exitcode:
-                raise ChildProcessError(f"its writer was killed by signal {-self._process.exitcode}")
-            if isinstance(results, tuple):  # torch's way to return an exception
-                raise results[0]
-            files = _digests(path for path in self.target.iterdir() if path.name.startswith(f"__{dist.get_rank()}_"))
-
-        problem = self._attempt(collect)
-        return _Part(self._problem or problem, results, files)
+        problem, results, files = self._saver.writer.written
+        told = f"{socket.gethostname()}: {self._explain(problem)}" if problem else None
+        return _Part(self._problem or told, results, files)
 
     def _complete(self, parts: list[_Part]) -> str | None:
         problems = list(dict.fromkeys(part.problem for part in parts if part.problem))
 
         def finish() -> None:
-            self._strategy.writer.finish(self._strategy.metadata, [part.results for part in parts])
+            strategy = self._saver.strategy
+            strategy.writer.finish(strategy.metadata, [part.results for part in parts])
             save_config(CheckpointingConfig("torch_dist", 1), str(self.target))
-            shared = _digests(path for path in self.target.iterdir() if not path.name.startswith("__"))
+            shared = describe_files(path for path in self.target.iterdir() if not path.name.startswith("__"))
             files = [file for part in [*parts, _Part(None, [], shared)] for file in part.files]
             write_json(self.target / RECORD, self.record.completed(sorted(files, key=attrgetter("name"))))
 
@@ -149,15 +150,6 @@ class Save:
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         full = _FULL in text or (not isinstance(error, ChildProcessError) and _free(self.target) < _NO_ROOM)
         return _FULL if full else text[:300]
-
-
-def _digests(paths: Iterable[Path]) -> list[CheckpointFile]:
-    found = []
-    for path in paths:
-        with path.open("rb") as file:
-            os.fsync(file.fileno())  # megatron-core syncs only some
-        found.append(CheckpointFile(name=path.name, bytes=path.stat().st_size, digest=digest_file(path)))
-    return found
 
 
 def _free(folder: Path) -> int:

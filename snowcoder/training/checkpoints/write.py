@@ -31,7 +31,7 @@ from snowcoder.training.checkpoints.completion_record import (
     superseded,
 )
 from snowcoder.training.checkpoints.safe_metadata import safe_loading
-from snowcoder.training.checkpoints.save import Save
+from snowcoder.training.checkpoints.save import Save, Saver
 from snowcoder.training.checkpoints.uploads import Uploads
 from snowcoder.training.events import Events
 from snowcoder.training.identity import describe_inputs
@@ -55,6 +55,7 @@ class Checkpoints:
         self.config = config.checkpoint
         self.failed: str | None = None  # why the last save failed, if it did; the same on all ranks
         self._seconds = 60 * config.launch.timeout_minutes  # of a save, as of a collective
+        self._saver = Saver()
         self._in_flight: Save | None = None
         self._events = Events(config)
         self._uploads = Uploads(config, folder)
@@ -107,7 +108,7 @@ class Checkpoints:
         if on_rank_0(lambda: (target / RECORD).exists()):
             self.failed = None
             return
-        save = Save(target, record, self._seconds)
+        save = Save(target, record, self._seconds, self._saver)
         if failed := save.start(build_state(), _METADATA):
             self._conclude(save, failed)
             return

@@ -103,7 +103,8 @@ def _pass_on(ranks: Ranks, number: signal.Signals, told: list[signal.Signals]) -
     if number in told and number == signal.SIGINT:
         raise KeyboardInterrupt  # Ctrl-C for the second time: at once
     told.append(number)
-    print(f"snowcoder: {number.name}: the ranks save at the end of this step, and stop", file=sys.stderr, flush=True)
+    what = "the ranks save at the end of this step or of the next, and stop"
+    print(f"snowcoder: {number.name}: {what}", file=sys.stderr, flush=True)
     ranks.forward(number)
 
 

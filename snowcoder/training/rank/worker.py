@@ -1,7 +1,4 @@
-"""Entry point of one rank: `python -m snowcoder.training.rank.worker TASK resolved.yaml [ARGUMENTS]`.
-
-Nothing is imported at the top: saving a checkpoint re-imports this module in a helper process.
-"""
+"""Entry point of one rank: `python -m snowcoder.training.rank.worker TASK resolved.yaml [ARGUMENTS]`."""
 
 
 def main() -> None:
@@ -55,11 +52,3 @@ def _work(target: str, resolved: str, *arguments: str) -> None:
 
 if __name__ == "__main__":
     main()
-elif (
-    __name__ == "__mp_main__"
-):  # a helper of a save: it would outlive its rank, or die of a signal before the save ends
-    from snowcoder.training.rank import signals
-    from snowcoder.training.rank.environment import die_with_parent
-
-    die_with_parent()
-    signals.hold()
