@@ -91,6 +91,8 @@ class Save:
             return failed
         self._saver.plan(sharded, self.target)
         self._problem = self._attempt(lambda: self._saver.writer.write(self._saver.strategy.writer))
+        if self._problem:
+            self._saver.writer.give_up(self._problem)  # it was told nothing, and would be waited for
         return None
 
     def is_over(self) -> bool:
