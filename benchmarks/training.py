@@ -44,7 +44,7 @@ TURNS = {("demo", "fp32"): (12, 4), ("demo", "bf16"): (4, 2), ("20m", "fp32"): (
 PLAN = 200  # steps, of which the first are made
 TOLERANCE = {"fp32": 2e-5, "bf16": 2e-2}  # of losses: nats
 CORPUS = 24 << 20
-_ENVIRONMENT = ("litgpt==0.5.9", "ai2-olmo-core==3.0.0", f"transformers=={version('transformers')}", "numpy")
+_PEERS = Path(__file__).with_name("training_peers.txt")
 
 
 def run() -> Result:
@@ -272,5 +272,7 @@ def _peer_python() -> Path:
     if not python.exists():
         venv.create(environment, with_pip=True)
         torch = f"torch=={version('torch').partition('+')[0]}"
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", torch, *_ENVIRONMENT], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet"]
+        subprocess.run([*install, torch], check=True)
+        subprocess.run([*install, "--no-deps", "-r", str(_PEERS)], check=True)
     return python
