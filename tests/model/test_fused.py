@@ -5,20 +5,16 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 import torch.distributed as dist
-
-from snowcoder.model import platform
-
-platform.install()
-
-from megatron.core.fusions import fused_bias_swiglu  # noqa: E402
-from megatron.core.models.common.embeddings.rope_utils import (  # noqa: E402
+from megatron.core.fusions import fused_bias_swiglu
+from megatron.core.models.common.embeddings.rope_utils import (
     _apply_rotary_pos_emb_bshd,
     _apply_rotary_pos_emb_thd,
 )
 
-from snowcoder.model.cross_entropy import VocabularyPart, linear_cross_entropy  # noqa: E402
-from snowcoder.model.fused import RMSNorm, rotate, rotate_packed, swiglu  # noqa: E402
-from snowcoder.model.linear import _LinearFunction  # noqa: E402
+from snowcoder.model import platform
+from snowcoder.model.cross_entropy import VocabularyPart, linear_cross_entropy
+from snowcoder.model.fused import RMSNorm, rotate, rotate_packed, swiglu
+from snowcoder.model.linear import _LinearFunction
 
 pytestmark = pytest.mark.skipif(not platform.ON_CPU, reason="what CPUs use")
 Function = Callable[..., torch.Tensor]
