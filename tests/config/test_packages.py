@@ -79,7 +79,8 @@ def a_run(folder: Path) -> list[str]:
     (folder / "shards" / "crawl").mkdir(parents=True)
     with gzip.open(folder / "shards" / "crawl" / "0.jsonl.gz", "wt") as shard:
         shard.write(json.dumps({"content": "print()", "repo_name": "a", "path": "a.py", "language": "Python"}))
-    (folder / "chat.jsonl").write_text(json.dumps({"messages": [{"role": "user", "content": "Hello"}] * 2}) + "\n")
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello"}]
+    (folder / "chat.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
     more = [f"finetune.chat=[{folder}/chat.jsonl]", "finetune.model=none", "evaluation.suites=[humaneval]"]
     return tiny_overrides(folder / "run", f"storage.root={folder}/shards", "evaluation.first=1", *more)
 
