@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from benchmarks.result import Result
-from benchmarks.sources import documents
+from benchmarks.training_run import build_index, phase1_alone, run_snowcoder
 from snowcoder.config.compose import load_config
 
 STARTS = 3
@@ -48,7 +46,9 @@ def run() -> Result:
     with tempfile.TemporaryDirectory(prefix="bench-start-") as name:
         folder = Path(name)
         overrides = _overrides(folder)
-        _prepare(folder, overrides)
+        prepared = [*overrides, f"run.dir={folder}/prepared"]
+        build_index(folder, CORPUS, prepared)
+        run_snowcoder("plan", *prepared)
         starts = [_start(folder / f"run{number}", overrides) for number in range(STARTS)]
         peer = min(_peer(overrides) for _ in range(STARTS))
     table = {stage: min(start["stages"][stage] for start in starts) for stage in starts[0]["stages"]}
@@ -61,30 +61,11 @@ def run() -> Result:
 
 def _overrides(folder: Path) -> list[str]:
     return [
-        "recipe=demo",
-        "storage=disk",
-        "~phases.phase2",
-        "~phases.phase3",
-        "~index.sources",
-        f"+index.sources.raw.shards={folder}/shards",
-        f"index.dir={folder}/index",
-        f"tokenizer.dir={folder}/tokenizer",
+        *phase1_alone(folder),
         f"plan.dir={folder}/plan",
         f"phases.phase1.tokens={4 * EVERY * 16 * 256}",
-        "phases.phase1.sources.raw.max_epochs=99",
         f"checkpoint.every_steps={EVERY}",
-        "logging.validate_every=0",
     ]
-
-
-def _prepare(folder: Path, overrides: list[str]) -> None:
-    rows = list(documents(CORPUS))
-    (folder / "shards").mkdir()
-    columns = {"content": [row.content for row in rows], "repo_name": [row.repository for row in rows]}
-    pq.write_table(pa.table(columns), folder / "shards" / "0.parquet")
-    for verb in (["tokenizer", "train", f"tokenizer.shards={folder}/shards"], ["index", "build", "raw"], ["plan"]):
-        command = [sys.executable, "-W", "ignore", "-m", "snowcoder", *verb, *overrides, f"run.dir={folder}/prepared"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def _start(run_dir: Path, overrides: list[str]) -> dict[str, Any]:

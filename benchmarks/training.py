@@ -22,13 +22,11 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.result import Result
-from benchmarks.sources import documents
+from benchmarks.training_run import build_index, phase1_alone, run_snowcoder
 from benchmarks.training_shapes import BETAS, CLIP, EPSILON, SHAPES, VOCABULARY, WEIGHT_DECAY, Shape
 from snowcoder.config.compose import load_config
 from snowcoder.config.frozen import to_yaml
@@ -50,7 +48,7 @@ _PEERS = Path(__file__).with_name("training_peers.txt")
 def run() -> Result:
     with tempfile.TemporaryDirectory(prefix="bench-training-") as name:
         folder = Path(name)
-        _index(folder)
+        build_index(folder, CORPUS, _overrides(folder, "demo", "fp32", "ours"))
         found = {f"{shape}, {dtype}": _compare(folder, shape, dtype, *turns) for (shape, dtype), turns in TURNS.items()}
     seconds = {side: each["cpu_seconds"] for side, each in found["20m, fp32"].items()}
     tokens = SHAPES["20m"].tokens
@@ -66,29 +64,12 @@ def run() -> Result:
     )
 
 
-def _index(folder: Path) -> None:
-    rows = list(documents(CORPUS))
-    columns = {"content": [d.content for d in rows], "repo_name": [d.repository for d in rows]}
-    (folder / "shards").mkdir()
-    pq.write_table(pa.table(columns), folder / "shards" / "0.parquet")
-    config = _overrides(folder, "demo", "fp32", "ours")
-    _snowcoder("tokenizer", "train", *config, f"tokenizer.shards={folder}/shards")
-    _snowcoder("index", "build", "raw", *config)
-
-
 def _overrides(folder: Path, name: str, dtype: str, side: str) -> list[str]:
     """A run of phase 1 alone."""
     shape, (tensor, data) = SHAPES[name], LAYOUTS[side]
     sizes = ("layers", "hidden", "ffn", "heads", "kv_heads")
     return [
-        "recipe=demo",
-        "storage=disk",
-        "~phases.phase2",
-        "~phases.phase3",
-        "~index.sources",
-        f"+index.sources.raw.shards={folder}/shards",
-        f"index.dir={folder}/index",
-        f"tokenizer.dir={folder}/tokenizer",
+        *phase1_alone(folder),
         f"run.dir={folder}/{name}/{side}-{dtype}",
         f"plan.dir={folder}/{name}/plan",
         *(f"model.{size}={getattr(shape, size)}" for size in sizes),
@@ -96,7 +77,6 @@ def _overrides(folder: Path, name: str, dtype: str, side: str) -> list[str]:
         f"model.sequence_length={shape.sequence}",
         f"phases.phase1.tokens={PLAN * shape.tokens}",
         f"phases.phase1.global_batch={shape.batch}",
-        "phases.phase1.sources.raw.max_epochs=99",
         f"precision={dtype}",
         f"optimizer.beta1={BETAS[0]}",
         f"optimizer.beta2={BETAS[1]}",
@@ -109,13 +89,8 @@ def _overrides(folder: Path, name: str, dtype: str, side: str) -> list[str]:
         f"parallel.data={data}",
         f"parallel.micro_batch={shape.micro_batch}",
         "launch.threads=1",
-        "logging.validate_every=0",
         f"checkpoint.every_steps={PLAN}",
     ]
-
-
-def _snowcoder(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-W", "ignore", "-m", "snowcoder", *arguments], check=True)
 
 
 def _compare(folder: Path, name: str, dtype: str, turns: int, steps: int) -> dict[str, dict[str, Any]]:
@@ -139,12 +114,12 @@ def _write(folder: Path, name: str, dtype: str, ours: list[str]) -> None:
     """Plan, weights, batches and rates, once; and for each layout of ours a run whose step 0 has these weights."""
     place = folder / name
     if not (place / "hf").exists():
-        _snowcoder("plan", *_overrides(folder, name, dtype, "ours"))
+        run_snowcoder("plan", *_overrides(folder, name, dtype, "ours"))
         _write_weights(place / "hf", SHAPES[name])
         _write_batches(folder, name)
     for side in ours:
         config = _overrides(folder, name, dtype, side)
-        _snowcoder("import", str(place / "hf"), *config)
+        run_snowcoder("import", str(place / "hf"), *config)
         _freeze(config, place / f"{side}-{dtype}" / "resolved.yaml")
 
 

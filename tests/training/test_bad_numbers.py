@@ -77,7 +77,7 @@ def test_one_ranks_nan_is_skipped_by_all_and_reaches_no_weight(tmp_path: Path, w
 
 
 def test_a_nan_that_only_the_last_rank_sees_is_skipped_by_all(tmp_path: Path, workspace: Path) -> None:
-    """gloo's MAX and MIN of floats lose a NaN of any rank but the first: finiteness goes round as a flag."""
+    """gloo's MAX and MIN of floats lose a NaN of any rank but the first: what ranks know is gathered."""
     overrides = overrides_of(tmp_path, workspace, "dp2")
     snowcoder("plan", *overrides)
     launch("tests.training.faults:train_with_nan_of_one_rank", load_config(overrides), "resolved.yaml", "6")
