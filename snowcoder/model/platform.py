@@ -30,7 +30,7 @@ def backend() -> str:
 
 
 def pin(memory: torch.Tensor) -> None:
-    """Lock host memory that is mapped already, so that a GPU copies to it at the link's full speed.
+    """Lock host memory that is mapped already, uint8 [bytes], so that a GPU copies to it at the link's full speed.
 
     As torch's own staging of checkpoints does it. Where it fails, copies are right all the same, and slower.
     """
