@@ -9,7 +9,6 @@ of the best eager peer at 20M parameters in fp32 to ours.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.frozen import to_yaml
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.mixture.samples import SampleReader
+from snowcoder.ports import free_ports
 from snowcoder.training.schedule import learning_rate
 
 PEERS = ("transformers", "litgpt", "olmo-core")
@@ -219,15 +219,12 @@ def _started(folder: Path, name: str, dtype: str, side: str) -> Iterator[Side]:
 
 def _environments(tensor: int, data: int) -> list[dict[str, str]]:
     world = tensor * data
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     shared = {
         "OMP_NUM_THREADS": "1",
         "WORLD_SIZE": str(world),
         "LOCAL_WORLD_SIZE": str(world),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_PORT": str(free_ports(1)[0]),
     }
     return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(world)]
 

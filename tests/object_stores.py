@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,8 +18,9 @@ import pytest
 
 from snowcoder.config.compose import load_config
 from snowcoder.config.schema import StorageConfig
-from snowcoder.demo.s3_server import _command, _free_ports, find_program
+from snowcoder.demo.s3_server import _command, find_program
 from snowcoder.demo.s3_server import _wait as _wait_for_bucket
+from snowcoder.ports import free_ports
 
 
 @pytest.fixture(scope="session")
@@ -50,15 +50,9 @@ def storage_config(endpoint: str, *overrides: str) -> StorageConfig:
     return load_config(["storage=s3", f"storage.endpoint={endpoint}", *words]).storage
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @contextmanager
 def _ministack(folder: Path) -> Iterator[str]:
-    port = free_port()
+    port = free_ports(1)[0]
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "s3"}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
@@ -101,7 +95,7 @@ class S3Server:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._ports = folder, _free_ports(10)
+        self._folder, self._ports = folder, free_ports(10)
         self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
         self.keys = {"AWS_ACCESS_KEY_ID": "a-key-of-tests", "AWS_SECRET_ACCESS_KEY": "a-secret-of-tests"}
         self._environment = pytest.MonkeyPatch()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -18,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from snowcoder.errors import OperationError, UserError
+from snowcoder.ports import free_ports
 
 BUCKET = "snowcoder"
 _PORTS = ("s3", "master", "volume", "filer", "admin")
@@ -32,7 +32,7 @@ def s3_server(folder: Path) -> Iterator[str]:
     process's environment, where boto3 and child processes find them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ports = _free_ports(2 * len(_PORTS))
+    ports = free_ports(2 * len(_PORTS))
     command = _command(folder, ports)
     with _environment(), (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
@@ -92,11 +92,3 @@ def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
     ended = process.poll()
     what = f"did not start within {_START_SECONDS} s" if ended is None else f"ended with code {ended}"
     raise OperationError(f"the S3 server {what}; its log is {log}")
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]

@@ -62,6 +62,7 @@ def watched_step(config: Config, watch: Watch) -> RankReport:
     """
     phase, wanted = longest(config), micro_batches_of(config)
     measured = sizes_of_steps(wanted, config.parallel.pipeline)
+    stand_ins.read_in_line()
     with watch:
         run = _build(config, phase, [config.parallel.pipeline, *measured])
         watch.follow(run.model.bare_chunks)

@@ -9,6 +9,7 @@ Only ever in a process of its own (see fleet.py). Two kinds of stand-ins:
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -43,6 +44,26 @@ def install_for_values() -> None:
     _answer_for_all_ranks()
     _leave_modules_in_place()
     _norm_without_values()
+
+
+class _InLine(Executor):
+    """Does at once what a thread would do, which is in no mode: its tensors would be real, and unseen."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def submit(self, function: Any, /, *arguments: Any, **more: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(function(*arguments, **more))
+        return done
+
+
+def read_in_line() -> None:
+    """For any watched step: its batches are read under the watch."""
+    from snowcoder.training import read_ahead
+
+    module: Any = read_ahead
+    module.ThreadPoolExecutor = _InLine
 
 
 def _leave_random_state() -> None:

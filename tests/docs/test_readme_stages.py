@@ -64,7 +64,7 @@ def run(words: list[str], overrides: list[str]) -> None:
         words, overrides = [word.replace("arctic", "demo") for word in words], []
     if any(word in ("phase=phase1", "phase=phase2") for word in words):
         overrides = [word for word in overrides if "phases.phase3" not in word]
-    here = [word for word in words if not word.startswith(("storage.root=", "launch="))]
+    here = [word for word in words if not word.startswith(("storage.root=", "launch=", "parallel="))]
     command = [sys.executable, "-m", "snowcoder", *here, *overrides]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     print(done.stdout, done.stderr)

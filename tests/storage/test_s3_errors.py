@@ -10,9 +10,10 @@ import pytest
 from snowcoder.config.schema import StorageConfig
 from snowcoder.demo.s3_server import BUCKET, find_program, s3_server
 from snowcoder.errors import SnowcoderError, UserError
+from snowcoder.ports import free_ports
 from snowcoder.storage.objects import ObjectInfo
 from snowcoder.storage.s3 import S3Store
-from tests.object_stores import free_port, storage_config
+from tests.object_stores import storage_config
 from tests.tiny import snowcoder
 
 pytestmark = pytest.mark.skipif(
@@ -134,14 +135,14 @@ def test_the_command_with_wrong_credentials(
 
 
 def test_the_command_where_nothing_listens(server: StorageConfig, tmp_path: Path) -> None:
-    endpoint = f"http://127.0.0.1:{free_port()}"
+    endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
     done = pack(tmp_path, f"s3://{BUCKET}", endpoint)
     assert f"nothing answers at {endpoint}; check storage.endpoint" in said(done)
     assert done.returncode == 1
 
 
 def test_the_server_is_reached_past_a_http_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_ports(1)[0]}")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "elsewhere.example")
     with s3_server(tmp_path / "data") as endpoint:

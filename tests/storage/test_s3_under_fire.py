@@ -15,9 +15,10 @@ from faulty_proxy import Fault, FaultyProxy
 
 from snowcoder.config.schema import StorageConfig
 from snowcoder.errors import OperationError, SnowcoderError, UserError
+from snowcoder.ports import free_ports
 from snowcoder.storage.digest import digest_bytes
 from snowcoder.storage.s3 import S3Store
-from tests.object_stores import S3Server, free_port, seaweedfs_installed, storage_config
+from tests.object_stores import S3Server, seaweedfs_installed, storage_config
 
 MIB = 1 << 20
 DATA = random.Random(0).randbytes(7 * MIB + 11)
@@ -207,7 +208,7 @@ def test_credentials_that_expire_midway(s3_store: S3Store, proxied: S3Store, pro
 
 
 def test_a_wrong_endpoint_is_reported_soon(s3: tuple[StorageConfig, str]) -> None:
-    endpoint, begun = f"http://127.0.0.1:{free_port()}", time.monotonic()
+    endpoint, begun = f"http://127.0.0.1:{free_ports(1)[0]}", time.monotonic()
     store = S3Store("s3://bucket", storage_config(endpoint, "storage.attempts=10"))
     with pytest.raises(OperationError, match=rf"cannot list s3://bucket: nothing answers at {endpoint}"):
         store.list()

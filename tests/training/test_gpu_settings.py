@@ -56,10 +56,12 @@ def test_kernels_of_the_loss(device: Device) -> None:
     assert built.gradient_accumulation_fusion is False
 
 
-def test_a_cpu_has_no_fused_kernels() -> None:
+def test_a_cpu_has_none_of_a_gpus_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rope_utils, "fused_apply_rotary_pos_emb", "our own, which `platform.install` puts there")
     built = llama.transformer_config(config_of("precision=fp32"))
     assert (built.cross_entropy_loss_fusion, built.cross_entropy_fusion_impl) == (False, "native")
-    assert not built.bias_activation_fusion
+    assert not built.bias_dropout_fusion
+    assert not built.persist_layer_norm
 
 
 def test_layers_of_transformer_engine_accumulate_their_gradients_themselves() -> None:

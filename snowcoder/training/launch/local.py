@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Sequence
 
 from snowcoder.config.schema import Config
+from snowcoder.ports import free_ports
 from snowcoder.training.events import Events
 from snowcoder.training.launch.watch import RanksEnded, RanksFailed, watch
 from snowcoder.training.rank import signals
@@ -38,7 +38,7 @@ class LocalRanks:
             "WORLD_SIZE": str(size),
             "LOCAL_WORLD_SIZE": str(size),
             "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(_free_port()),
+            "MASTER_PORT": str(free_ports(1)[0]),
             "OMP_NUM_THREADS": str(config.launch.threads or max(1, len(os.sched_getaffinity(0)) // size)),
         }
         # A session of their own: Ctrl-C is for this process, which passes it on.
@@ -67,10 +67,3 @@ class LocalRanks:
         for process in self.processes:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found

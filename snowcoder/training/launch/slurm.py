@@ -89,7 +89,7 @@ class SlurmRanks:
     def __init__(
         self, command: list[str], master: str, job: int, more: dict[str, str], keep: Sequence[int] = ()
     ) -> None:
-        environment = {**os.environ, **more, "MASTER_ADDR": master, "MASTER_PORT": str(20000 + job % 20000)}
+        environment = {**os.environ, **more, "MASTER_ADDR": master, "MASTER_PORT": str(20000 + job % 12000)}
         # All ranks refuse a user's mistake for themselves; killed after the first, they would hide its exit code.
         srun = ["srun", "--kill-on-bad-exit=0", f"--wait={_GRACE_SECONDS}"]
         self.process = subprocess.Popen([*srun, *command], env=environment, pass_fds=keep)
