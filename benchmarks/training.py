@@ -1,9 +1,9 @@
 """A training step's CPU seconds and peak memory against transformers, litgpt and OLMo-core, eager and compiled.
 
 All sides have the same weights (ours by `snowcoder import`), batches and learning rates, and their losses must agree.
-Each is a process of one thread; they take turns of some steps, so that what else the machine does meets all of them,
-and for each its best turn counts. CPU seconds, because a busy machine stretches all others. The result's ratio is that
-of the best eager peer at 20M parameters in fp32 to ours.
+Each is a process of one thread, ours in the environment that `snowcoder train` gives its ranks; they take turns of some
+steps, so that what else the machine does meets all of them, and for each its best turn counts. CPU seconds, because a
+busy machine stretches all others. The result's ratio is that of the best eager peer at 20M parameters in fp32 to ours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+import timeit
 import venv
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,7 +33,10 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.frozen import to_yaml
 from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.mixture.samples import SampleReader
+from snowcoder.model.linear import product
+from snowcoder.model.size import flops_per_token
 from snowcoder.ports import free_ports
+from snowcoder.training.rank.environment import memory_environment
 from snowcoder.training.schedule import learning_rate
 
 PEERS = ("transformers", "litgpt", "olmo-core")
@@ -39,6 +44,7 @@ SIDES = ("ours", *PEERS, *(f"{peer}+compile" for peer in PEERS))
 LAYOUTS = {"ours": (1, 1), "ours+tp2": (2, 1), "ours+dp2": (1, 2)}  # tensor, data
 # Turns of how many steps; the first step, which compiles, is none of them. bf16 is slow where no unit computes it.
 TURNS = {("demo", "fp32"): (12, 4), ("demo", "bf16"): (4, 2), ("20m", "fp32"): (10, 2), ("20m", "bf16"): (2, 1)}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 PLAN = 200  # steps, of which the first are made
 TOLERANCE = {"fp32": 2e-5, "bf16": 2e-2}  # of losses: nats
 CORPUS = 24 << 20
@@ -60,21 +66,39 @@ def run() -> Result:
         peer=round(tokens / eager),
         unit="tokens/s of CPU time",
         ratio=round(eager / seconds["ours"], 2),
-        detail={"ratio_to_best_compiled_peer": round(compiled / seconds["ours"], 2), **found},
+        detail={
+            "ratio_to_best_compiled_peer": round(compiled / seconds["ours"], 2),
+            "gflops": round(_step_flops() / seconds["ours"] / 1e9, 1),
+            "gflops_of_one_product": {name: round(_product_flops(dtype) / 1e9, 1) for name, dtype in _DTYPES.items()},
+            **found,
+        },
     )
+
+
+def _step_flops() -> float:
+    """Of the 20M model's products, attention's causal half included: what a step cannot do without."""
+    model = load_config(_overrides(Path(), "20m", "fp32", "ours")).model
+    return flops_per_token(model, model.sequence_length, causal=True) * SHAPES["20m"].tokens
+
+
+def _product_flops(dtype: torch.dtype) -> float:
+    """A second of one core, in a product of the largest layer at its best: nothing on this machine is faster."""
+    shape, torch_threads = SHAPES["20m"], torch.get_num_threads()
+    torch.set_num_threads(1)
+    x, weight = torch.ones(2048, shape.hidden, dtype=dtype), torch.ones(2 * shape.ffn, shape.hidden, dtype=dtype)
+    seconds = min(timeit.repeat(lambda: product(x, weight), timer=time.process_time, number=1, repeat=50))
+    torch.set_num_threads(torch_threads)
+    return 2.0 * x.numel() * len(weight) / seconds
 
 
 def _overrides(folder: Path, name: str, dtype: str, side: str) -> list[str]:
     """A run of phase 1 alone."""
     shape, (tensor, data) = SHAPES[name], LAYOUTS[side]
-    sizes = ("layers", "hidden", "ffn", "heads", "kv_heads")
     return [
         *phase1_alone(folder),
         f"run.dir={folder}/{name}/{side}-{dtype}",
         f"plan.dir={folder}/{name}/plan",
-        *(f"model.{size}={getattr(shape, size)}" for size in sizes),
-        f"model.vocab_size={VOCABULARY}",
-        f"model.sequence_length={shape.sequence}",
+        *_sizes(shape),
         f"phases.phase1.tokens={PLAN * shape.tokens}",
         f"phases.phase1.global_batch={shape.batch}",
         f"precision={dtype}",
@@ -91,6 +115,11 @@ def _overrides(folder: Path, name: str, dtype: str, side: str) -> list[str]:
         "launch.threads=1",
         f"checkpoint.every_steps={PLAN}",
     ]
+
+
+def _sizes(shape: Shape) -> list[str]:
+    own = (f"model.{size}={getattr(shape, size)}" for size in ("layers", "hidden", "ffn", "heads", "kv_heads"))
+    return [*own, f"model.vocab_size={VOCABULARY}", f"model.sequence_length={shape.sequence}"]
 
 
 def _compare(folder: Path, name: str, dtype: str, turns: int, steps: int) -> dict[str, dict[str, Any]]:
@@ -203,7 +232,7 @@ def _started(folder: Path, name: str, dtype: str, side: str) -> Iterator[Side]:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **more},
+                env={**(memory_environment() if side in LAYOUTS else {}), **os.environ, **more},
             )
             for more in environments
         ]

@@ -24,6 +24,11 @@ def _cpu_attention_backward(gradient: Any, query: Any, key: Any, value: Any, *_:
     return int(sdpa_backward_flop_count(gradient.shape, query.shape, key.shape, value.shape))
 
 
+def _linear(x: Any, weight: Any, *_: Any) -> int:
+    return 2 * int(x.numel()) * int(weight.shape[0])
+
+
+_PRODUCTS: dict[Any, Any] = {torch.ops.mkldnn._linear_pointwise: _linear}  # that torch's own table lacks
 _ATTENTION: dict[Any, Any] = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _cpu_attention_backward,
@@ -91,6 +96,8 @@ class Watch(TorchDispatchMode):
         if operator in flop_registry:
             formula: Any = flop_registry[operator]
             self.matmul_flops += formula(*args, **kwargs, out_val=out)
+        elif operator in _PRODUCTS:
+            self.matmul_flops += _PRODUCTS[operator](*args)
         elif operator in _ATTENTION:
             self.attention_flops += _ATTENTION[operator](*args)
 

@@ -11,6 +11,10 @@ from megatron.core.transformer.enums import AttnMaskType
 from megatron.core.transformer.module import MegatronModule
 from megatron.core.transformer.transformer_config import TransformerConfig
 
+from snowcoder.model import platform
+
+_SLOW_IN_BF16 = 64  # head dimensions below it: torch's backward pass on CPUs takes up to twice its fp32 one's time
+
 
 class FusedCoreAttention(MegatronModule):  # type: ignore[misc]  # its library has no types
     """Causal self-attention by `scaled_dot_product_attention`; with packed sequences, inside each document."""
@@ -63,6 +67,10 @@ class FusedCoreAttention(MegatronModule):  # type: ignore[misc]  # its library h
         return torch.cat([out.squeeze(0).transpose(0, 1) for out in outputs]).flatten(1)
 
     def _causal(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        return F.scaled_dot_product_attention(
+        dtype = query.dtype
+        if platform.ON_CPU and query.size(-1) < _SLOW_IN_BF16:
+            query, key, value = query.float(), key.float(), value.float()
+        out = F.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=self.scale, enable_gqa=self.grouped
         )
+        return out.to(dtype)

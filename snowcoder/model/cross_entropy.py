@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 
-from snowcoder.model.linear import Gradients, add_to_gradient
+from snowcoder.model.linear import Gradients, add_to_gradient, product
 
 _ROWS = 256  # at a time: the logits of so many tokens stay in the cache
 
@@ -27,7 +27,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         labels = (labels - part.first).unsqueeze(1)
         here = (labels >= 0) & (labels < len(weight))
         labels = labels.where(here, 0)
-        powers = torch.mm(x, weight.t()).float()
+        powers = product(x, weight).float()
         most, own, target = (torch.empty(len(x), 1) for _ in range(3))
         for some in zip(*(tensor.split(_ROWS) for tensor in (powers, labels, most, own, target)), strict=True):
             _to_powers(*some)
@@ -48,7 +48,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         gradient, powers = gradients[0].unsqueeze(1), ctx.powers
         del ctx.powers  # or they would stay until the whole backward pass has ended
         d_logits = powers.mul_(scale * gradient).scatter_add_(1, labels, -gradient * here).to(x.dtype)
-        return torch.mm(d_logits, weight), add_to_gradient(weight, d_logits, x), None, None
+        return product(d_logits, weight.t()), add_to_gradient(weight, d_logits, x), None, None
 
 
 def _to_powers(

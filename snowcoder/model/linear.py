@@ -19,16 +19,28 @@ from megatron.core.tensor_parallel import (
 Gradients = tuple[torch.Tensor | None, ...]
 
 
+def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """x [..., in] and weight [out, in] of float32 or bfloat16 -> [..., out], as torch's linear without a bias.
+
+    torch gives float32 products to MKL, which on processors that are not Intel's leaves a seventh of their speed:
+    oneDNN, which it gives bfloat16, does not.
+    """
+    if x.dtype == torch.float32:
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+        return out
+    return torch.matmul(x, weight.t())
+
+
 class _LinearFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
-        return torch.matmul(x, weight.t())
+        return product(x, weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Gradients:
         (x, weight), (gradient,) = ctx.saved_tensors, gradients
-        return torch.matmul(gradient, weight), add_to_gradient(weight, gradient.flatten(0, -2), x.flatten(0, -2))
+        return product(gradient, weight.t()), add_to_gradient(weight, gradient.flatten(0, -2), x.flatten(0, -2))
 
 
 def add_to_gradient(weight: torch.Tensor, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

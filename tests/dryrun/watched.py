@@ -13,6 +13,7 @@ import torch.distributed as dist
 from snowcoder.config.schema import Config
 from snowcoder.dryrun.rank_step import watched_step
 from snowcoder.dryrun.watch import Watch
+from snowcoder.model.linear import product
 
 
 class ProfiledWatch(Watch):
@@ -41,7 +42,9 @@ def real_step(config: Config, folder: str) -> None:
 
 def memory_of_step(config: Config, file: str) -> None:
     """Writes how many bytes more the process had at the most than before it built the model, as Linux counts."""
-    torch.ones(512, 512) @ torch.ones(512, 512)  # what the first product allocates for good is none of the model's
+    product(torch.ones(512, 512), torch.ones(512, 512)) @ torch.ones(
+        512, 512
+    )  # what the first products allocate for good is none of the model's
     before = _memory("VmRSS")
     watched_step(config, Watch(64, fake=False))
     Path(file).write_text(str(_memory("VmHWM") - before))

@@ -12,6 +12,7 @@ from snowcoder.ports import free_ports
 from snowcoder.training.events import Events
 from snowcoder.training.launch.watch import RanksEnded, RanksFailed, watch
 from snowcoder.training.rank import signals
+from snowcoder.training.rank.environment import memory_environment
 from snowcoder.training.rank.pulse import ADDRESS, Listener
 
 
@@ -33,6 +34,7 @@ class LocalRanks:
     def __init__(self, command: list[str], config: Config, more: dict[str, str], keep: Sequence[int] = ()) -> None:
         size = config.parallel.world_size
         common = {
+            **memory_environment(),
             **os.environ,
             **more,
             "WORLD_SIZE": str(size),

@@ -18,6 +18,7 @@ from snowcoder.errors import OperationError, Requeued, Stopped, UserError
 from snowcoder.training.events import Events, read_events
 from snowcoder.training.launch.watch import NotStarted, RanksEnded, RanksFailed, watch
 from snowcoder.training.rank import signals
+from snowcoder.training.rank.environment import memory_environment
 from snowcoder.training.rank.pulse import ADDRESS, Listener
 
 _GRACE_SECONDS = 10  # for the ranks that are left when the first one has ended
@@ -89,7 +90,13 @@ class SlurmRanks:
     def __init__(
         self, command: list[str], master: str, job: int, more: dict[str, str], keep: Sequence[int] = ()
     ) -> None:
-        environment = {**os.environ, **more, "MASTER_ADDR": master, "MASTER_PORT": str(20000 + job % 12000)}
+        environment = {
+            **memory_environment(),
+            **os.environ,
+            **more,
+            "MASTER_ADDR": master,
+            "MASTER_PORT": str(20000 + job % 12000),
+        }
         # All ranks refuse a user's mistake for themselves; killed after the first, they would hide its exit code.
         srun = ["srun", "--kill-on-bad-exit=0", f"--wait={_GRACE_SECONDS}"]
         self.process = subprocess.Popen([*srun, *command], env=environment, pass_fds=keep)

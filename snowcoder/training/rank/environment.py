@@ -33,6 +33,14 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
+def memory_environment() -> dict[str, str]:
+    """What glibc reads as a process starts, for who starts ranks: memory in pages of 2 MiB where Linux has them.
+
+    Activations are freed and made anew all the time; a CPU spends 2 to 4% of a step on getting them in pages of 4 KiB.
+    """
+    return {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
 def tune_cuda(config: Config) -> None:
     """Set what CUDA, torch, NCCL and Transformer Engine read once as they start; what is set already stays.
 
