@@ -43,7 +43,7 @@ PEERS = ("transformers", "litgpt", "olmo-core")
 SIDES = ("ours", *PEERS, *(f"{peer}+compile" for peer in PEERS))
 LAYOUTS = {"ours": (1, 1), "ours+tp2": (2, 1), "ours+dp2": (1, 2)}  # tensor, data
 # Turns of how many steps; the first step, which compiles, is none of them. bf16 is slow where no unit computes it.
-TURNS = {("demo", "fp32"): (12, 4), ("demo", "bf16"): (4, 2), ("20m", "fp32"): (10, 2), ("20m", "bf16"): (2, 1)}
+TURNS = {("demo", "fp32"): (10, 4), ("demo", "bf16"): (4, 2), ("20m", "fp32"): (6, 1), ("20m", "bf16"): (4, 1)}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 PLAN = 200  # steps, of which the first are made
 TOLERANCE = {"fp32": 2e-5, "bf16": 2e-2}  # of losses: nats
