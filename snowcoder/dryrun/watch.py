@@ -28,7 +28,12 @@ def _linear(x: Any, weight: Any, *_: Any) -> int:
     return 2 * int(x.numel()) * int(weight.shape[0])
 
 
-_PRODUCTS: dict[Any, Any] = {torch.ops.mkldnn._linear_pointwise: _linear}  # that torch's own table lacks
+def _added(_: Any, left: Any, right: Any, **__: Any) -> int:
+    return 2 * int(left.numel()) * int(right.shape[1])
+
+
+# That torch's own table lacks.
+_PRODUCTS: dict[Any, Any] = {torch.ops.mkldnn._linear_pointwise: _linear, torch.ops.aten.addmm_: _added}
 _ATTENTION: dict[Any, Any] = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _cpu_attention_backward,

@@ -18,7 +18,7 @@ from snowcoder.dryrun.cost_model import step_time
 from snowcoder.dryrun.fleet import DryAnswer, RankJob, dry_runs
 from snowcoder.dryrun.report import RankReport, Traffic
 from snowcoder.errors import UserError
-from tests.tiny import tiny_overrides
+from tests.tiny import LAYOUTS, tiny_overrides
 
 GIB = 2**30
 GPU = ["device=h100", "precision=bf16"]
@@ -53,6 +53,13 @@ def test_the_talks_layout_and_a_last_stage() -> None:
     assert first.matmul_flops == pytest.approx(6 * first.parameters * 4 * 8192, rel=1e-3)
     assert last.stage == 3
     assert sum(one.bytes for one in last.traffic if one.kind == "receive") == 16 * 8192 * 2048 * 2
+
+
+def test_products_of_cpus_are_counted(tmp_path: Path) -> None:
+    config = small(tmp_path, *LAYOUTS["tp1"])
+    (own,) = reports(RankJob(config, 0))
+    tokens = config.phases["phase1"].global_batch * 64
+    assert own.matmul_flops == pytest.approx(6 * own.parameters * tokens, rel=0.01)
 
 
 def test_all_that_a_gpu_has_and_this_machine_has_not(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from megatron.core.models.common.embeddings.rope_utils import (
 )
 
 from snowcoder.model import platform
+from snowcoder.model.attention import FusedCoreAttention
 from snowcoder.model.cross_entropy import VocabularyPart, linear_cross_entropy
 from snowcoder.model.fused import RMSNorm, rotate, rotate_packed, swiglu
-from snowcoder.model.linear import _LinearFunction
+from snowcoder.model.linear import _LinearFunction, product
 
 pytestmark = pytest.mark.skipif(not platform.ON_CPU, reason="what CPUs use")
 Function = Callable[..., torch.Tensor]
@@ -95,6 +96,26 @@ def test_loss_of_large_logits_is_finite(group: dist.ProcessGroup) -> None:
     x, weight = 300 * torch.eye(4), torch.eye(4)
     losses = linear_cross_entropy(x, weight, torch.tensor([0, 1, 2, 0]), VocabularyPart(0, group))
     assert losses.tolist() == [0.0, 0.0, 0.0, 300.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_product_is_torchs_linear_also_of_a_transposed_weight(dtype: torch.dtype) -> None:
+    x, weight, wide = (torch.randn(*shape).to(dtype) for shape in ((3, 2, 40), (50, 40), (40, 50)))
+    tolerance = 1e-5 if dtype == torch.float32 else 3e-2
+    for each in (weight, wide.t()):
+        out = product(x, each)
+        assert out.dtype == dtype
+        expected = torch.nn.functional.linear(x.double(), each.double()).to(dtype)
+        torch.testing.assert_close(out, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_attention_of_narrow_heads_in_bf16_is_that_in_fp32() -> None:
+    attention = FusedCoreAttention.__new__(FusedCoreAttention)
+    torch.nn.Module.__init__(attention)
+    attention.scale, attention.grouped = None, True
+    query, key, value = (torch.randn(2, heads, 9, 32).bfloat16() for heads in (4, 2, 2))
+    exact = attention._causal(query.float(), key.float(), value.float())
+    torch.testing.assert_close(attention._causal(query, key, value), exact.bfloat16(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

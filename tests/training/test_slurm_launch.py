@@ -26,6 +26,7 @@ done
 [ "${!#}" = --help ] && exit
 printf '%s\\n' "$@" > "$SEEN"
 echo "$MASTER_ADDR $MASTER_PORT" >> "$SEEN"
+echo "$GLIBC_TUNABLES" >> "$SEEN.glibc"
 exit "${ENDS_WITH:-0}"
 """
 SCONTROL = """#!/bin/bash
@@ -66,6 +67,16 @@ def test_without_more_ranks_are_tasks_of_this_python(seen: Path, tmp_path: Path)
     start(config_of(tmp_path))
     worker = ["-m", "snowcoder.training.rank.worker", "a.module:task", f"{tmp_path}/resolved.yaml"]
     assert seen.read_text().splitlines() == ["--kill-on-bad-exit=0", "--wait=10", sys.executable, *worker, "n1 20007"]
+
+
+def test_memory_comes_in_large_pages_if_the_user_has_not_chosen(
+    seen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(config_of(tmp_path))
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
+    start(config_of(tmp_path))
+    chosen = seen.with_suffix(".glibc").read_text().splitlines()
+    assert chosen == ["glibc.malloc.hugetlb=1", "glibc.malloc.check=0"]
 
 
 def test_pyxis_gets_its_options_and_the_python_of_its_image(seen: Path, tmp_path: Path) -> None:
