@@ -27,7 +27,7 @@ Call = tuple[str, Kind]  # group, kind
 
 
 class TrafficLedger:
-    """FlopCounts the calls, and the bytes of the larger of their tensors, input or output."""
+    """Counts the calls, and the bytes of the larger of their tensors, input or output."""
 
     def __init__(self) -> None:
         self.calls: Counter[Call] = Counter()
