@@ -10,14 +10,15 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 
 from snowcoder.model.cross_entropy import VocabularyPart, linear_cross_entropy
 from snowcoder.model.linear import CpuColumnLinear, CpuRowLinear, gathered
+from snowcoder.model.versions import mlp_parts
 
 
 def use_cpu_layers(spec: TransformerBlockSubmodules) -> None:
     """Put our linear layers in the place of megatron-core's."""
     for layer in spec.layer_specs:
-        attention, mlp = layer.submodules.self_attention.submodules, layer.submodules.mlp
-        attention.linear_qkv = mlp.submodules.linear_fc1 = CpuColumnLinear
-        attention.linear_proj = mlp.submodules.linear_fc2 = CpuRowLinear
+        attention, mlp = layer.submodules.self_attention.submodules, mlp_parts(layer)
+        attention.linear_qkv = mlp.linear_fc1 = CpuColumnLinear
+        attention.linear_proj = mlp.linear_fc2 = CpuRowLinear
 
 
 class CpuLlama(GPTModel):  # type: ignore[misc]  # its library has no types

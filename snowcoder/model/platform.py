@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from snowcoder.model.versions import quiet_advice
+
 ON_CPU = not torch.cuda.is_available()
 _FACTORIES = ("tensor", "zeros", "ones", "empty", "empty_like")  # called with device="cuda" literally
 
@@ -45,6 +47,7 @@ def install() -> None:
     warnings.filterwarnings("ignore", module=r"megatron\.|torch\.distributed\.|transformer_engine")
     warnings.filterwarnings("ignore", message=".*(Apex|Transformer Engine|barrier\\(\\)).*")
     logging.getLogger("megatron.core.rerun_state_machine").setLevel(logging.ERROR)  # announces that it is off
+    quiet_advice()
     if ON_CPU:
         # The fusions are off here (model/llama.py); to set their compiler up takes 2 s of each rank's start.
         os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")

@@ -21,18 +21,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from megatron.core.dist_checkpointing.strategies import filesystem_async
 from megatron.core.dist_checkpointing.strategies.filesystem_async import FileSystemWriterAsync
 
-from snowcoder.model import platform
+from snowcoder.model import platform, versions
 from snowcoder.storage.digest import digest_file
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile
 
 _ALIGNMENT = 64  # bytes
 _SLACK = 1 << 20  # bytes: what is not a tensor may be a little larger next time
 
-# megatron-core asks for its queue with each plan, and starts a process that serves it. Nobody here uses it.
-filesystem_async._get_write_results_queue = lambda: None
+versions.without_results_queue()
 
 
 class Written(NamedTuple):
