@@ -33,6 +33,7 @@ from snowcoder.training.checkpoints.completion_record import (
 from snowcoder.training.checkpoints.safe_metadata import safe_loading
 from snowcoder.training.checkpoints.save import Save, Saver
 from snowcoder.training.checkpoints.uploads import Uploads
+from snowcoder.training.checkpoints.written_by import written_by
 from snowcoder.training.events import Events
 from snowcoder.training.identity import describe_inputs
 from snowcoder.training.rank.process_groups import on_rank_0
@@ -204,6 +205,7 @@ def describe_checkpoint(run: Run) -> CheckpointRecord:
         imported=run.imported,
         skips=[skip for skip in run.skips.all if skip.first < step],
         recent_losses=run.losses,
+        written_by=written_by(),
         **describe_model(run.config),
     )
 
