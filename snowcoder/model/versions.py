@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 _ADVICE = (
+    "torch.utils.cpp_extension",  # of torch's CUDA build without a GPU; imported since 0.19
     "megatron.core.models.gpt.gpt_model",  # since 0.19: that GPTModel is deprecated
     "megatron.core.distributed.distributed_data_parallel",  # since 0.19: to lay out its buffers beforehand
     "megatron.core.dist_checkpointing.strategies.torch",  # since 0.17: that its own way of saving is

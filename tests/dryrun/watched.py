@@ -40,11 +40,14 @@ def real_step(config: Config, folder: str) -> None:
 
 
 def memory_of_step(config: Config, file: str) -> None:
-    """Writes how many bytes more the process had at the most than before it built the model, as Linux counts."""
+    """Writes how many bytes more the process had at the most than before it built the model, as Linux counts.
+
+    Without the libraries' code that is first run in it: 18 MB of torch's CPU build, 26 MB of its CUDA build.
+    """
     torch.ones(512, 512) @ torch.ones(512, 512)  # what the first product allocates for good is none of the model's
-    before = _memory("VmRSS")
+    before, code = _memory("VmRSS"), _memory("RssFile")
     watched_step(config, Watch(64, fake=False))
-    Path(file).write_text(str(_memory("VmHWM") - before))
+    Path(file).write_text(str(_memory("VmHWM") - before - (_memory("RssFile") - code)))
 
 
 def _memory(name: str) -> int:

@@ -11,6 +11,7 @@ import mmap
 import os
 import pickle
 import queue
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -147,6 +148,8 @@ def _serve(descriptor: int, channel: Connection, theirs: Connection) -> None:
     """The writer's side, until its rank ends."""
     theirs.close()
     torch.set_num_threads(1)  # the threads of the rank's are not here
+    # What could not be written fails again when it is collected, which Python 3.13 prints. `_write` tells the first.
+    sys.unraisablehook = lambda _: None
     with suppress(EOFError):
         while True:
             message: _Place = channel.recv()
