@@ -18,17 +18,6 @@ _ADVICE = (
 )
 
 
-def model_class() -> type[Any]:
-    """Of a decoder with RoPE, RMSNorm and SwiGLU.
-
-    0.19 deprecates GPTModel for HybridModel, which other layers hold other parameters for: see docs/versions.md.
-    """
-    from megatron.core.models.gpt import GPTModel
-
-    found: type[Any] = GPTModel
-    return found
-
-
 def mlp_parts(layer: Any) -> Any:
     """The linear layers of a layer's MLP in its spec: since 0.18 a partial function, before a spec itself."""
     mlp = layer.submodules.mlp

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from packaging.requirements import Requirement
 
+from snowcoder import packages as packages_module
+from snowcoder.errors import UserError
 from snowcoder.packages import explained
 from tests.tiny import tiny_overrides
 
@@ -109,6 +112,16 @@ def test_a_verb_names_what_it_lacks(outcomes: list[tuple[int, str]], number: int
     assert f"snowcoder: `snowcoder {case.verb}` {case.said}" in said
     assert code == case.code
     assert "Traceback" not in said
+
+
+def test_what_a_package_needs_and_does_not_declare_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As megatron-core triton, which torch's CPU build does not bring."""
+    (tmp_path / "needy.py").write_text("import not_there.inside")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(packages_module, "_requirements", lambda: [("", Requirement("needy"))])
+    told = pytest.raises(UserError, match="needs needy, which needs not-there besides: pip install not-there")
+    with told, explained("train"):
+        import needy  # type: ignore[import-not-found]  # noqa: F401
 
 
 def test_an_error_of_ours_is_none_of_a_package() -> None:
