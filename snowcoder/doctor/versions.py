@@ -36,14 +36,21 @@ def _python() -> Iterator[str]:
 
 def _packages() -> Iterator[str]:
     """Packages that are missing or out of range; of extras, those that are there."""
-    for text in metadata.requires("snowcoder") or []:
-        requirement = Requirement(text)
+    extras = metadata.metadata("snowcoder").get_all("Provides-Extra") or []
+    for requirement in map(Requirement, metadata.requires("snowcoder") or []):
+        if not _applies(requirement, ["", *extras]):
+            continue
         version = installed(requirement.name)
         needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if version is None and needed:
             yield f"{requirement.name} is not installed: `pip install '{requirement.name}{requirement.specifier}'`"
         elif version is not None and not requirement.specifier.contains(version, prereleases=True):
             yield f"{requirement.name} {version}: snowcoder needs {requirement.specifier}"
+
+
+def _applies(requirement: Requirement, extras: list[str]) -> bool:
+    """To this Python, with any extra."""
+    return requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def _undeclared() -> Iterator[str]:
