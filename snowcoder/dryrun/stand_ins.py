@@ -285,6 +285,8 @@ def _layer_spec(counts: FlopCounts) -> Callable[..., Any]:
     from megatron.core.models.gpt.gpt_layer_specs import get_gpt_decoder_block_spec
     from megatron.core.tensor_parallel.layers import ColumnParallelLinear, RowParallelLinear
 
+    from snowcoder.model.versions import mlp_parts
+
     class Attention(torch.nn.Module):
         def __init__(self, *_: Any, **__: Any) -> None:
             super().__init__()
@@ -303,8 +305,8 @@ def _layer_spec(counts: FlopCounts) -> Callable[..., Any]:
             parts.self_attention.submodules.core_attention = Attention
             parts.self_attention.submodules.linear_qkv = _fusing(ColumnParallelLinear)
             parts.self_attention.submodules.linear_proj = _fusing(RowParallelLinear)
-            parts.mlp.submodules.linear_fc1 = _fusing(ColumnParallelLinear)
-            parts.mlp.submodules.linear_fc2 = _fusing(RowParallelLinear)
+            mlp = mlp_parts(layer)
+            mlp.linear_fc1, mlp.linear_fc2 = _fusing(ColumnParallelLinear), _fusing(RowParallelLinear)
         return block
 
     return spec

@@ -10,10 +10,13 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import traceback
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
+
+_FORKING = threading.Lock()  # one at a time: filelock, which torch imports, refuses a fork within another's
 
 
 def main() -> None:
@@ -38,7 +41,8 @@ def _in_a_fork(job: dict[str, Any]) -> dict[str, Any]:
     forks = multiprocessing.get_context("fork")
     ours, theirs = forks.Pipe(duplex=False)
     fork = forks.Process(target=lambda: theirs.send(_answer(job)))
-    fork.start()
+    with _FORKING:
+        fork.start()
     theirs.close()
     try:
         answer: dict[str, Any] = ours.recv()

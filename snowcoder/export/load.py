@@ -13,6 +13,7 @@ from snowcoder.pretrained.tensors import Tensors
 from snowcoder.storage.digest import digest_file, digest_json
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.write import Checkpoints, describe_model
+from snowcoder.training.checkpoints.written_by import written_by
 from snowcoder.training.identity import tokenizer_digest
 from snowcoder.training.rank.process_groups import tensor_part
 from snowcoder.training.rank.pulse import doing
@@ -43,5 +44,6 @@ def _record(config: Config, files: list[Path]) -> CheckpointRecord:
         cursors={},
         imported=imported,
         inputs={name: digest for name, digest in named.items() if digest},
+        written_by=written_by(),
         **describe_model(config),
     )

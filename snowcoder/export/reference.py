@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from megatron.core.models.gpt import GPTModel
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from safetensors.torch import save_file
 
 from snowcoder.config.schema import Config, ModelConfig
 from snowcoder.model import platform
+from snowcoder.model.decoder import Decoder
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.training.checkpoints.write import load_weights
 from snowcoder.training.rank.pulse import doing
@@ -50,7 +50,7 @@ def prompts(model: ModelConfig) -> list[torch.Tensor]:
 
 
 @torch.no_grad()
-def _logits(config: Config, chunks: list[GPTModel], ids: torch.Tensor) -> torch.Tensor | None:
+def _logits(config: Config, chunks: list[Decoder], ids: torch.Tensor) -> torch.Tensor | None:
     """Logits [n, vocabulary] on the CPU; None on ranks that hold no last stage."""
     parallel = config.parallel
     # Sequence parallelism splits a prompt evenly; what is appended cannot change what comes before.
@@ -76,7 +76,7 @@ def _logits(config: Config, chunks: list[GPTModel], ids: torch.Tensor) -> torch.
     return found
 
 
-def _forward(batches: Any, model: GPTModel) -> tuple[torch.Tensor, Any]:
+def _forward(batches: Any, model: Decoder) -> tuple[torch.Tensor, Any]:
     tokens = next(batches)
     positions = torch.arange(tokens.shape[1], device=tokens.device).unsqueeze(0)
     return model(tokens, positions, None, runtime_gather_output=True), _keep

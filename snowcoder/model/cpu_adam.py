@@ -23,8 +23,10 @@ class CpuAdam(torch.optim.Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         adam_w_mode: bool = True,
+        capturable: bool = False,  # in a CUDA graph; asked since megatron-core 0.17
     ) -> None:
         assert adam_w_mode, "only decoupled weight decay"
+        assert not capturable
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "bias_correction": True}
         super().__init__(params, defaults)
 

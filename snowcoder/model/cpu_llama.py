@@ -1,26 +1,27 @@
-"""megatron-core's GPTModel with what is fast on CPUs: the same parameters, checkpoints and parallel layouts."""
+"""megatron-core's decoder with what is fast on CPUs: the same parameters, checkpoints and parallel layouts."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from megatron.core.models.gpt import GPTModel
 from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
 
 from snowcoder.model.cross_entropy import VocabularyPart, linear_cross_entropy
+from snowcoder.model.decoder import Decoder
 from snowcoder.model.linear import CpuColumnLinear, CpuRowLinear, gathered
+from snowcoder.model.versions import mlp_parts
 
 
 def use_cpu_layers(spec: TransformerBlockSubmodules) -> None:
     """Put our linear layers in the place of megatron-core's."""
     for layer in spec.layer_specs:
-        attention, mlp = layer.submodules.self_attention.submodules, layer.submodules.mlp
-        attention.linear_qkv = mlp.submodules.linear_fc1 = CpuColumnLinear
-        attention.linear_proj = mlp.submodules.linear_fc2 = CpuRowLinear
+        attention, mlp = layer.submodules.self_attention.submodules, mlp_parts(layer)
+        attention.linear_qkv = mlp.linear_fc1 = CpuColumnLinear
+        attention.linear_proj = mlp.linear_fc2 = CpuRowLinear
 
 
-class CpuLlama(GPTModel):  # type: ignore[misc]  # its library has no types
+class CpuLlama(Decoder):  # type: ignore[misc]  # its library has no types
     def _postprocess(
         self, hidden_states: torch.Tensor, labels: torch.Tensor | None = None, **others: Any
     ) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Llama as a megatron-core GPTModel: RMSNorm, SwiGLU, RoPE, no biases, grouped queries as an option."""
+"""Llama as megatron-core's decoder: RMSNorm, SwiGLU, RoPE, no biases, grouped queries as an option."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from megatron.core import parallel_state
-from megatron.core.models.gpt import GPTModel
 from megatron.core.models.gpt.gpt_layer_specs import HAVE_TE, get_gpt_decoder_block_spec
 from megatron.core.transformer import TransformerConfig
 from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
@@ -17,6 +16,7 @@ from snowcoder.errors import UserError
 from snowcoder.model import platform
 from snowcoder.model.attention import FusedCoreAttention
 from snowcoder.model.cpu_llama import CpuLlama, use_cpu_layers
+from snowcoder.model.decoder import Decoder
 from snowcoder.model.fp8 import SCALINGS, device_problem
 from snowcoder.model.fused import RMSNorm
 
@@ -133,14 +133,14 @@ def layer_spec(config: TransformerConfig, stage: int | None) -> TransformerBlock
     return spec
 
 
-def build_chunks(config: Config, transformer: TransformerConfig) -> list[GPTModel]:
+def build_chunks(config: Config, transformer: TransformerConfig) -> list[Decoder]:
     """This rank's model chunks (one, or one a virtual stage), uninitialized, on its device."""
     virtual = config.parallel.virtual_stages
     return [_build_chunk(config, transformer, stage if virtual > 1 else None) for stage in range(virtual)]
 
 
-def _build_chunk(config: Config, transformer: TransformerConfig, stage: int | None) -> GPTModel:
-    kind = CpuLlama if platform.ON_CPU else GPTModel
+def _build_chunk(config: Config, transformer: TransformerConfig, stage: int | None) -> Decoder:
+    kind = CpuLlama if platform.ON_CPU else Decoder
     chunk = kind(
         config=transformer,
         transformer_layer_spec=layer_spec(transformer, stage),

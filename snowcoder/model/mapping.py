@@ -15,7 +15,7 @@ import torch
 from snowcoder.config.schema import ModelConfig
 
 if TYPE_CHECKING:  # names alone are asked for where no rank is, and megatron-core takes seconds to import
-    from megatron.core.models.gpt import GPTModel
+    from snowcoder.model.decoder import Decoder
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 TensorList = list[torch.Tensor]
@@ -116,7 +116,7 @@ def tensor_names(model: ModelConfig) -> list[str]:
     return [name for name in names if name != HEAD or not model.tied_embeddings]
 
 
-def mapped_parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[torch.nn.Parameter, Rule, list[str]]]:
+def mapped_parameters(chunk: Decoder, model: ModelConfig) -> Iterator[tuple[torch.nn.Parameter, Rule, list[str]]]:
     """Each parameter of a chunk with its rule and the names of its Hugging Face tensors."""
     first = chunk.decoder.layers[0].layer_number - 1 if len(chunk.decoder.layers) else 0
     for name, parameter in chunk.named_parameters():
@@ -130,7 +130,7 @@ def mapped_parameters(chunk: GPTModel, model: ModelConfig) -> Iterator[tuple[tor
 
 @torch.no_grad()
 def load_hugging_face(
-    chunk: GPTModel, model: ModelConfig, part: TensorParallelPart, get: Callable[[str], torch.Tensor]
+    chunk: Decoder, model: ModelConfig, part: TensorParallelPart, get: Callable[[str], torch.Tensor]
 ) -> None:
     """Fill a chunk's parameters, of which this rank holds `part`, from whole tensors that `get` returns by name.
 
@@ -143,7 +143,7 @@ def load_hugging_face(
 
 
 @torch.no_grad()
-def to_hugging_face(chunk: GPTModel, model: ModelConfig) -> dict[str, torch.Tensor]:
+def to_hugging_face(chunk: Decoder, model: ModelConfig) -> dict[str, torch.Tensor]:
     """Hugging Face tensors of a whole model, held by one rank; on the CPU. Tied embeddings appear once.
 
     [out, in] or [hidden], in the dtype of the chunk's parameters.

@@ -2,7 +2,7 @@
 
 megatron-core has no CPU path of its own: it asks torch.cuda for its device, its random state and its tensors
 unconditionally. Without CUDA, `install` redirects exactly those calls; it must run before any megatron module
-is imported. Checked with megatron-core 0.16.1: losses of all layouts agree to 1e-6.
+is imported. Checked with megatron-core 0.16.1 and 0.19.2: losses of all layouts agree to 1e-6.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+
+from snowcoder.model.versions import quiet_advice
 
 ON_CPU = not torch.cuda.is_available()
 _FACTORIES = ("tensor", "zeros", "ones", "empty", "empty_like")  # called with device="cuda" literally
@@ -45,6 +47,7 @@ def install() -> None:
     warnings.filterwarnings("ignore", module=r"megatron\.|torch\.distributed\.|transformer_engine")
     warnings.filterwarnings("ignore", message=".*(Apex|Transformer Engine|barrier\\(\\)).*")
     logging.getLogger("megatron.core.rerun_state_machine").setLevel(logging.ERROR)  # announces that it is off
+    quiet_advice()
     if ON_CPU:
         # The fusions are off here (model/llama.py); to set their compiler up takes 2 s of each rank's start.
         os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")

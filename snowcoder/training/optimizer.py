@@ -14,6 +14,7 @@ from torch.nn.utils import get_total_norm
 
 from snowcoder.config.schema import Config
 from snowcoder.model import platform
+from snowcoder.model.versions import gradients_for_norm
 
 
 def build_optimizer(
@@ -62,7 +63,7 @@ def squared_norm(optimizer: MegatronOptimizer) -> torch.Tensor:
     total = torch.zeros([], dtype=torch.float64, device=platform.device())
     for part in _parts(optimizer):
         copies = dist.get_world_size() / part.get_grad_stats_parallel_group().size()
-        total += get_total_norm(part.get_main_grads_for_grad_norm()).double() ** 2 / copies
+        total += get_total_norm(gradients_for_norm(part)).double() ** 2 / copies
     return total
 
 

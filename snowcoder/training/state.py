@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
-from megatron.core.models.gpt import GPTModel
 from megatron.core.optimizer import MegatronOptimizer
 from megatron.core.transformer import TransformerConfig
 from megatron.core.transformer.module import Float16Module
@@ -18,6 +17,7 @@ from snowcoder.config.schema import Config
 from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import PhasePlan, Plan, load_plan
 from snowcoder.mixture.samples import SampleReader
+from snowcoder.model.decoder import Decoder
 from snowcoder.model.initialize import initial_tensor
 from snowcoder.model.llama import build_chunks, transformer_config
 from snowcoder.model.mapping import load_hugging_face
@@ -44,8 +44,8 @@ class Model:
                 chunk.start_param_sync(force_sync=True)
 
     @property
-    def bare_chunks(self) -> list[GPTModel]:
-        """The GPTModels inside the wrappers."""
+    def bare_chunks(self) -> list[Decoder]:
+        """The decoders inside the wrappers."""
         return [unwrap(chunk) for chunk in self.chunks]
 
 
@@ -107,7 +107,7 @@ def start_anew(run: Run) -> None:
     run.step, run.losses = 0, []
 
 
-def _fill(config: Config, chunks: list[GPTModel], get: Callable[[str], torch.Tensor] | None = None) -> None:
+def _fill(config: Config, chunks: list[Decoder], get: Callable[[str], torch.Tensor] | None = None) -> None:
     for chunk in chunks:
         load_hugging_face(
             chunk,
@@ -117,7 +117,7 @@ def _fill(config: Config, chunks: list[GPTModel], get: Callable[[str], torch.Ten
         )
 
 
-def _wrap(config: Config, transformer: TransformerConfig, chunks: list[GPTModel]) -> list[DistributedDataParallel]:
+def _wrap(config: Config, transformer: TransformerConfig, chunks: list[Decoder]) -> list[DistributedDataParallel]:
     parallel = config.parallel
     buffers = DistributedDataParallelConfig(
         grad_reduce_in_fp32=config.precision.gradients_fp32,
@@ -135,7 +135,7 @@ def _wrap(config: Config, transformer: TransformerConfig, chunks: list[GPTModel]
     ]
 
 
-def unwrap(module: Any) -> GPTModel:
+def unwrap(module: Any) -> Decoder:
     while hasattr(module, "module"):
         module = module.module
     return module

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from packaging.requirements import Requirement
 
+from snowcoder import packages as packages_module
+from snowcoder.errors import UserError
 from snowcoder.packages import explained
 from tests.tiny import tiny_overrides
 
@@ -97,10 +100,17 @@ def packages(folder: Path) -> Path:
     name, version = PROJECT["name"], PROJECT["version"]
     lines = ["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}"]
     lines += [f"Requires-Dist: {text}" for text in PROJECT["dependencies"]]
-    lines += [f"Requires-Dist: {text}; extra == '{extra}'" for extra, texts in EXTRAS.items() for text in texts]
+    lines += [in_metadata(text, extra) for extra, texts in EXTRAS.items() for text in texts]
     (folder / f"{name}-{version}.dist-info").mkdir()
     (folder / f"{name}-{version}.dist-info" / "METADATA").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def in_metadata(text: str, extra: str) -> str:
+    """As builders write an extra's requirement, which may have a marker of its own."""
+    requirement, _, marker = text.partition(";")
+    own = f"({marker.strip()}) and " if marker else ""
+    return f"Requires-Dist: {requirement}; {own}extra == '{extra}'"
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{c.verb} without {c.said.split()[1]}" for c in CASES])
@@ -109,6 +119,16 @@ def test_a_verb_names_what_it_lacks(outcomes: list[tuple[int, str]], number: int
     assert f"snowcoder: `snowcoder {case.verb}` {case.said}" in said
     assert code == case.code
     assert "Traceback" not in said
+
+
+def test_what_a_package_needs_and_does_not_declare_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As megatron-core triton, which torch's CPU build does not bring."""
+    (tmp_path / "needy.py").write_text("import not_there.inside")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(packages_module, "_requirements", lambda: [("", Requirement("needy"))])
+    told = pytest.raises(UserError, match="needs needy, which needs not-there besides: pip install not-there")
+    with told, explained("train"):
+        import needy  # type: ignore[import-not-found]  # noqa: F401
 
 
 def test_an_error_of_ours_is_none_of_a_package() -> None:

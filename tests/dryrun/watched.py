@@ -41,13 +41,15 @@ def real_step(config: Config, folder: str) -> None:
 
 
 def memory_of_step(config: Config, file: str) -> None:
-    """Writes how many bytes more the process had at the most than before it built the model, as Linux counts."""
-    product(torch.ones(512, 512), torch.ones(512, 512)) @ torch.ones(
-        512, 512
-    )  # what the first products allocate for good is none of the model's
-    before = _memory("VmRSS")
+    """Writes how many bytes more the process had at the most than before it built the model, as Linux counts.
+
+    Without the libraries' code that is first run in it: 18 MB of torch's CPU build, 26 MB of its CUDA build.
+    """
+    x = torch.ones(512, 512)
+    product(x, x) @ x  # what the first products allocate for good is none of the model's
+    before, code = _memory("VmRSS"), _memory("RssFile")
     watched_step(config, Watch(64, fake=False))
-    Path(file).write_text(str(_memory("VmHWM") - before))
+    Path(file).write_text(str(_memory("VmHWM") - before - (_memory("RssFile") - code)))
 
 
 def _memory(name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +40,8 @@ PHASE = """
   {"name": "selected", "draws": 2, "first_token": 16, "epoch_tokens": 9000, "index": "selected digest"}
  ], "digest": "one"}
 """
-# As they were written before records had types.
+WRITERS = '{"torch": "2.13.0", "megatron-core": "0.16.1"}'
+# As they were written before records had types, but for `written_by`.
 TRAINED = f"""
 {{"step": 4, "phase": "phase1", "phase_end": true,
 "inputs": {{"tokenizer": "tok", "plan": "two", "index raw": "raw digest", "index selected": "selected digest"}},
@@ -47,13 +49,15 @@ TRAINED = f"""
 "ledger": {{"phase1": {{"raw": 48, "selected": 16}}}}, "cursors": {{"raw": 48, "selected": 16}},
 "plan": "two", "imported": null,
 "skips": [{{"first": 1, "last": 3, "why": "loss spike at step 3", "phase": "one", "back_to": 0}}],
-"recent_losses": [2.5, 2.25], {SECTIONS}, {FILES}, "digest": "79eb06654bd79387090222356fbb7abf"}}
+"recent_losses": [2.5, 2.25], "written_by": {WRITERS},
+{SECTIONS}, {FILES}, "digest": "92d5dd1a3c03e8c1f6d14f4cc8431757"}}
 """
 IMPORTED = f"""
 {{"step": 0, "phase": "import", "phase_end": false, "phases": {{}}, "ledger": {{}}, "cursors": {{}},
 "imported": "d0ef0d2d1c68fbebaabe32a81cfbc702",
 "inputs": {{"imported": "d0ef0d2d1c68fbebaabe32a81cfbc702", "tokenizer": "dc7048f8f8747f561349cde127705c16"}},
-{SECTIONS}, {FILES}, "digest": "857b44efc009d53bae30333f4a69c604"}}
+"written_by": {WRITERS},
+{SECTIONS}, {FILES}, "digest": "aa529e875469d71a9d35ab4195a719f6"}}
 """
 
 
@@ -91,7 +95,10 @@ def imported(folder: Path) -> CheckpointRecord:
 
 
 @pytest.mark.parametrize(("make", "golden"), [(trained, TRAINED), (imported, IMPORTED)])
-def test_its_bytes_are_those_of_before_it_had_types(tmp_path: Path, make: Any, golden: str) -> None:
+def test_its_bytes_are_those_of_before_it_had_types(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any, golden: str
+) -> None:
+    monkeypatch.setattr(metadata, "version", json.loads(WRITERS).__getitem__)
     files = [CheckpointFile(**file) for file in json.loads(f"{{{FILES}}}")["files"]]
     write_json(tmp_path / RECORD, make(tmp_path).completed(files))
     assert (tmp_path / RECORD).read_text() == json.dumps(json.loads(golden), indent=1) + "\n"

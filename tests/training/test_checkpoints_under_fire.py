@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import random
@@ -21,11 +20,7 @@ import pytest
 import torch
 
 from snowcoder.errors import OperationError
-from snowcoder.storage.atomic import write_json
-from snowcoder.storage.digest import digest_file
-from snowcoder.training.checkpoints.checkpoint_record import sealed
 from snowcoder.training.checkpoints.completion_record import (
-    RECORD,
     all_steps,
     complete_steps,
     find_damage,
@@ -36,6 +31,7 @@ from snowcoder.training.checkpoints.completion_record import (
 from snowcoder.training.checkpoints.safe_metadata import safe_loading
 from snowcoder.training.events import read_events
 from tests.tiny import snowcoder, steps_of
+from tests.training.records import vouch_for
 from tests.training.small_run import SmallRun
 
 ASYNCHRONOUS = "checkpoint.asynchronous=true"
@@ -250,15 +246,6 @@ class Malicious:
 
     def __reduce__(self) -> Any:
         return os.system, (f"touch {self.evidence}",)
-
-
-def vouch_for(checkpoint: Path) -> None:
-    """Let the record say of changed files that they are right."""
-    record = json.loads((checkpoint / RECORD).read_text())
-    for file in record["files"]:
-        path = checkpoint / file["name"]
-        file |= {"bytes": path.stat().st_size, "digest": digest_file(path)}
-    write_json(checkpoint / RECORD, sealed({key: value for key, value in record.items() if key != "digest"}))
 
 
 @pytest.mark.parametrize("name", [".metadata", pytest.param("common.pt", marks=pytest.mark.slow)])

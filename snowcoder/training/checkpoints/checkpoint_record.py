@@ -53,6 +53,7 @@ class CheckpointRecord(Basis):
     imported: str | None = None  # digest of the weights that the run began from, if they were not drawn
     skips: list[Skip] = []
     recent_losses: list[float] = []
+    written_by: dict[str, str] = {}  # versions of the packages whose formats it has
     # Sections of the config as they were: a key of another version's must not make a checkpoint unreadable.
     model: dict[str, Any] = {}
     parallel: dict[str, Any] = {}

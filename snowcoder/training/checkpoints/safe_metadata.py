@@ -1,7 +1,8 @@
 """Checkpoints may come from where others can write, and parts of their format are pickles: none may run code.
 
 `.metadata` is a plain pickle, which torch loads without looking. It is read here first, by an unpickler that knows a
-checkpoint's own classes alone. All else goes through torch.load, which is held to `weights_only`.
+checkpoint's own classes alone. All else goes through torch.load, which is held to `weights_only`. What a newer torch or
+megatron-core wrote may be unreadable here, and is no less a checkpoint: whose it is, its record says.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any
 import torch
 from torch.distributed.checkpoint.api import CheckpointException
 
-from snowcoder.errors import OperationError
+from snowcoder.errors import OperationError, SnowcoderError
+from snowcoder.training.checkpoints.written_by import too_old_here
 
 _METADATA = ".metadata"
 _FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
@@ -43,7 +45,7 @@ _ALLOWED = {
 
 
 class _Forbidden(Exception):
-    pass
+    """What the pickle would call."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -64,6 +66,12 @@ def safe_loading(checkpoint: Path) -> Iterator[None]:
             yield
     except (pickle.UnpicklingError, CheckpointException) as error:
         raise _told(checkpoint, error) from None
+    except SnowcoderError:
+        raise
+    except Exception as error:
+        if told := too_old_here(checkpoint, error):
+            raise told from error
+        raise
     finally:
         os.environ.pop(_FORCE)
         if before is not None:
@@ -75,9 +83,16 @@ def _check_metadata(path: Path) -> None:
         with path.open("rb") as file:
             _Unpickler(file).load()
     except _Forbidden as error:
-        raise _refusal(path.parent, f"{path.name} would call {error}") from None
+        newer = too_old_here(path.parent, error) if _may_be_new(str(error)) else None
+        raise newer or _refusal(path.parent, f"{path.name} would call {error}") from None
     except Exception as error:  # whatever a pickle of any bytes comes to
-        raise _refusal(path.parent, f"{path.name} is no metadata ({type(error).__name__})") from None
+        newer = too_old_here(path.parent, error)
+        raise newer or _refusal(path.parent, f"{path.name} is no metadata ({type(error).__name__})") from None
+
+
+def _may_be_new(name: str) -> bool:
+    """Whether a newer version may have put it there: a class or function of torch's or megatron-core's own."""
+    return name.startswith(("torch.", "megatron.core."))
 
 
 def _refusal(checkpoint: Path, why: str) -> OperationError:
@@ -93,6 +108,9 @@ def _told(checkpoint: Path, error: BaseException) -> OperationError:
         inner = [failure[0] for failure in error.failures.values()]
         error = next((found for found in inner if isinstance(found, pickle.UnpicklingError)), inner[0])
     if not isinstance(error, pickle.UnpicklingError):
-        return OperationError(f"{checkpoint} cannot be loaded: {type(error).__name__}: {error}")
+        told = OperationError(f"{checkpoint} cannot be loaded: {type(error).__name__}: {error}")
+        return too_old_here(checkpoint, error) or told
     found = re.search(r"GLOBAL (\S+)", str(error))
-    return _refusal(checkpoint, f"it would call {found[1]}" if found else "it holds more than tensors and numbers")
+    newer = too_old_here(checkpoint, error) if found and _may_be_new(found[1]) else None
+    why = f"it would call {found[1]}" if found else "it holds more than tensors and numbers"
+    return newer or _refusal(checkpoint, why)

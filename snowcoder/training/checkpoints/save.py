@@ -26,6 +26,7 @@ from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyPara
 from megatron.core.dist_checkpointing.strategies.torch import TorchDistSaveShardedStrategy
 
 from snowcoder.model import platform
+from snowcoder.model.versions import async_strategy
 from snowcoder.storage.atomic import write_json
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile, CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import RECORD
@@ -47,7 +48,7 @@ class _Part(NamedTuple):
 class _Strategy(TorchDistSaveShardedStrategy):  # type: ignore[misc]  # its library has no types
     """megatron-core's, but for its end, which `Save.conclude` is instead."""
 
-    def _get_save_and_finalize_callbacks(self, writer: Any, save_state_dict_ret: Any) -> AsyncRequest:
+    def _get_save_and_finalize_callbacks(self, writer: Any, save_state_dict_ret: Any, *_: Any) -> AsyncRequest:
         self.writer, self.metadata = writer, save_state_dict_ret[1]
         return AsyncRequest(None, (), [])
 
@@ -72,7 +73,7 @@ class Saver:
 
     def plan(self, sharded: dict[str, Any], target: Path) -> None:
         """Tell `strategy.writer` what this rank writes."""
-        self._strategy.async_save(sharded, target)
+        self._strategy.async_save(sharded, target, *async_strategy())
 
 
 class Save:

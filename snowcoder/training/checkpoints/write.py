@@ -16,11 +16,11 @@ import torch.distributed as dist
 from megatron.core import dist_checkpointing, parallel_state
 from megatron.core.dist_checkpointing.serialization import get_default_load_sharded_strategy
 from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyParallelLoadStrategyWrapper
-from megatron.core.models.gpt import GPTModel
 
 from snowcoder import readable
 from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError
+from snowcoder.model.decoder import Decoder
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import (
     RECORD,
@@ -33,6 +33,7 @@ from snowcoder.training.checkpoints.completion_record import (
 from snowcoder.training.checkpoints.safe_metadata import safe_loading
 from snowcoder.training.checkpoints.save import Save, Saver
 from snowcoder.training.checkpoints.uploads import Uploads
+from snowcoder.training.checkpoints.written_by import written_by
 from snowcoder.training.events import Events
 from snowcoder.training.identity import describe_inputs
 from snowcoder.training.rank.process_groups import on_rank_0
@@ -67,7 +68,7 @@ class Checkpoints:
         """
         self._save(describe_checkpoint(run), lambda: _state(run.model, loading=False))
 
-    def save_weights(self, chunks: list[GPTModel], record: CheckpointRecord) -> None:
+    def save_weights(self, chunks: list[Decoder], record: CheckpointRecord) -> None:
         """Save weights alone, from which a run starts with a new optimizer. Returns when it is complete."""
         self._save(record, lambda: _weights(chunks))
         self.require()
@@ -182,7 +183,7 @@ def load_checkpoint(model: Model, folder: Path) -> None:
     model.optimizer.load_state_dict(loaded["optimizer"])
 
 
-def load_weights(chunks: list[GPTModel], folder: Path) -> None:
+def load_weights(chunks: list[Decoder], folder: Path) -> None:
     """Load weights alone, as export does. No optimizer state is read."""
     with safe_loading(folder):
         loaded = dist_checkpointing.load(_weights(chunks), str(folder))
@@ -204,6 +205,7 @@ def describe_checkpoint(run: Run) -> CheckpointRecord:
         imported=run.imported,
         skips=[skip for skip in run.skips.all if skip.first < step],
         recent_losses=run.losses,
+        written_by=written_by(),
         **describe_model(run.config),
     )
 
@@ -212,7 +214,7 @@ def describe_model(config: Config) -> dict[str, Any]:
     return {name: getattr(config, name).model_dump() for name in ("model", "parallel", "precision")}
 
 
-def _put_weights(chunks: list[GPTModel], loaded: dict[str, Any]) -> None:
+def _put_weights(chunks: list[Decoder], loaded: dict[str, Any]) -> None:
     for number, chunk in enumerate(chunks):
         chunk.load_state_dict(loaded[f"model{number}"], strict=False)
 
@@ -222,7 +224,7 @@ def _metadata() -> dict[str, Any]:
     return {**_METADATA, "dp_cp_group": parallel_state.get_data_parallel_group(with_context_parallel=True)}
 
 
-def _weights(chunks: list[GPTModel]) -> dict[str, Any]:
+def _weights(chunks: list[Decoder]) -> dict[str, Any]:
     return {f"model{n}": chunk.sharded_state_dict(metadata=_metadata()) for n, chunk in enumerate(chunks)}
 
 

@@ -11,6 +11,7 @@ import mmap
 import os
 import pickle
 import queue
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,18 +22,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from megatron.core.dist_checkpointing.strategies import filesystem_async
 from megatron.core.dist_checkpointing.strategies.filesystem_async import FileSystemWriterAsync
 
-from snowcoder.model import platform
+from snowcoder.model import platform, versions
 from snowcoder.storage.digest import digest_file
 from snowcoder.training.checkpoints.checkpoint_record import CheckpointFile
 
 _ALIGNMENT = 64  # bytes
 _SLACK = 1 << 20  # bytes: what is not a tensor may be a little larger next time
 
-# megatron-core asks for its queue with each plan, and starts a process that serves it. Nobody here uses it.
-filesystem_async._get_write_results_queue = lambda: None
+versions.without_results_queue()
 
 
 class Written(NamedTuple):
@@ -149,6 +148,8 @@ def _serve(descriptor: int, channel: Connection, theirs: Connection) -> None:
     """The writer's side, until its rank ends."""
     theirs.close()
     torch.set_num_threads(1)  # the threads of the rank's are not here
+    # What could not be written fails again when it is collected, which Python 3.13 prints. `_write` tells the first.
+    sys.unraisablehook = lambda _: None
     with suppress(EOFError):
         while True:
             message: _Place = channel.recv()
