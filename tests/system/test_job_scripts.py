@@ -113,10 +113,8 @@ def test_without_an_environment_the_last_line_says_how_to_get_one(project: Proje
         done = project.run("slurm/phase1.sh", **variables)
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()
-        assert (
-            f"has no {project.folder}/{variables.get('SNOWCODER_VENV', '.venv')}/bin/snowcoder: run `make env` in"
-            in line
-        )
+        venv = variables.get("SNOWCODER_VENV", ".venv")
+        assert f"has no {project.folder}/{venv}/bin/snowcoder: name an environment that has snowcoder" in line
         assert "SNOWCODER_VENV=... in slurm/environment.sh" in line
 
 
