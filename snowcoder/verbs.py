@@ -170,7 +170,6 @@ VERBS = {
         outputs="inspect.html in annotator.score.dir",
         groups=("annotator", "storage", "index"),
         example="snowcoder annotate inspect recipe=demo storage=disk",
-        extra="annotate",
     ),
     "annotate study": Verb(
         "snowcoder.annotation.study:run",
