@@ -18,7 +18,7 @@ env: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or 3.12 with venv: apt-get install python3 python3-venv"; exit 2; }
 	$(PYTHON) -m venv .venv
-	@echo "make env: some 900 MB of packages, and torch"
+	@echo "make env: some 650 MB of packages, and torch"
 	@if $(BIN)/python -m pip show --quiet torch 2>/dev/null; then echo "torch: installed already"; \
 	elif [ -z "$(TORCH_INDEX)" ]; then echo "torch: of pip's index, with CUDA some 3 GB"; \
 	elif ! timeout 10 $(BIN)/python -c '$(REACH)' "$(TORCH_INDEX)" 2>/dev/null; then \

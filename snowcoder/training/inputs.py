@@ -78,7 +78,7 @@ def what_this_python_lacks(config: Config) -> list[str]:
     }
     without = [key for key, needs_it in wanted.items() if needs_it and not engine]
     return [
-        *(f"ranks need {package}: `{install_command(package, 'train')}`" for package in absent),
+        *([f"ranks need {' and '.join(absent)}: `{install_command(absent[0], 'train')}`"] if absent else []),
         *missing_packages(config),
         *(f"{key} needs CUDA and Transformer Engine: `pip install 'snowcoder[cuda]'`" for key in without),
     ]
