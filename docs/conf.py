@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).parents[1]
 CONTENTS = {
     "How to": [
+        "docs/packages",
         "docs/cluster",
         "docs/annotation",
         "docs/synthesis",

@@ -41,8 +41,8 @@ venv=${SNOWCODER_VENV:-.venv}
 if [ -x "$venv/bin/snowcoder" ]; then
   PATH="$(realpath "$venv")/bin:$PATH"
 elif [ -n "$SNOWCODER_VENV" ] || ! command -v snowcoder > /dev/null; then
-  echo "snowcoder: $(hostname) has no $(realpath -m "$venv")/bin/snowcoder: run \`make env\` in $PWD, or name an" \
-    "environment that has snowcoder and that all nodes see, SNOWCODER_VENV=... in slurm/environment.sh" >&2
+  echo "snowcoder: $(hostname) has no $(realpath -m "$venv")/bin/snowcoder: name an environment that has snowcoder and" \
+    "that all nodes see, SNOWCODER_VENV=... in slurm/environment.sh; in a checkout, \`make env\` makes one" >&2
   exit 2
 fi
 

@@ -9,6 +9,7 @@
 #SBATCH --output=%x-%j.log
 #SBATCH --time=04:00:00
 set -euo pipefail
-[ -f slurm/environment.sh ] || { echo "snowcoder: $PWD is not the folder of the project; sbatch there, or with --chdir=FOLDER" >&2; exit 2; }
-. slurm/environment.sh
+slurm=${SNOWCODER_SLURM:-slurm} # where the training found this script
+[ -f "$slurm/environment.sh" ] || { echo "snowcoder: $PWD is not the folder of the project; sbatch there, or with --chdir=FOLDER" >&2; exit 2; }
+. "$slurm/environment.sh"
 exec python -m snowcoder.evaluation.job "$@"

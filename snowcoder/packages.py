@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import traceback
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from snowcoder.errors import OperationError, SnowcoderError, UserError
+from snowcoder.verbs import extra_of
 
 # Where the package that is installed has another name than the module that is imported.
 _INSTALLED_AS = {
@@ -41,14 +42,30 @@ def package_of(module: str) -> str:
     return _INSTALLED_AS.get(module, canonicalize_name(module))
 
 
+def require(*modules: str) -> None:
+    """Raises ModuleNotFoundError for the first that is not installed: before processes are started that import it."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+
 def install_command(package: str, verb: str = "") -> str:
-    """By the extra of the verb's name, else the smallest one that has the package."""
-    extras = [extra for extra, requirement in _requirements() if extra and requirement.name == package]
-    if not extras:
+    """By the extra of the verb's role if that has the package, else by the smallest one that has it."""
+    requirements = _requirements()
+    extras = {extra: _packages_of(extra, requirements) for extra, _ in requirements if extra}
+    having = {extra: packages for extra, packages in extras.items() if package in packages}
+    if not having:
         return f"pip install '{_with_versions(package)}'"
-    sizes = Counter(extra for extra, _ in _requirements())
-    own = verb.partition(" ")[0]
-    return f"pip install 'snowcoder[{own if own in extras else min(extras, key=lambda extra: sizes[extra])}]'"
+    own = extra_of(verb)
+    return f"pip install 'snowcoder[{own if own in having else min(having, key=lambda extra: len(having[extra]))}]'"
+
+
+def _packages_of(extra: str, requirements: list[tuple[str, Requirement]]) -> set[str]:
+    """Of an extra, and of those that it is made of."""
+    own = [requirement for each, requirement in requirements if each == extra]
+    inner = {name for requirement in own if requirement.name == "snowcoder" for name in requirement.extras}
+    found = {requirement.name for requirement in own} - {"snowcoder"}
+    return found.union(*(_packages_of(name, requirements) for name in inner))
 
 
 def _with_versions(package: str) -> str:

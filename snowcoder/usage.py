@@ -44,6 +44,7 @@ def _line(name: str) -> str:
 
 def _page(name: str, verb: Verb) -> str:
     facts = {"reads": verb.inputs, "writes": verb.outputs, "config": ", ".join(verb.groups)}
+    facts |= {"needs": f"pip install 'snowcoder[{verb.extra}]'" if verb.extra else ""}
     facts |= {"example": verb.example, "next": f"snowcoder {verb.next}" if verb.next else ""}
     lines = [_wrapped(f"  {fact + ':':<10}", text) for fact, text in facts.items() if text]
     return "\n".join([f"snowcoder {form(name)}", "", _wrapped("  ", _purpose(verb)), "", *lines])

@@ -17,9 +17,20 @@ class Verb(NamedTuple):
     example: str
     next: str = ""  # the verb that goes on from what this one made
     reads: Literal["config", "overrides", "folder"] = "config"  # overrides: composes several; folder: no conf/ at all
+    extra: str = ""  # of pyproject.toml, with what it needs besides what every verb does
 
 
 VERBS = {
+    "init": Verb(
+        "snowcoder.project.init:run",
+        "DIR",
+        "job scripts and a recipe to edit, into a folder",
+        inputs="nothing",
+        outputs="DIR/slurm and DIR/conf/recipe/mine.yaml",
+        groups=(),
+        example="snowcoder init runs-of-mine",
+        reads="folder",
+    ),
     "config show": Verb(
         "snowcoder.config.show:run",
         "",
@@ -57,6 +68,7 @@ VERBS = {
         groups=("repositories", "corpus", "storage", "index"),
         example="snowcoder corpus pack src/project-a src/project-b recipe=demo storage=disk",
         next="corpus build",
+        extra="corpus",
     ),
     "corpus build": Verb(
         "snowcoder.corpus.build:run",
@@ -67,6 +79,7 @@ VERBS = {
         groups=("corpus", "licence_policy", "filters", "decontamination", "pii", "grouping", "storage", "index"),
         example="snowcoder corpus build recipe=demo storage=disk",
         next="tokenizer train",
+        extra="corpus",
     ),
     "corpus report": Verb(
         "snowcoder.corpus.report:run",
@@ -76,6 +89,7 @@ VERBS = {
         outputs="report.html in corpus.work",
         groups=("corpus",),
         example="snowcoder corpus report recipe=demo storage=disk",
+        extra="corpus",
     ),
     "tokenizer train": Verb(
         "snowcoder.tokenization.train:run",
@@ -124,6 +138,7 @@ VERBS = {
         groups=("annotator", "encoder", "decontamination", "storage", "index"),
         example="snowcoder annotate train recipe=demo storage=disk",
         next="annotate score",
+        extra="annotate",
     ),
     "annotate score": Verb(
         "snowcoder.annotation.score:run",
@@ -134,6 +149,7 @@ VERBS = {
         groups=("annotator", "corpus", "storage", "index"),
         example="snowcoder annotate score recipe=demo storage=disk",
         next="annotate select",
+        extra="annotate",
     ),
     "annotate select": Verb(
         "snowcoder.annotation.select:run",
@@ -144,6 +160,7 @@ VERBS = {
         groups=("annotator", "index"),
         example="snowcoder annotate select recipe=demo storage=disk",
         next="plan",
+        extra="annotate",
     ),
     "annotate inspect": Verb(
         "snowcoder.annotation.inspect:run",
@@ -163,6 +180,7 @@ VERBS = {
         groups=("study", "storage", "index"),
         example="snowcoder annotate study recipe=demo storage=disk +study.benchmarks.humaneval=[HumanEval.jsonl.gz] "
         "study.negatives.files=100 '~study.annotators.edu' '~study.annotators.ins' '~study.annotators.hq'",
+        extra="annotate",
     ),
     "synthesize": Verb(
         "snowcoder.synthesis.synthesize:run",
@@ -173,6 +191,7 @@ VERBS = {
         groups=("synthesis", "corpus", "decontamination", "pii", "storage", "index"),
         example="snowcoder synthesize recipe=demo storage=disk synthesis.requests.servers=[http://127.0.0.1:8000/v1]",
         next="index build",
+        extra="synthesize",
     ),
     "synthesize report": Verb(
         "snowcoder.synthesis.report:run",
@@ -182,6 +201,7 @@ VERBS = {
         outputs="report.html in synthesis.dir",
         groups=("synthesis",),
         example="snowcoder synthesize report recipe=demo storage=disk",
+        extra="synthesize",
     ),
     "plan": Verb(
         "snowcoder.planning.plan:run",
@@ -201,6 +221,7 @@ VERBS = {
         outputs="nothing",
         groups=("parallel", "precision", "device", "model", "phase"),
         example="snowcoder plan dry parallel=h100x128",
+        extra="train",
     ),
     "plan layouts": Verb(
         "snowcoder.dryrun.layouts:run",
@@ -210,6 +231,7 @@ VERBS = {
         outputs="nothing",
         groups=("plan", "device", "parallel", "precision", "model", "phase"),
         example="snowcoder plan layouts parallel=h100x128 plan.layouts.pipeline=[1]",
+        extra="train",
     ),
     "train": Verb(
         "snowcoder.training.train:run",
@@ -234,6 +256,7 @@ VERBS = {
         ),
         example="snowcoder train phase=phase1 recipe=demo storage=disk",
         next="export",
+        extra="train",
     ),
     "export": Verb(
         "snowcoder.export.export:run",
@@ -244,6 +267,7 @@ VERBS = {
         groups=("export", "run", "tokenizer"),
         example="snowcoder export recipe=demo storage=disk",
         next="evaluate",
+        extra="export",
     ),
     "evaluate": Verb(
         "snowcoder.evaluation.evaluate:run",
@@ -253,6 +277,7 @@ VERBS = {
         outputs="completions, verdicts, results.json and table.md in evaluation.dir",
         groups=("evaluation", "export", "index"),
         example="snowcoder evaluate recipe=demo storage=disk evaluation.first=4",
+        extra="evaluate",
     ),
     "evaluate check": Verb(
         "snowcoder.evaluation.check:run",
@@ -263,6 +288,7 @@ VERBS = {
         groups=("evaluation",),
         example="snowcoder evaluate check evaluation.suites=[humaneval]",
         next="evaluate",
+        extra="evaluate",
     ),
     "finetune": Verb(
         "snowcoder.finetuning.finetune:run",
@@ -272,6 +298,7 @@ VERBS = {
         outputs="the model in finetune.dir",
         groups=("finetune", "export"),
         example="snowcoder finetune recipe=demo finetune.chat=[chat.jsonl] finetune.batch=4",
+        extra="finetune",
     ),
     "import": Verb(
         "snowcoder.export.from_hf:run",
@@ -282,6 +309,7 @@ VERBS = {
         groups=("run", "model", "tokenizer", "parallel", "precision"),
         example="snowcoder import runs/demo/hf recipe=demo run.dir=runs/more tokenizer.dir=runs/demo/hf",
         next="plan",
+        extra="export",
     ),
     "ablate": Verb(
         "snowcoder.ablation.ablate:run",
@@ -312,6 +340,7 @@ VERBS = {
         groups=("run", "storage", "parallel", "precision", "launch", "checkpoint", "logging", "notify"),
         example="snowcoder doctor recipe=demo storage=disk",
         next="train",
+        extra="train",
     ),
     "report": Verb(
         "snowcoder.report.report:run",
@@ -322,6 +351,7 @@ VERBS = {
         groups=(),
         example="snowcoder report runs/demo",
         reads="folder",
+        extra="report",
     ),
     "demo": Verb(
         "snowcoder.demo.demo:run",
@@ -332,6 +362,7 @@ VERBS = {
         groups=(),
         example="snowcoder demo",
         reads="folder",
+        extra="demo",
     ),
     "completion": Verb(
         "snowcoder.config.completion:run",
@@ -343,6 +374,11 @@ VERBS = {
         example="snowcoder completion bash",
     ),
 }
+
+
+def extra_of(name: str) -> str:
+    """Of a verb, or of those that begin with a word."""
+    return next((verb.extra for each, verb in VERBS.items() if name in (each, each.split()[0])), "")
 
 
 def of_group(group: str) -> list[str]:

@@ -15,8 +15,8 @@ import snowcoder
 ROOT = Path(snowcoder.__file__).parent
 # From the ground up. What stands in one line knows nothing of what stands in its own line or below it.
 LAYERS = [
-    ["errors", "readable", "permutation", "ports", "verbs"],
-    ["usage", "packages", "progress", "sandbox", "answers"],
+    ["errors", "readable", "permutation", "ports", "shipped", "verbs"],
+    ["usage", "packages", "progress", "sandbox", "answers", "project"],
     ["config"],
     ["storage"],
     ["lineage"],

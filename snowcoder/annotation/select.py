@@ -66,7 +66,7 @@ def _select(config: Config, raw: Manifest, index: Path, stage: Stage) -> Manifes
     tables = [table for record in weighed for table in record.tables_in(weigh.folder, UNITS)]
     before = total({files.language: int(files.tokens.sum())} for files in _ranked(tables))
     thresholds = find_thresholds(lambda: _ranked(tables), _budgets(before, stage.decided_by["tokens"], index.name))
-    copy = Copy(_work(config) / target.name, weigh.folder, index, target, Path(config.tokenizer.dir), thresholds)
+    copy = Copy(_work(config) / target.name, weigh.folder, index, target, config.tokenizer.folder, thresholds)
     items = [
         copy.work_item(shard, [stage.inputs, stage.decided_by], {"number": n, "rows": table.rows}, sizes[shard])
         for n, (shard, table) in enumerate(zip(shards, tables, strict=True))

@@ -25,10 +25,11 @@ _snowcoder() {
 }
 
 _snowcoder_offer_keys() {
-  local conf=${SNOWCODER_CONF:-conf}
-  [[ -f $conf/config.yaml ]] || conf=$_snowcoder_conf
-  for each in "$conf"/*/*.yaml; do
-    each=${each#"$conf"/} each=${each%.yaml}
+  local own=${SNOWCODER_CONF:-conf} conf=$_snowcoder_conf
+  [[ -f $own/config.yaml ]] && conf=$own own=''
+  for each in "$conf"/*/*.yaml ${own:+"$own"/*/*.yaml}; do
+    [[ -e $each ]] || continue
+    each=${each#"$conf"/} each=${each#"$own"/} each=${each%.yaml}
     _snowcoder_offer_part "${each/\//=} "
   done
   for each in $_snowcoder_keys; do _snowcoder_offer_part "$each"; done

@@ -19,19 +19,44 @@ from pydantic import BaseModel, ValidationError
 from snowcoder.config.rules import cross_check
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError, did_you_mean
+from snowcoder.shipped import shipped
 
 # Hydra has no arithmetic; a recipe's budgets are parts of one another.
 OmegaConf.register_new_resolver("times", lambda number, factor: number * factor, replace=True)
 
 
 def conf_dir() -> Path:
-    """The folder of Hydra configs: SNOWCODER_CONF, ./conf, or the one that came with snowcoder."""
-    here = Path(__file__).resolve().parents[1]
-    candidates = [Path(os.environ.get("SNOWCODER_CONF", "conf")), here.parent / "conf", here / "conf"]
-    for folder in candidates:
-        if (folder / "config.yaml").is_file():
-            return folder.resolve()
-    raise UserError(f"no configs found: none of {', '.join(map(str, candidates))} has config.yaml")
+    """The folder with config.yaml and the presets: SNOWCODER_CONF or ./conf if it has them, or else the shipped one."""
+    own, ours = _own_conf(), shipped("conf")
+    return own if (own / "config.yaml").is_file() else ours
+
+
+def conf_dirs() -> list[Path]:
+    """Where presets lie: `conf_dir()`, and SNOWCODER_CONF or ./conf, which may add some to those that ship.
+
+    Raises UserError where one of these has the name of another, for then nobody could tell which is meant.
+    """
+    own, ours = _own_conf(), conf_dir()
+    if own == ours or not any((own / group.name).is_dir() for group in ours.iterdir() if group.is_dir()):
+        return [ours]
+    if twice := [str(path) for path in sorted(own.glob("*/*.yaml")) if (ours / path.relative_to(own)).exists()]:
+        raise UserError(f"snowcoder has presets of these names: rename {', '.join(twice)}")
+    return [ours, own]
+
+
+def conf_file(name: str) -> Path:
+    """A file or folder below conf/; where there is none, as it would be called among those that ship."""
+    places = [folder / name for folder in conf_dirs()]
+    return next((path for path in places if path.exists()), places[0])
+
+
+def search_path() -> list[str]:
+    """As an override for Hydra: the folders besides `conf_dir()`."""
+    return [f"hydra.searchpath=['file://{folder}']" for folder in conf_dirs()[1:]]
+
+
+def _own_conf() -> Path:
+    return Path(os.environ.get("SNOWCODER_CONF") or "conf").resolve()
 
 
 def load_config(overrides: list[str]) -> Config:
@@ -49,18 +74,17 @@ def load_config(overrides: list[str]) -> Config:
 
 def groups() -> list[str]:
     """Folders of conf/: `group=choice` takes one of their files."""
-    return sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
+    return sorted({path.name for folder in conf_dirs() for path in folder.iterdir() if path.is_dir()})
 
 
 def options(group: str) -> list[str]:
     """What may be chosen of a group."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    return sorted(path.stem for folder in conf_dirs() for path in (folder / group).glob("*.yaml"))
 
 
 def hydra_arguments(overrides: list[str], problems: list[str]) -> list[str]:
     """The overrides as Hydra is given them; `problems` gets what is wrong with the others."""
-    folder = conf_dir()
-    return [fixed for text in overrides if (fixed := _override(text, folder, problems))]
+    return [fixed for text in overrides if (fixed := _override(text, problems))]
 
 
 def _compose(overrides: list[str], problems: list[str]) -> dict[str, Any] | None:
@@ -79,13 +103,13 @@ def as_written() -> dict[str, Any]:
 
 def _contents(arguments: list[str], resolve: bool) -> dict[str, Any]:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed: DictConfig = compose("config", arguments)
+        composed: DictConfig = compose("config", [*search_path(), *arguments])
     contents = OmegaConf.to_container(composed, resolve=resolve)
     assert isinstance(contents, dict)
     return {str(key): value for key, value in contents.items()}
 
 
-def _override(text: str, folder: Path, problems: list[str]) -> str | None:
+def _override(text: str, problems: list[str]) -> str | None:
     """Check one command-line override; returns what Hydra is given, or None if it is wrong."""
     try:
         override: Override = OverridesParser.create().parse_override(text)
@@ -96,7 +120,7 @@ def _override(text: str, folder: Path, problems: list[str]) -> str | None:
     key, value = override.key_or_group, override.value()
     if key == "phase":
         return _phase_choice(value, problems)
-    if (folder / key).is_dir():
+    if conf_file(key).is_dir():
         return _group_choice(text, key, value, problems)
     # Forced (++), so that Hydra accepts any key: unknown ones are found by the schema, all together.
     return text if override.is_delete() else "++" + text.lstrip("+")

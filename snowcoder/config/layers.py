@@ -10,7 +10,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from snowcoder.config.compose import conf_dir, groups, hydra_arguments
+from snowcoder.config.compose import conf_dir, conf_file, groups, hydra_arguments, search_path
 
 
 class Layer(NamedTuple):
@@ -19,7 +19,7 @@ class Layer(NamedTuple):
     chosen: bool  # it was, and not drawn in by another one's `defaults`
 
     def path(self) -> Path:
-        return conf_dir() / f"{self.name}.yaml"
+        return conf_file(f"{self.name}.yaml")
 
     def get(self, key: list[str]) -> Any:
         """What the file has for a key, before references are followed. Raises KeyError where it has nothing."""
@@ -37,7 +37,8 @@ def layers(overrides: list[str]) -> list[Layer]:
     """All files, in the order in which a later one overrules. The overrides must be valid."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        found = loader.compute_defaults_list("config", hydra_arguments(overrides, []), RunMode.RUN).defaults
+        arguments = [*search_path(), *hydra_arguments(overrides, [])]
+        found = loader.compute_defaults_list("config", arguments, RunMode.RUN).defaults
     return [
         Layer(each.config_path, each.package.split(".") if each.package else [], each.parent in ("config", "<root>"))
         for each in found

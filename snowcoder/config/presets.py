@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from snowcoder.config.compose import conf_dir
+from snowcoder.config.compose import conf_file
 from snowcoder.readable import first_sentence
 
 # Groups whose files set keys of other names than their own.
@@ -17,6 +17,6 @@ OTHERS = {
 
 def meaning_of(group: str, choice: str) -> str:
     """The first sentence of the comment at the head of a file."""
-    lines = (conf_dir() / group / f"{choice}.yaml").read_text().splitlines()
+    lines = conf_file(f"{group}/{choice}.yaml").read_text().splitlines()
     head = takewhile(lambda line: line.startswith("#"), lines)
     return first_sentence(" ".join(line.lstrip("# ") for line in head if "@package" not in line))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -24,6 +25,7 @@ from snowcoder.config.evaluation_schema import EvaluationConfig
 from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
 from snowcoder.config.synthesis_schema import SynthesisConfig
+from snowcoder.shipped import own_or_shipped
 
 
 class RunConfig(Section):
@@ -92,7 +94,8 @@ class TokenizerConfig(Section):
     """The paper gives only its size; the rest is a reading of ours."""
 
     dir: str
-    """Hugging Face folder that `tokenizer train` writes and all other stages read."""
+    """Hugging Face folder that `tokenizer train` writes and all other stages read. What ships with snowcoder is found
+    by its name wherever snowcoder is installed: tokenizer/snowcoder-64k."""
 
     algorithm: Literal["byte_bpe", "sentencepiece"]
     """byte_bpe: byte-level BPE with single digits. sentencepiece: BPE with byte fallback, as Llama 2 had."""
@@ -111,6 +114,11 @@ class TokenizerConfig(Section):
 
     compare_with: str | None
     """Folder with the tokenizer.json of a public tokenizer, to compare with in the report."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is read. `dir` stays as it is written: ranks may run where snowcoder lies elsewhere."""
+        return own_or_shipped(self.dir)
 
 
 class SourceConfig(Section):

@@ -20,7 +20,7 @@ from snowcoder.training.may_start import find_obstacles
 
 def input_findings(config: Config) -> Iterator[Finding]:
     try:
-        tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+        tokenizer = load_tokenizer(config.tokenizer.folder)
     except UserError as error:
         yield Finding("problem", "tokenizer", str(error))
         return  # nothing can fit a tokenizer that is not there

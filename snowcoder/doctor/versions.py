@@ -41,9 +41,10 @@ def _packages() -> Iterator[str]:
         if not _applies(requirement, ["", *extras]):
             continue
         version = installed(requirement.name)
-        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        marker = requirement.marker
+        needed = marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", "train"))
         if version is None and needed:
-            yield f"{requirement.name} is not installed: `pip install '{requirement.name}{requirement.specifier}'`"
+            yield f"{requirement.name} is not installed: `{install_command(requirement.name, 'train')}`"
         elif version is not None and not requirement.specifier.contains(version, prereleases=True):
             yield f"{requirement.name} {version}: snowcoder needs {requirement.specifier}"
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from snowcoder.config.schema import Config
 from snowcoder.dryrun.report import RankReport
 from snowcoder.errors import OperationError, UserError
+from snowcoder.packages import require
 
 
 class RankJob(NamedTuple):
@@ -66,7 +67,8 @@ def _read(line: str) -> DryAnswer:
 
 
 def refuse(config: Config) -> None:
-    """Raise `UserError` for what the stand-ins do not stand for."""
+    """Raise `UserError` for what the stand-ins do not stand for; `ModuleNotFoundError` without what a rank imports."""
+    require("torch", "megatron")
     if config.precision.fp8 != "none":
         raise UserError(
             f"precision.fp8={config.precision.fp8}: what Transformer Engine keeps in fp8 has no stand-in; "

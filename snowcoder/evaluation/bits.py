@@ -41,7 +41,7 @@ def held_out_texts(config: Config) -> dict[str, list[str]]:
         known = ", ".join(config.index.sources)
         raise UserError(f"evaluation.bits.source={name}: not a source of index.sources; allowed: {known}, null")
     index = IndexedSource(Path(config.index.dir) / name, "held_out")
-    tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    tokenizer = load_tokenizer(config.tokenizer.folder)
     if tokenizer.digest != index.manifest.inputs["tokenizer"]:
         raise UserError(f"{tokenizer.folder} is not the tokenizer that {name} was indexed with")
     texts: dict[str, list[str]] = defaultdict(list)

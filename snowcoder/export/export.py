@@ -102,7 +102,7 @@ def find_checkpoint(config: Config) -> Path:
 
 
 def _load_tokenizer(config: Config) -> Tokenizer:
-    tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    tokenizer = load_tokenizer(config.tokenizer.folder)
     if tokenizer.vocab_size != config.model.vocab_size:
         raise UserError(
             f"the tokenizer in {tokenizer.folder} has {tokenizer.vocab_size} entries, the model in "
@@ -146,7 +146,7 @@ def _write_model(config: Config, checkpoint: Path, folder: Path) -> None:
         str(folder),
     )
     for name in _TOKENIZER_FILES:
-        if (source := Path(config.tokenizer.dir) / name).is_file():
+        if (source := config.tokenizer.folder / name).is_file():
             shutil.copyfile(source, folder / name)
     from transformers import AutoTokenizer
 

@@ -37,7 +37,7 @@ def run(config: Config, *names: str) -> bool:
     would become another one.
     """
     warm_up()
-    tokenizer, part = load_tokenizer(Path(config.tokenizer.dir)), Part.parse(config.index.part)
+    tokenizer, part = load_tokenizer(config.tokenizer.folder), Part.parse(config.index.part)
     sources = find_sources(config, names)
     for source in sources:
         _recognize(config, tokenizer, source, part)

@@ -31,7 +31,7 @@ def run(config: Config, source: str, document: str = "0", count: str = "1", epoc
         )
     if epoch is not None and not (epoch.isdecimal() and config.fim.rate):
         raise UserError(f"epoch {epoch!r}: give a number from 0 on, and the run's fill-in-the-middle (fim=starcoder)")
-    tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    tokenizer = load_tokenizer(config.tokenizer.folder)
     if tokenizer.digest != index.manifest.inputs["tokenizer"]:
         raise UserError(f"{tokenizer.folder} is not the tokenizer that {source} was indexed with")
     fim = fim_of(index, config.fim, tokenizer)

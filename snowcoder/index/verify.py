@@ -30,7 +30,7 @@ _DECODED = 16  # documents of each shard and split that are decoded and hashed
 
 def run(config: Config) -> None:
     """Check every source that is indexed. Raises OperationError with all problems found."""
-    tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+    tokenizer = load_tokenizer(config.tokenizer.folder)
     problems: list[str] = []
     for source in config.index.sources:
         folder = Path(config.index.dir) / source

@@ -20,7 +20,10 @@ NAME = "manifest.json"
 @functools.cache
 def code_version() -> dict[str, str]:
     """Version of snowcoder, and the commit where it runs from a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # installed, and git would tell of whatever checkout the environment lies in
+        return {"version": __version__}
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:

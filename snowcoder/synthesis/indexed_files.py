@@ -48,7 +48,7 @@ class IndexedFiles:
         self.tables = Path(config.annotator.score.dir) / "selected" / source if of else None
         self.index = Path(config.index.dir) / (of or source) / "train"
         self.shards: list[str] = [shard["name"] for shard in self.manifest.counts["shards"]]
-        self.tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+        self.tokenizer = load_tokenizer(config.tokenizer.folder)
         if self.tokenizer.digest != self.manifest.inputs["tokenizer"]:
             raise UserError(f"{self.tokenizer.folder} is not the tokenizer that {source} was indexed with")
 

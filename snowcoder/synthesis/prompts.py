@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 import yaml
 
-from snowcoder.config.compose import conf_dir
+from snowcoder.config.compose import conf_dirs, conf_file
 from snowcoder.errors import UserError
 from snowcoder.storage.digest import digest_bytes
 
@@ -18,7 +18,7 @@ _ROLES = ("system", "user")  # blocks of a prompt's file, each a message; an ass
 class Prompt:
     def __init__(self, name: str) -> None:
         """Raises UserError where there is no such prompt, or none that can be read."""
-        path = _folder("prompts") / f"{name}.jinja"
+        path = _file("prompts", f"{name}.jinja")
         try:
             text = path.read_text()
             self._template = _environment().from_string(text)
@@ -49,7 +49,7 @@ def render_text(text: str, fields: dict[str, Any]) -> str:
 
 
 def read_examples(name: str) -> list[dict[str, Any]]:
-    path = _folder("examples") / f"{name}.yaml"
+    path = _file("examples", f"{name}.yaml")
     try:
         examples = yaml.safe_load(path.read_text())
     except FileNotFoundError:
@@ -65,10 +65,11 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # of prompts, not of pages
 
 
-def _folder(kind: str) -> Path:
-    return conf_dir() / "synthesis" / kind
+def _file(kind: str, name: str) -> Path:
+    return conf_file(f"synthesis/{kind}/{name}")
 
 
 def _names(kind: str) -> str:
-    folder = _folder(kind)
-    return ", ".join(sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.*")))
+    folders = [folder / "synthesis" / kind for folder in conf_dirs()]
+    found = (path.relative_to(folder) for folder in folders for path in folder.rglob("*.*"))
+    return ", ".join(sorted(str(path.with_suffix("")) for path in found))

@@ -21,7 +21,7 @@ from snowcoder.training.checkpoints.checkpoint_record import Basis, CheckpointRe
 
 def tokenizer_digest(config: Config) -> str | None:
     """As `load_tokenizer` has it; None where there is none."""
-    path = Path(config.tokenizer.dir) / FILE
+    path = config.tokenizer.folder / FILE
     return digest_file(path) if path.is_file() else None
 
 

@@ -18,6 +18,7 @@ from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.differences import plan_differences
 from snowcoder.mixture.phase_plan import Plan, load_plan, make_plan
 from snowcoder.mixture.sizes import source_sizes
+from snowcoder.packages import install_command, package_of
 from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.checkpoints.checkpoint_record import Basis, CheckpointRecord
 from snowcoder.training.checkpoints.completion_record import newest_whole, read_record
@@ -59,7 +60,7 @@ def find_problems(config: Config) -> list[str]:
 
 def no_tokenizer(config: Config) -> list[str]:
     try:
-        load_tokenizer(Path(config.tokenizer.dir))
+        load_tokenizer(config.tokenizer.folder)
     except UserError as error:
         return [str(error)]
     return []
@@ -69,6 +70,7 @@ def what_this_python_lacks(config: Config) -> list[str]:
     """Packages; another machine's Python may have them, or that of `launch.python`."""
     if config.launch.python:
         return []
+    absent = [package_of(module) for module in ("torch", "megatron") if importlib.util.find_spec(module) is None]
     engine = importlib.util.find_spec("transformer_engine") is not None
     wanted = {
         f"precision.fp8={config.precision.fp8}": config.precision.fp8 != "none",
@@ -76,6 +78,7 @@ def what_this_python_lacks(config: Config) -> list[str]:
     }
     without = [key for key, needs_it in wanted.items() if needs_it and not engine]
     return [
+        *([f"ranks need {' and '.join(absent)}: `{install_command(absent[0], 'train')}`"] if absent else []),
         *missing_packages(config),
         *(f"{key} needs CUDA and Transformer Engine: `pip install 'snowcoder[cuda]'`" for key in without),
     ]
@@ -91,7 +94,7 @@ def _no_index(config: Config) -> Iterator[str]:
 def _misfits(config: Config) -> Iterator[str]:
     """Of tokenizer, model and indexes, as far as they are there."""
     try:
-        tokenizer = load_tokenizer(Path(config.tokenizer.dir))
+        tokenizer = load_tokenizer(config.tokenizer.folder)
     except UserError:  # `no_tokenizer` tells
         return
     if tokenizer.vocab_size != config.model.vocab_size:

@@ -81,7 +81,7 @@ class Run:
 def build_run(config: Config) -> Run:
     """Open plan and index, build the model with its initial weights. Loads no checkpoint."""
     plan = load_plan(Path(config.plan.dir))
-    tokenizer = load_tokenizer(Path(config.tokenizer.dir)) if plan.fim else None
+    tokenizer = load_tokenizer(config.tokenizer.folder) if plan.fim else None
     reader = SampleReader(plan, Path(config.plan.dir), Path(config.index.dir), tokenizer)
     skips = Skips(RunFolder.of(config).skips, plan)
     return Run(config, plan, reader, build_model(config), skips, tokenizer=tokenizer_digest(config))

@@ -9,6 +9,7 @@ from pathlib import Path
 from snowcoder.config.frozen import to_yaml
 from snowcoder.config.schema import Config
 from snowcoder.mixture.phase_plan import load_plan
+from snowcoder.packages import require
 from snowcoder.storage.atomic import write_text
 from snowcoder.storage.lock import Held
 from snowcoder.training.checkpoints.restore import restore
@@ -45,6 +46,8 @@ def launch(target: str, config: Config, resolved: str, *arguments: str, locks: S
 
     `locks` are held until the last rank has ended.
     """
+    if not config.launch.python:
+        require("torch", "megatron")
     path = Path(config.run.dir) / resolved
     write_text(path, to_yaml(config))
     python = config.launch.python or [sys.executable]

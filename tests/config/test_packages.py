@@ -9,15 +9,21 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from docs.packages import installed_by
 from snowcoder import packages as packages_module
+from snowcoder.config.compose import load_config
 from snowcoder.errors import UserError
 from snowcoder.packages import explained
+from snowcoder.training.train import launch
+from snowcoder.verbs import VERBS
 from tests.tiny import tiny_overrides
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +54,9 @@ CASES = [
     Case("evaluate", SERVER, ALL, 2, "needs openai: pip install 'snowcoder[evaluate]'"),
     Case("finetune", [], ALL, 2, "needs datasets: pip install 'snowcoder[finetune]'"),
     Case("finetune", [], ["trl"], 2, "needs trl: pip install 'snowcoder[finetune]'"),
+    Case("corpus build", [], ["daft"], 2, "needs daft: pip install 'snowcoder[corpus]'"),
     # What is always needed, as after `pip install --no-deps`.
-    Case("corpus build", [], ["daft"], 2, "needs daft: pip install 'daft"),
+    Case("index build", [], ["gigatoken"], 2, "needs gigatoken: pip install 'gigatoken"),
     # There, and broken.
     Case("corpus build", RAY, [], 1, "needs ray, which is installed here but cannot be imported (ImportError: lib"),
     Case("annotate score", [], [], 1, "needs openvino, which is installed here but cannot be"),
@@ -61,12 +68,16 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
     """Of all cases, by one process, for it takes seconds to import torch."""
     folder = tmp_path_factory.mktemp("packages")
     overrides = a_run(folder)
-    environment = {**os.environ, "PYTHONPATH": f"{packages(folder)}:{ROOT}"}
     commands = [(case.hidden, [*case.verb.split(), *overrides, *case.more]) for case in CASES]
+    return run_without(commands, packages(folder), "torch", "transformers")
+
+
+def run_without(commands: list[tuple[list[str], list[str]]], path: Path, *first: str) -> list[tuple[int, str]]:
+    """Exit status and message of each; what is imported `first` is there for all."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.config.without_packages"],
+        [sys.executable, "-m", "tests.config.without_packages", *first],
         input=json.dumps(commands),
-        env=environment,
+        env={**os.environ, "PYTHONPATH": f"{path}:{ROOT}"},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -90,18 +101,22 @@ def a_run(folder: Path) -> list[str]:
 
 def packages(folder: Path) -> Path:
     """A folder with snowcoder's metadata as of now, and two packages that are broken."""
-    folder = folder / "packages"
     for package, text in {
         "ray": "raise ImportError('libray.so: cannot open shared object file')",
         "openvino": "import openvino._machine_code",
     }.items():
-        (folder / package).mkdir(parents=True)
-        (folder / package / "__init__.py").write_text(text)
+        (folder / "packages" / package).mkdir(parents=True)
+        (folder / "packages" / package / "__init__.py").write_text(text)
+    return metadata_of_now(folder / "packages")
+
+
+def metadata_of_now(folder: Path) -> Path:
+    """The folder, with what pip would note of snowcoder if it installed it now."""
     name, version = PROJECT["name"], PROJECT["version"]
     lines = ["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}"]
     lines += [f"Requires-Dist: {text}" for text in PROJECT["dependencies"]]
     lines += [in_metadata(text, extra) for extra, texts in EXTRAS.items() for text in texts]
-    (folder / f"{name}-{version}.dist-info").mkdir()
+    (folder / f"{name}-{version}.dist-info").mkdir(parents=True)
     (folder / f"{name}-{version}.dist-info" / "METADATA").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -131,6 +146,61 @@ def test_what_a_package_needs_and_does_not_declare_is_named(tmp_path: Path, monk
         import needy  # type: ignore[import-not-found]  # noqa: F401
 
 
+@pytest.fixture(scope="module")
+def with_the_base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
+    """Each verb as it ends where `pip install snowcoder` has installed no extra."""
+    folder = tmp_path_factory.mktemp("base")
+    overrides, base = a_run(folder), installed_by().keys()
+    owners = metadata.packages_distributions().items()
+    others = [module for module, of in owners if base.isdisjoint(map(canonicalize_name, of))]
+    words = {
+        "corpus pack": ["nowhere"],
+        "index peek": ["raw"],
+        "import": ["nowhere"],
+        "status": ["nowhere"],
+        "report": ["nowhere"],
+    }
+    words |= {"completion": ["bash"], "init": [str(folder / "mine")]}
+    commands = {
+        name: [*name.split(), *words.get(name, []), *(overrides if verb.reads != "folder" else [])]
+        for name, verb in VERBS.items()
+    }
+    hidden = [name for name in others if name not in ("snowcoder", "tests")]
+    first = ["snowcoder.config.compose", "pyarrow.parquet", "tokenizers"]
+    ended = run_without([(hidden, each) for each in commands.values()], metadata_of_now(folder / "packages"), *first)
+    return dict(zip(commands, ended, strict=True))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_base_is_enough_or_the_verbs_extra_is_named(with_the_base: dict[str, tuple[int, str]], verb: str) -> None:
+    code, said = with_the_base[verb]
+    assert "Traceback" not in said
+    assert code in (0, 2), said
+    extra = VERBS[verb].extra
+    if verb == "export":  # wants a checkpoint first; its ranks are another's matter, below
+        assert "there is no valid checkpoint" in said
+    else:
+        assert re.findall(r"pip install '?snowcoder\[(\w+)\]", said)[:1] == ([extra] if extra else []), said
+
+
+def test_ranks_are_not_started_without_what_they_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config(["recipe=demo"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="torch"):
+        launch("nowhere:run", config, "nowhere.yaml")
+
+
+def test_a_package_has_one_range() -> None:
+    """Extras are made of extras where they can be; what stands in several must fit together."""
+    ranges: dict[str, set[str]] = {}
+    for requirement in map(
+        Requirement, [*PROJECT["dependencies"], *(text for texts in EXTRAS.values() for text in texts)]
+    ):
+        if requirement.name != "snowcoder":
+            ranges.setdefault(requirement.name, set()).add(f"{requirement.specifier} {requirement.marker}")
+    assert {name: found for name, found in ranges.items() if len(found) > 1} == {}
+
+
 def test_an_error_of_ours_is_none_of_a_package() -> None:
     with pytest.raises(ImportError, match="no_such_name"), explained("train"):
         from snowcoder.errors import no_such_name  # type: ignore[attr-defined]  # noqa: F401
@@ -142,5 +212,7 @@ def test_extras_are_made_of_extras_that_exist() -> None:
     named = {name for texts in EXTRAS.values() for text in texts for name in re.findall(r"snowcoder\[(.*)\]", text)}
     assert named
     assert all(set(each.split(",")) <= EXTRAS.keys() for each in named)
-    # slurm/corpus.sh and slurm/score.sh start Ray, score.sh the annotator.
+    assert {verb.extra for verb in VERBS.values()} <= {"", *EXTRAS}
+    # slurm/corpus.sh and slurm/score.sh start Ray, score.sh the annotator; nodes run all stages but the demo.
+    assert {verb.extra for verb in VERBS.values()} - {"", "demo"} <= set(re.findall(r"\w+", EXTRAS["cluster"][0]))
     assert {"ray", "annotate", "cuda"} <= set(re.findall(r"\w+", EXTRAS["cluster"][0]))

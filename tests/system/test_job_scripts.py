@@ -108,15 +108,22 @@ def test_outside_the_project_the_last_line_says_where_to_call_sbatch(project: Pr
         )
 
 
+def test_an_evaluation_finds_the_environment_of_its_training(project: Project, tmp_path: Path) -> None:
+    """Its script may be the one that ships, in a folder without any."""
+    for program in ("snowcoder", "python"):
+        project.stand_in(project.programs / program)
+    script = project.folder / "slurm" / "evaluate.sh"
+    done = project.run(str(script), "a", "10", cwd=tmp_path, SNOWCODER_SLURM=str(script.parent))
+    assert done.stdout == "<python><-m><snowcoder.evaluation.job><a><10>\n"
+
+
 def test_without_an_environment_the_last_line_says_how_to_get_one(project: Project) -> None:
     for variables in ({}, {"SNOWCODER_VENV": "elsewhere"}):
         done = project.run("slurm/phase1.sh", **variables)
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()
-        assert (
-            f"has no {project.folder}/{variables.get('SNOWCODER_VENV', '.venv')}/bin/snowcoder: run `make env` in"
-            in line
-        )
+        venv = variables.get("SNOWCODER_VENV", ".venv")
+        assert f"has no {project.folder}/{venv}/bin/snowcoder: name an environment that has snowcoder" in line
         assert "SNOWCODER_VENV=... in slurm/environment.sh" in line
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from snowcoder.config.layout import one_replica
 from snowcoder.config.schema import Config
 from snowcoder.lineage.run_folder import RunFolder
 from snowcoder.mixture.phase_plan import PhasePlan
+from snowcoder.shipped import own_or_shipped
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.checkpoints.completion_record import complete_steps
 from snowcoder.training.events import Event, Events, read_events
@@ -82,8 +84,10 @@ def _submit(config: Config, step: int, log: BinaryIO) -> None:
     if config.launch.kind == "slurm":
         gpus = one_replica(config).parallel.world_size
         options = [f"--gpus-per-node={gpus}", f"--output={log.name}", *config.evaluation.sbatch]
-        words = ["sbatch", *options, "slurm/evaluate.sh", *job]
-        subprocess.run(words, stdout=log, stderr=log, check=True, timeout=_PATIENCE)
+        script = own_or_shipped("slurm/evaluate.sh").resolve()
+        words = ["sbatch", *options, str(script), *job]
+        environment = {**os.environ, "SNOWCODER_SLURM": str(script.parent)}  # Slurm runs a copy, which lies elsewhere
+        subprocess.run(words, env=environment, stdout=log, stderr=log, check=True, timeout=_PATIENCE)
     else:
         words = ["nice", sys.executable, "-m", "snowcoder.evaluation.job", *job]
         subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
