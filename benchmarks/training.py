@@ -46,7 +46,8 @@ LAYOUTS = {"ours": (1, 1), "ours+tp2": (2, 1), "ours+dp2": (1, 2)}  # tensor, da
 TURNS = {("demo", "fp32"): (10, 4), ("demo", "bf16"): (4, 2), ("20m", "fp32"): (6, 1), ("20m", "bf16"): (4, 1)}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 PLAN = 200  # steps, of which the first are made
-TOLERANCE = {"fp32": 2e-5, "bf16": 2e-2}  # of losses: nats
+# Of losses, in nats. The peers clip by torch's norm, which is off on CPUs (docs/numerics.md).
+TOLERANCE = {"fp32": 5e-4, "bf16": 2e-2}
 CORPUS = 24 << 20
 _PEERS = Path(__file__).with_name("training_peers.txt")
 

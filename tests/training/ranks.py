@@ -19,6 +19,7 @@ from snowcoder.training.batches import micro_batches
 from snowcoder.training.callbacks import garbage
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.loop import run_phases
+from snowcoder.training.optimizer import squared_norm
 from snowcoder.training.rank.process_groups import tensor_part
 from snowcoder.training.state import Run, build_model, build_run
 from snowcoder.training.step import StepResult
@@ -68,6 +69,17 @@ def gradients_of_the_loss(config: Config, output: str) -> None:
     torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").backward()
     theirs = {name: weight.grad for name, weight in chunk.named_parameters()}
     torch.save({"ours": ours, "theirs": theirs}, Path(output))
+
+
+def norm_of_many_numbers(config: Config, output: str) -> None:
+    """Of a gradient of four million numbers of 0.1, put into a true optimizer."""
+    model = build_model(config, lambda name: initial_tensor(name, config.model, 1))
+    many = torch.nn.Parameter(torch.zeros(1 << 22))
+    many.grad = torch.full((1 << 22,), 0.1)
+    for part in getattr(model.optimizer, "chained_optimizers", [model.optimizer]):
+        part.prepare_grads = lambda: False
+        part.get_parameters = lambda: [many]
+    torch.save({"squared": squared_norm(model.optimizer)}, Path(output))
 
 
 class _Litter(Callback):
