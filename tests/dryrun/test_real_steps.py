@@ -50,14 +50,16 @@ def calls_by_gloo(report: RankReport) -> Counter[str]:
 def test_a_dry_step_is_the_real_one(tmp_path: Path, layout: str) -> None:
     """The same memory to the byte, FLOPs and collectives; and gloo itself counts as many of these."""
     config = small(tmp_path, *LAYOUTS[layout])
-    real, dry = real_and_dry(config, rank=1)
+    for _ in range(3):
+        real, dry = real_and_dry(config, rank=1)
+        if real.peak == dry.peak:  # gloo's threads may hold a tensor a moment longer, and the peak be another's
+            break
     assert dry.traffic == real.traffic
     assert (dry.matmul_flops, dry.attention_flops) == (real.matmul_flops, real.attention_flops)
     assert calls_by_gloo(dry) == Counter((tmp_path / "gloo-1.txt").read_text().split("\n"))
     steady = {name: size for name, size in dry.held.items() if name != "backward pass"}
     assert steady == {name: size for name, size in real.held.items() if name != "backward pass"}
-    # gloo's threads may hold a tensor of a collective a moment longer.
-    assert dry.peak == pytest.approx(real.peak, rel=0.02)
+    assert dry.peak == real.peak
 
 
 def test_one_rank_has_the_same_bytes(tmp_path: Path) -> None:
