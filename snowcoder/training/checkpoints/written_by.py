@@ -29,7 +29,7 @@ def too_old_here(checkpoint: Path, error: BaseException) -> OperationError | Non
         return None
     theirs = " and ".join(f"{package} {version}" for package, version in newer.items())
     ours = " and ".join(f"{package} {here[package]}" for package in newer)
-    install = " ".join(f"'{package}>={version}'" for package, version in newer.items())
+    install = " ".join(f"'{package}>={Version(version).public}'" for package, version in newer.items())
     python = ", with Python 3.12 or newer" if "megatron-core" in newer and sys.version_info < (3, 12) else ""
     return OperationError(
         f"{checkpoint} is not loaded: it was written by a newer version, {theirs}, and {ours} cannot read it "
