@@ -14,6 +14,7 @@ from snowcoder.mixture.phase_plan import load_plan
 from snowcoder.storage.lock import is_held, name_holder, read_holder
 from snowcoder.tokenization.load import load_tokenizer
 from snowcoder.training.checkpoints.completion_record import newest_valid, read_record
+from snowcoder.training.checkpoints.written_by import newer_than_here
 from snowcoder.training.inputs import find_problems
 from snowcoder.training.may_start import find_obstacles
 
@@ -41,6 +42,10 @@ def checkpoint_findings(config: Config) -> Iterator[Finding]:
     for text in passed_over:
         yield Finding("warning", "checkpoint", f"{folder}/{text}; it would be passed over")
     record = read_record(found) if found else None
+    if found and (newer := newer_than_here(found)):
+        theirs = " and ".join(f"{package} {version}" for package, version in newer.items())
+        text = f"{found} was written by a newer version, {theirs}: the one here may not read it"
+        yield Finding("warning", "checkpoint", text)
     if is_held(lock := RunFolder.of(config).lock):
         text = f"{config.run.dir} is being trained by {name_holder(read_holder(lock))}: a second training is refused"
         yield Finding("warning", "checkpoint", text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -31,12 +32,26 @@ def gradients_for_norm(optimizer: Any) -> list[Any]:
     return found
 
 
+def part_of_context_rank(batch: dict[str, Any]) -> dict[str, Any]:
+    """This rank's two of the 2n parts of each sequence, tensors [b, s, ...] of any dtype.
+
+    Since 0.18 with an argument more, and without a group all ranks of the run would share a sequence.
+    """
+    from megatron.core import parallel_state
+    from megatron.core.utils import get_batch_on_this_cp_rank
+
+    more = {"is_hybrid_cp": False} if _takes(get_batch_on_this_cp_rank, "is_hybrid_cp") else {}
+    part: dict[str, Any] = get_batch_on_this_cp_rank(
+        batch, cp_group=parallel_state.get_context_parallel_group(), **more
+    )
+    return part
+
+
 def async_strategy() -> tuple[str, ...]:
     """What a save is asked for besides: since 0.17 its default is a package of its own, nvidia-resiliency-ext."""
     from megatron.core.dist_checkpointing.strategies.torch import TorchDistSaveShardedStrategy
 
-    known = inspect.signature(TorchDistSaveShardedStrategy.async_save).parameters
-    return ("mcore",) if "async_strategy" in known else ()
+    return ("mcore",) if _takes(TorchDistSaveShardedStrategy.async_save, "async_strategy") else ()
 
 
 def without_results_queue() -> None:
@@ -52,3 +67,7 @@ def quiet_advice() -> None:
     """Advice on what snowcoder has decided."""
     for name in _ADVICE:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _takes(function: Callable[..., Any], argument: str) -> bool:
+    return argument in inspect.signature(function).parameters

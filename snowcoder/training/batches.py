@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from megatron.core import parallel_state
 from megatron.core.packed_seq_params import PackedSeqParams
-from megatron.core.utils import get_batch_on_this_cp_rank
 
 from snowcoder.mixture.samples import Samples
 from snowcoder.model import platform
+from snowcoder.model.versions import part_of_context_rank
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def on_device(batch: MicroBatch) -> MicroBatch:
         name: value.to(device, non_blocking=True) for name, value in vars(batch).items() if torch.is_tensor(value)
     }
     if batch.bounds is None and parallel_state.get_context_parallel_world_size() > 1:
-        there |= get_batch_on_this_cp_rank(there)
+        there |= part_of_context_rank(there)
     return replace(batch, **there)
 
 

@@ -22,6 +22,7 @@ from snowcoder.planning.disk import checkpoint_bytes, needs
 from snowcoder.training.checkpoints.completion_record import complete_steps, read_record, step_folder
 from snowcoder.training.lock import run_lock
 from tests.tiny import snowcoder, tiny_overrides
+from tests.training.records import vouch_for
 
 PHASES = [
     "phases.phase1.tokens=1024",
@@ -149,6 +150,11 @@ def test_checkpoints_whole_damaged_and_of_another_model(trained: Trained, tmp_pa
     level, text = only(inputs.checkpoint_findings, trained.config(f"run.dir={here}", "model.rope_theta=5e5"))
     assert level == "problem"
     assert "is of another model: model.rope_theta: 10000.0 there, 500000.0 here" in text
+    vouch_for(newest, written_by={"torch": "9.15.0"})
+    (level, text), fits = found(inputs.checkpoint_findings, config)
+    assert (level, fits[0]) == ("warning", "ok")
+    assert "was written by a newer version, torch 9.15.0: the one here may not read it" in text
+    vouch_for(newest, written_by={})
     next(newest.glob("__0_*")).write_bytes(b"cut")
     (passed_over, none) = found(inputs.checkpoint_findings, config)
     assert passed_over[0] == "warning"

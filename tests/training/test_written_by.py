@@ -55,9 +55,9 @@ def told(target: Path) -> str:
 
 def test_what_a_newer_torch_wrote_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = written_by()
-    target = checkpoint(tmp_path, a_field_more(monkeypatch), torch="9.15.0", megatron_core=here["megatron-core"])
+    target = checkpoint(tmp_path, a_field_more(monkeypatch), torch="9.15.0+cpu", megatron_core=here["megatron-core"])
     text = told(target)
-    assert f"written by a newer version, torch 9.15.0, and torch {here['torch']} cannot read it (ValueError" in text
+    assert f"written by a newer version, torch 9.15.0+cpu, and torch {here['torch']} cannot read it (ValueError" in text
     assert "Keep it" in text
     assert "pip install 'torch>=9.15.0'`" in text
     assert "remove" not in text

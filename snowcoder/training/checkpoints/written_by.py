@@ -24,12 +24,12 @@ def too_old_here(checkpoint: Path, error: BaseException) -> OperationError | Non
 
     Older versions read nothing of newer ones for certain: torch 2.15 writes a field more a tensor than 2.13 takes.
     """
-    here, newer = written_by(), _newer(checkpoint)
+    here, newer = written_by(), newer_than_here(checkpoint)
     if not newer:
         return None
     theirs = " and ".join(f"{package} {version}" for package, version in newer.items())
     ours = " and ".join(f"{package} {here[package]}" for package in newer)
-    install = " ".join(f"'{package}>={version}'" for package, version in newer.items())
+    install = " ".join(f"'{package}>={Version(version).public}'" for package, version in newer.items())
     python = ", with Python 3.12 or newer" if "megatron-core" in newer and sys.version_info < (3, 12) else ""
     return OperationError(
         f"{checkpoint} is not loaded: it was written by a newer version, {theirs}, and {ours} cannot read it "
@@ -38,8 +38,8 @@ def too_old_here(checkpoint: Path, error: BaseException) -> OperationError | Non
     )
 
 
-def _newer(checkpoint: Path) -> dict[str, str]:
-    """By the checkpoint's record, which may come from anywhere."""
+def newer_than_here(checkpoint: Path) -> dict[str, str]:
+    """Of which packages a newer version wrote a checkpoint: by its record, which may come from anywhere."""
     try:
         wrote = read_record(checkpoint).written_by
         here = {package: Version(version).release for package, version in written_by().items()}
