@@ -19,7 +19,7 @@ _SHOWN = ("torch", "megatron-core", "transformer-engine")
 
 
 def version_findings(config: Config) -> Iterator[Finding]:
-    wrong = [*_python(), *_packages()]
+    wrong = [*dict.fromkeys([*_python(), *_packages()])]  # a package may be in several extras
     yield from (Finding("problem", "versions", text) for text in wrong)
     if not wrong:
         shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := installed(name)))
