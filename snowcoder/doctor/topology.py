@@ -61,7 +61,8 @@ def _slurm(config: Config) -> Iterator[Finding]:
     for script in scripts:
         yield _header(config, script)
     if not scripts:
-        yield Finding("warning", "topology", "no slurm/<phase>.sh here; run this from the folder you call sbatch in")
+        text = "no slurm/<phase>.sh here; run this from the folder you call sbatch in (`snowcoder init DIR` makes one)"
+        yield Finding("warning", "topology", text)
     yield from _nodes(config, scripts[0] if scripts else None)
     if shutil.which("srun") and (problem := srun_problem(config)):
         yield Finding("warning", "topology", f"{problem} (nodes may differ from this machine)")

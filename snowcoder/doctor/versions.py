@@ -20,7 +20,7 @@ _SHOWN = ("torch", "megatron-core", "transformer-engine")
 
 
 def version_findings(config: Config) -> Iterator[Finding]:
-    wrong = [*_python(), *_packages(), *_undeclared()]
+    wrong = [*dict.fromkeys([*_python(), *_packages(), *_undeclared()])]  # a package may be in several extras
     yield from (Finding("problem", "versions", text) for text in wrong)
     if not wrong:
         shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := installed(name)))

@@ -190,15 +190,16 @@ def test_ranks_are_not_started_without_what_they_import(monkeypatch: pytest.Monk
         launch("nowhere:run", config, "nowhere.yaml")
 
 
-def test_a_package_has_one_range() -> None:
-    """Extras are made of extras where they can be; what stands in several must fit together."""
-    ranges: dict[str, set[str]] = {}
-    for requirement in map(
-        Requirement, [*PROJECT["dependencies"], *(text for texts in EXTRAS.values() for text in texts)]
-    ):
-        if requirement.name != "snowcoder":
-            ranges.setdefault(requirement.name, set()).add(f"{requirement.specifier} {requirement.marker}")
-    assert {name: found for name, found in ranges.items() if len(found) > 1} == {}
+def test_a_package_has_the_same_range_in_each_extra() -> None:
+    ranges: dict[str, dict[str, set[str]]] = {}
+    for extra, texts in {"": PROJECT["dependencies"], **EXTRAS}.items():
+        for requirement in map(Requirement, texts):
+            found = ranges.setdefault(requirement.name, {}).setdefault(extra, set())
+            found.add(f"{requirement.specifier} {requirement.marker}")
+    del ranges["snowcoder"]
+    assert {
+        name: of for name, of in ranges.items() if any(each != next(iter(of.values())) for each in of.values())
+    } == {}
 
 
 def test_an_error_of_ours_is_none_of_a_package() -> None:
