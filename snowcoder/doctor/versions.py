@@ -9,7 +9,6 @@ from importlib import metadata
 import torch
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level
@@ -20,7 +19,7 @@ _SHOWN = ("torch", "megatron-core", "transformer-engine")
 
 
 def version_findings(config: Config) -> Iterator[Finding]:
-    wrong = [*dict.fromkeys([*_python(), *_packages(), *_undeclared()])]  # a package may be in several extras
+    wrong = [*dict.fromkeys([*_python(), *_packages()])]  # a package may be in several extras
     yield from (Finding("problem", "versions", text) for text in wrong)
     if not wrong:
         shown = ", ".join(f"{name} {version}" for name in _SHOWN if (version := installed(name)))
@@ -52,13 +51,6 @@ def _packages() -> Iterator[str]:
 def _applies(requirement: Requirement, extras: list[str]) -> bool:
     """To this Python, with any extra."""
     return requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
-
-
-def _undeclared() -> Iterator[str]:
-    """megatron-core has imported triton since 0.18, and does not say so. torch brings it, but for its CPU build."""
-    version = installed("megatron-core")
-    if version and Version(version) >= Version("0.18") and installed("triton") is None:
-        yield f"megatron-core {version} imports triton, which is not installed: `pip install triton`"
 
 
 def installed(package: str) -> str | None:

@@ -370,16 +370,6 @@ def test_gpus_of_a_node(gres: str, gpus: int) -> None:
     assert topology._gpus(gres) == gpus
 
 
-def test_triton_is_asked_for_where_megatron_core_imports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = versions.installed
-    odd = {"megatron-core": "0.19.2", "triton": None}
-    monkeypatch.setattr(versions, "installed", lambda name: odd[name] if name in odd else there(name))
-    text = "megatron-core 0.19.2 imports triton, which is not installed: `pip install triton`"
-    assert ("problem", text) in found(versions.version_findings, config_of(tmp_path))
-    odd["megatron-core"] = "0.17.1"
-    assert ("problem", text) not in found(versions.version_findings, config_of(tmp_path))
-
-
 def test_versions_of_this_environment_are_in_range(tmp_path: Path) -> None:
     levels = dict(found(versions.version_findings, config_of(tmp_path)))
     assert "problem" not in levels
