@@ -56,7 +56,7 @@ _SPDX = {
     r"isc license.*": "ISC",
 }
 # Of packages whose metadata have none: as their licence files, or their repositories, say.
-_ELSEWHERE = {"daft": "Apache-2.0", "transformer-engine": "Apache-2.0"}
+_ELSEWHERE = {"daft": "Apache-2.0", "transformer-engine": "Apache-2.0", "triton": "MIT"}
 _PERMISSIVE = {"0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "ISC"}
 _PERMISSIVE |= {"LLVM-exception", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Zlib"}
 # Of extras that are no verb's.
@@ -77,12 +77,12 @@ def page() -> str:
 
 def direct(extras: Iterable[str] = RUNTIME) -> dict[str, list[str]]:
     """What pyproject.toml names: package -> extras that have it, "" for what is always installed."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}  # extras in order, each once: a package may have two markers
     for extra, texts in [("", PROJECT["dependencies"]), *((extra, EXTRAS[extra]) for extra in extras)]:
         for requirement in map(Requirement, texts):
-            found.setdefault(canonicalize_name(requirement.name), []).append(extra)
+            found.setdefault(canonicalize_name(requirement.name), {})[extra] = None
     found.pop("snowcoder")
-    return found
+    return {package: [*extras] for package, extras in found.items()}
 
 
 def installed_by(extra: str = "") -> dict[str, metadata.Distribution | None]:
