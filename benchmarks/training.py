@@ -43,7 +43,7 @@ PEERS = ("transformers", "litgpt", "olmo-core")
 SIDES = ("ours", *PEERS, *(f"{peer}+compile" for peer in PEERS))
 LAYOUTS = {"ours": (1, 1), "ours+tp2": (2, 1), "ours+dp2": (1, 2)}  # tensor, data
 # Turns of how many steps; the first step, which compiles, is none of them. bf16 is slow where no unit computes it.
-TURNS = {("demo", "fp32"): (10, 4), ("demo", "bf16"): (4, 2), ("20m", "fp32"): (6, 1), ("20m", "bf16"): (4, 1)}
+TURNS = {("demo", "fp32"): (6, 4), ("demo", "bf16"): (3, 2), ("20m", "fp32"): (5, 1), ("20m", "bf16"): (2, 1)}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 PLAN = 200  # steps, of which the first are made
 # Of losses, in nats. The peers clip by torch's norm, which is off on CPUs (docs/numerics.md).
