@@ -65,7 +65,7 @@ def config_of(folder: Path) -> Any:
     """Sections of few keys: records do not depend on which there are."""
     sections = json.loads(f"{{{SECTIONS}}}")
     dumps = {name: SimpleNamespace(model_dump=lambda keys=keys: keys) for name, keys in sections.items()}
-    return SimpleNamespace(tokenizer=SimpleNamespace(dir=str(folder)), **dumps)
+    return SimpleNamespace(tokenizer=SimpleNamespace(dir=str(folder), folder=folder), **dumps)
 
 
 def trained(folder: Path) -> CheckpointRecord:
