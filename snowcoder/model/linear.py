@@ -17,6 +17,7 @@ from megatron.core.tensor_parallel import (
 )
 
 Gradients = tuple[torch.Tensor | None, ...]
+_ONEDNN = torch.backends.mkldnn.is_available()  # not in every build of torch
 
 
 def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -25,7 +26,7 @@ def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     torch gives float32 products to MKL, which on processors that are not Intel's leaves a seventh of their speed:
     oneDNN, which it gives bfloat16, does not.
     """
-    if x.dtype == torch.float32:
+    if x.dtype == torch.float32 and _ONEDNN:
         out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
         return out
     return torch.matmul(x, weight.t())
