@@ -23,8 +23,8 @@ _ONEDNN = torch.backends.mkldnn.is_available()  # not in every build of torch
 def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """x [..., in] and weight [out, in] of float32 or bfloat16 -> [..., out], as torch's linear without a bias.
 
-    torch gives float32 products to MKL, which on processors that are not Intel's leaves a seventh of their speed:
-    oneDNN, which it gives bfloat16, does not.
+    torch gives float32 products to MKL, which alone on an AMD core reaches 92 GFLOP/s of oneDNN's 105. bfloat16 it
+    gives to oneDNN anyway.
     """
     if x.dtype == torch.float32 and _ONEDNN:
         out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
