@@ -26,6 +26,7 @@ from snowcoder.model.throughput import read_metrics
 from snowcoder.sandbox.sandbox import Sandbox
 from snowcoder.storage.shards import SUFFIXES
 from snowcoder.storage.store import open_store
+from snowcoder.training.checkpoints.completion_record import complete_steps
 
 _KILL_AT = 70  # some steps after the checkpoint of phase 1's end: they are lost and done again
 _OTHER_LAYOUT = "parallel=tp2"  # most steps are made in the recipe's, which is the fastest on two cores
@@ -102,9 +103,10 @@ def _train_with_a_kill(config: Config, overrides: list[str]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     print("--- killed (SIGKILL to all processes of the training) ---", flush=True)
-    before = _losses(config)
+    saved = max(complete_steps(RunFolder.of(config).checkpoints), default=0)
+    lost = {step: loss for step, loss in _losses(config).items() if step > saved}
     _stage("train", *overrides, _OTHER_LAYOUT)
-    _compare(before, _losses(config))
+    _compare(lost, _losses(config))
 
 
 def _losses(config: Config) -> dict[int, float]:
@@ -113,11 +115,10 @@ def _losses(config: Config) -> dict[int, float]:
     return {record["step"]: record["loss"] for record in records if record["kind"] == "step"}
 
 
-def _compare(before: dict[int, float], after: dict[int, float]) -> None:
-    """Steps that were lost with the kill were made twice: by data parallelism, and by tensor parallelism."""
-    twice = [step for step in before if before[step] != after[step]]
-    largest = max((abs(before[step] - after[step]) for step in twice), default=0.0)
-    steps = f"steps {twice[0]} to {twice[-1]}" if twice else "no step"
+def _compare(lost: dict[int, float], again: dict[int, float]) -> None:
+    """Steps that were lost with the kill are made twice: by data parallelism, and by tensor parallelism."""
+    largest = max((abs(loss - again[step]) for step, loss in lost.items()), default=0.0)
+    steps = f"steps {min(lost)} to {max(lost)}" if lost else "no step"
     print(f"\nMade twice, in two layouts: {steps}, with losses within {largest:.1e} of each other.", flush=True)
     if largest > _SAME_LOSS:
         raise OperationError("the layouts disagree: their losses should be the same up to rounding")
