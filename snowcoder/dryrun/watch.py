@@ -32,8 +32,8 @@ def _added(_: Any, left: Any, right: Any, **__: Any) -> int:
     return 2 * int(left.numel()) * int(right.shape[1])
 
 
-# That torch's own table lacks.
-_PRODUCTS: dict[Any, Any] = {torch.ops.mkldnn._linear_pointwise: _linear, torch.ops.aten.addmm_: _added}
+# That torch's own table lacks. By name: not every build of torch has the first.
+_PRODUCTS: dict[str, Any] = {"mkldnn::_linear_pointwise": _linear, "aten::addmm_": _added}
 _ATTENTION: dict[Any, Any] = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _cpu_attention_backward,
@@ -101,8 +101,8 @@ class Watch(TorchDispatchMode):
         if operator in flop_registry:
             formula: Any = flop_registry[operator]
             self.matmul_flops += formula(*args, **kwargs, out_val=out)
-        elif operator in _PRODUCTS:
-            self.matmul_flops += _PRODUCTS[operator](*args)
+        elif operator._qualified_op_name in _PRODUCTS:
+            self.matmul_flops += _PRODUCTS[operator._qualified_op_name](*args)
         elif operator in _ATTENTION:
             self.attention_flops += _ATTENTION[operator](*args)
 
