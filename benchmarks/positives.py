@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -65,18 +66,18 @@ def educational_value(text: str) -> int:
 
 
 def _instructions(files: list[CodeFile]) -> Iterator[tuple[str, str]]:
-    """Functions of Python files that say in a docstring what they do and what they return."""
+    """Functions and methods of Python files that say in a docstring what they do and what they return."""
     for file in files:
         if file.language != "Python":
             continue
         try:
-            nodes = ast.parse(file.content).body
+            nodes = list(ast.walk(ast.parse(file.content)))
         except (SyntaxError, ValueError, RecursionError):
             continue
         lines = re.split(r"\r\n|\r|\n", file.content)  # what Python counts as lines
         for node in nodes:
             if isinstance(node, ast.FunctionDef) and _is_told(node):
-                code = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+                code = textwrap.dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))
                 yield f"{ast.get_docstring(node)}\n\n```python\n{code}\n```\n", f"{file.path}:{node.name}"
 
 

@@ -18,6 +18,7 @@ CONTENTS = {
         "docs/operations",
         "docs/scaling",
         "docs/dry-run",
+        "docs/laptop",
     ],
     "How it works": [
         "docs/how-it-works",

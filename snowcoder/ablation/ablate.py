@@ -1,4 +1,4 @@
-"""`snowcoder ablate ablation=NAME`: makes every variant of an ablation, then a table of them.
+"""`snowcoder ablate ablation=NAME`: makes every variant of an ablation, compares their models, and draws a table.
 
 A stage that is up to date does nothing, so that a killed ablation goes on where it was. A variant that fails does not
 stop the others.
@@ -12,7 +12,7 @@ import sys
 
 from snowcoder.ablation.start import begin_with, find_start
 from snowcoder.ablation.table import ablation_table
-from snowcoder.ablation.variants import Variant, folder_of, make_variants
+from snowcoder.ablation.variants import Variant, comparison, folder_of, make_variants
 from snowcoder.errors import OperationError, UserError
 from snowcoder.storage.atomic import write_text
 
@@ -27,8 +27,12 @@ def run(overrides: list[str], how: str = "") -> None:
         for variant in variants:
             begin_with(start, variant.folder)
     failed = [] if how == "dry" else [variant.name for variant in variants if not _make(variant)]
+    compare = comparison(config, [variant for variant in variants if variant.name not in failed], overrides)
     if how == "dry":
         print("\n".join(_line(command) for variant in variants for command in variant.commands))
+        print("\n".join(_line(command) for command in compare))
+    elif not all(_stage(command) for command in compare):
+        failed.append("the comparison")
     path = folder_of(config) / "table.md"
     write_text(path, ablation_table(variants))
     print(f"\n{path.read_text()}\nablation: {path}")

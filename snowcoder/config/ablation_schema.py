@@ -31,6 +31,9 @@ class AblationConfig(Section):
     stages: Annotated[list[str], Field(min_length=1)]
     """Commands that make a variant, in their order, such as `plan` and `train`."""
 
+    baseline: str | None
+    """Variant with whose exported model `snowcoder evaluate` compares the others'; null: none is evaluated."""
+
     shared: list[str]
     """Overrides of all variants; `{folder}` in them is the variant's folder."""
 

@@ -39,13 +39,16 @@ class GenerationConfig(Section):
 
 
 class BitsConfig(Section):
-    """Of held-out documents; a signal that small models give, too."""
+    """Of held-out documents and of solutions; a signal that small models give, too."""
 
     source: str | None
     """The source of `index.sources` whose held-out documents are read; null: no bits per byte."""
 
     kib: Count
     """Text of each language in KiB, at most."""
+
+    solutions: list[str]
+    """Suites whose canonical solutions are read, given their prompts: bits per byte that no program need be run for."""
 
 
 class EvaluationConfig(Section):
@@ -56,6 +59,9 @@ class EvaluationConfig(Section):
 
     models: dict[str, str]
     """Name in the table -> exported folder, in this order; empty: `export.dir` alone."""
+
+    baseline: str | None
+    """Name of the model that all others are compared with; null: each is compared with the one before it."""
 
     suites: list[str]
     """Benchmarks: humaneval, humaneval_plus, mbpp, mbpp_plus, bigcodebench, infilling (for models trained with

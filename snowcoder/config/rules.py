@@ -139,8 +139,11 @@ def _evaluation(config: Config) -> Iterator[str]:
     evaluation, generation = config.evaluation, config.evaluation.generation
     if generation.backend == "server" and generation.server is None:
         yield "evaluation.generation.server: name the server's address, such as http://localhost:8000/v1"
-    if generation.backend == "server" and evaluation.bits.source:
-        yield "evaluation.bits.source: bits per byte need generation.backend=transformers; set it to null"
+    if generation.backend == "server" and (evaluation.bits.source or evaluation.bits.solutions):
+        yield "evaluation.bits: bits per byte need generation.backend=transformers; set source to null, solutions to []"
+    if evaluation.baseline and evaluation.baseline not in evaluation.models:
+        known = ", ".join(evaluation.models) or "there are none"
+        yield f"evaluation.baseline={evaluation.baseline}: not a name in evaluation.models; allowed: {known}"
     if generation.samples > 1 and generation.temperature == 0:
         yield f"evaluation.generation.samples={generation.samples}: greedy samples are alike; set a temperature"
     if too_many := [k for k in evaluation.pass_at if k > generation.samples]:

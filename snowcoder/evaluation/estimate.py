@@ -43,7 +43,34 @@ def difference(first: list[float], second: list[float], seed: int) -> Estimate:
     return _bootstrap(np.array(second) - np.array(first), seed)
 
 
+def ratio(amounts: list[float], sizes: list[int], seed: int) -> Estimate:
+    """Of the sums; texts are drawn again. Of one text there is no interval: its ends are the value."""
+    draws = _draws(len(sizes), seed)
+    return _estimate(sum(amounts) / sum(sizes), _ratios(amounts, sizes, draws))
+
+
+def ratio_difference(first: list[float], second: list[float], sizes: list[int], seed: int) -> Estimate:
+    """Of the ratio of `second` from that of `first`, on the same texts: pairs are drawn again."""
+    draws = _draws(len(sizes), seed)
+    value = (sum(second) - sum(first)) / sum(sizes)
+    return _estimate(value, _ratios(second, sizes, draws) - _ratios(first, sizes, draws))
+
+
+def _ratios(amounts: list[float], sizes: list[int], draws: np.ndarray) -> np.ndarray:
+    """int64 draws [resamples, n] -> float64 [resamples]."""
+    found: np.ndarray = np.array(amounts)[draws].sum(axis=1) / np.array(sizes)[draws].sum(axis=1)
+    return found
+
+
 def _bootstrap(values: np.ndarray, seed: int) -> Estimate:
-    draws = np.random.default_rng(seed).integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high))
+    return _estimate(float(values.mean()), values[_draws(len(values), seed)].mean(axis=1))
+
+
+def _draws(count: int, seed: int) -> np.ndarray:
+    """Which of `count` are drawn again: int64 [resamples, count]."""
+    return np.random.default_rng(seed).integers(count, size=(_RESAMPLES, count))
+
+
+def _estimate(value: float, resampled: np.ndarray) -> Estimate:
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Estimate(value, float(low), float(high))

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.config.schema import Config
-from snowcoder.evaluation.bits import Bits, bits_per_byte, held_out_texts
+from snowcoder.evaluation.bits import Bits, Passages, bits_per_byte, held_out_passages, solution_passages
 from snowcoder.evaluation.calibrate import TimeLimits, calibrate_limits, judged_by
+from snowcoder.evaluation.cut import which_parse
 from snowcoder.evaluation.data import read_suite, suites_of
 from snowcoder.evaluation.generate import EvaluatedModel, complete_tasks, models_of
-from snowcoder.evaluation.results import Result, evoeval_means, model_changes, results_of
+from snowcoder.evaluation.results import Result, bits_changes, evoeval_means, model_changes, results_of
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.table import results_table
 from snowcoder.evaluation.tasks import Task
@@ -36,12 +37,12 @@ def run(config: Config) -> None:
     """Raises UserError where a model, a suite's data or the sandbox is not there, before anything is generated."""
     folder = Path(config.evaluation.dir)
     suites, models = suites_of(config.evaluation.suites), models_of(config)
-    texts = held_out_texts(config)
+    passages = _passages(config)
     inputs = {
         "models": {model.name: model.digest for model in models},
         "suites": {suite.name: suite.digest for suite in suites},
         "judges": {suite.name: judged_by(sandbox_of(config, suite)) for suite in suites},
-        "held out": digest_json(texts),
+        "texts": digest_json(passages),
     }
     stage = Stage("evaluate", folder, inputs, decided_by(config))
     if stage.is_done("evaluate"):
@@ -51,18 +52,19 @@ def run(config: Config) -> None:
     with stage.making():
         results = [result for suite in suites for result in _evaluate(config, suite, tasks[suite.name], models)]
         results += evoeval_means(results, config.run.seed)
-        bits = [each for model in models for each in _bits(model, texts)]
+        bits = [each for model in models for each in _bits(model, passages, config.run.seed)]
         _write(config, stage, results, bits)
     for model in models:
         mine = [result for result in results if result.model == model.name]
-        add_evaluation(Path(model.path), results_table(mine, [], [each for each in bits if each.model == model.name]))
+        own = [each for each in bits if each.model == model.name]
+        add_evaluation(Path(model.path), results_table(mine, [], own, []))
     print(f"{(folder / TABLE).read_text()}\nevaluate: {folder / TABLE}, {folder / RESULTS}")
 
 
 def decided_by(config: Config) -> dict[str, Any]:
     """The part of the config that decides the results."""
     evaluation = config.evaluation.model_dump(mode="json")
-    kept = ("suites", "first", "generation", "pass_at", "pythons", "bits")
+    kept = ("baseline", "suites", "first", "generation", "pass_at", "pythons", "bits")
     return {"seed": config.run.seed, **{name: evaluation[name] for name in kept}}
 
 
@@ -93,28 +95,36 @@ def _evaluate(config: Config, suite: Suite, tasks: list[Task], models: list[Eval
         verdicts = judge(suite, tasks, completions, calibration, sandbox, folder, config.evaluation.workers)
         ks, failures = config.evaluation.pass_at, calibration.failures()
         left = sorted({name for each in completions for name in each.left_to_server})
-        results += results_of(model.name, suite.name, tasks, verdicts, ks, config.run.seed, failures, left)
+        parsing = which_parse(tasks, completions)
+        results += results_of(model.name, suite.name, tasks, verdicts, parsing, ks, config.run.seed, failures, left)
     return results
 
 
-def _bits(model: EvaluatedModel, texts: dict[str, list[str]]) -> list[Bits]:
+def _passages(config: Config) -> Passages:
+    solved = {suite.title: suite_tasks(config, suite) for suite in suites_of(config.evaluation.bits.solutions)}
+    return {**held_out_passages(config), **solution_passages(solved)}
+
+
+def _bits(model: EvaluatedModel, passages: Passages, seed: int) -> list[Bits]:
     from snowcoder.evaluation.local_model import LocalModel
 
-    if not texts:
+    if not passages:
         return []
     assert isinstance(model.generator, LocalModel)  # config/rules.py has seen to it
-    return bits_per_byte(model.name, model.generator, texts)
+    return bits_per_byte(model.name, model.generator, passages, seed)
 
 
 def _write(config: Config, stage: Stage, results: list[Result], bits: list[Bits]) -> None:
-    folder, found = stage.folder, model_changes(results, config.run.seed)
+    folder, chosen = stage.folder, (config.evaluation.baseline, config.run.seed)
+    found, bits_found = model_changes(results, *chosen), bits_changes(bits, *chosen)
     content = {
         "results": [asdict(result) for result in results],
         "steps": [asdict(step) for step in found],
-        "bits_per_byte": [each._asdict() for each in bits],
+        "bits_per_byte": [asdict(each) for each in bits],
+        "bits_steps": [asdict(step) for step in bits_found],
     }
     write_json(folder / RESULTS, content)
-    write_text(folder / TABLE, results_table(results, found, bits))
+    write_text(folder / TABLE, results_table(results, found, bits, bits_found))
     counts = {"results": len(results), "completions": sum(result.tasks * result.samples for result in results)}
     kept = sorted(path for pattern in ("*/*/completions.jsonl", "*/*/verdicts.json") for path in folder.glob(pattern))
     names = [RESULTS, TABLE, *(str(path.relative_to(folder)) for path in kept)]

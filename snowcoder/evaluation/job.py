@@ -40,7 +40,7 @@ def run(config: Config, step: int) -> None:
         for each in results["results"]
         for k, found in each["pass_at"].items()
     ]
-    scores += [f"{each['language']} {each['bits_per_byte']:.3f} bits/byte" for each in results["bits_per_byte"]]
+    scores += [f"{each['of']} {each['bits_per_byte']['value']:.3f} bits/byte" for each in results["bits_per_byte"]]
     Events(config).add("evaluated", ", ".join(scores), step)
 
 

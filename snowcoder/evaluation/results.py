@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
-from snowcoder.evaluation.estimate import Estimate, difference, estimate
+from snowcoder.evaluation.bits import Bits
+from snowcoder.evaluation.estimate import Estimate, difference, estimate, ratio_difference
 from snowcoder.evaluation.score import Verdict
 from snowcoder.evaluation.suites import EVOEVAL, SUITES
 from snowcoder.evaluation.tasks import Task
@@ -23,6 +25,8 @@ class Result:
     tasks: int
     samples: int
     pass_at: dict[str, Estimate]  # k -> the estimate
+    parses: Estimate  # the share of completions that are Python
+    parsed: list[int]  # samples of each task that are
     statuses: dict[str, int]  # of all completions, however they ended
     right: list[int]  # samples of each task that are right
     canonical_failures: dict[str, str]  # tasks that cannot be judged here, and why; few programs can pass
@@ -34,13 +38,16 @@ def results_of(
     suite: str,
     tasks: list[Task],
     verdicts: dict[tuple[str, int], Verdict],
+    parsing: dict[tuple[str, int], bool],
     ks: list[int],
     seed: int,
     failures: dict[str, str],
     left: list[str],
 ) -> list[Result]:
-    """By level; `verdicts` by task and sample."""
+    """By level; `verdicts` and `parsing` by task and sample."""
     samples = len(verdicts) // len(tasks)
+    parsed = [sum(parsing[task.name, n] for n in range(samples)) for task in tasks]
+    parses = estimate(samples, parsed, 1, seed)
     statuses = dict(Counter(verdict.status for verdict in verdicts.values()))
     found = []
     for level in tasks[0].checks:
@@ -48,7 +55,7 @@ def results_of(
         pass_at = {str(k): estimate(samples, right, k, seed) for k in ks if k <= samples}
         version = SUITES[suite].version
         about = version, len(tasks), samples
-        found.append(Result(model, suite, level, *about, pass_at, statuses, right, failures, left))
+        found.append(Result(model, suite, level, *about, pass_at, parses, parsed, statuses, right, failures, left))
     return found
 
 
@@ -61,33 +68,56 @@ def evoeval_means(results: list[Result], seed: int) -> list[Result]:
             continue
         samples, right = parts[0].samples, [count for part in parts for count in part.right]
         pass_at = {k: estimate(samples, right, int(k), seed) for k in parts[0].pass_at}
+        parsed = [count for part in parts for count in part.parsed]
+        parses = estimate(samples, parsed, 1, seed)
         statuses = dict(sum((Counter(part.statuses) for part in parts), Counter()))
         failures = {name: why for part in parts for name, why in part.canonical_failures.items()}
         left = sorted({name for part in parts for name in part.left_to_server})
         about = parts[0].version, len(right), samples
-        found.append(Result(model, "evoeval", "EvoEval", *about, pass_at, statuses, right, failures, left))
+        shares = pass_at, parses, parsed
+        found.append(Result(model, "evoeval", "EvoEval", *about, *shares, statuses, right, failures, left))
     return found
 
 
 @dataclass(frozen=True)
 class ModelChange:
-    """From one model to the next in the order of evaluation.models, on the same tasks."""
+    """From one model to another, on the same tasks or texts."""
 
-    level: str
+    level: str  # of pass@1; or a language or suite's title, of bits per byte
     before: str
     after: str
-    difference: Estimate  # of pass@1
+    difference: Estimate
 
 
-def model_changes(results: list[Result], seed: int) -> list[ModelChange]:
+def model_changes(results: list[Result], baseline: str | None, seed: int) -> list[ModelChange]:
     """What the talk says of its phases: each improves over the previous."""
     found = []
     for level, row in by_level(results).items():
-        for before, after in pairwise(row):
+        for before, after in _pairs(row, baseline):
             if before.tasks == after.tasks:
                 change = difference(_shares(before), _shares(after), seed)
                 found.append(ModelChange(level, before.model, after.model, change))
     return found
+
+
+def bits_changes(bits: list[Bits], baseline: str | None, seed: int) -> list[ModelChange]:
+    """The same of bits per byte, of which fewer are better."""
+    found = []
+    for of in dict.fromkeys(each.of for each in bits):
+        for before, after in _pairs([each for each in bits if each.of == of], baseline):
+            change = ratio_difference(before.bits, after.bits, after.sizes, seed)
+            found.append(ModelChange(of, before.model, after.model, change))
+    return found
+
+
+Measured = TypeVar("Measured", Result, Bits)
+
+
+def _pairs(row: list[Measured], baseline: str | None) -> list[tuple[Measured, Measured]]:
+    """Each with the one before it in the order of evaluation.models, or with the baseline."""
+    if baseline is None:
+        return list(pairwise(row))
+    return [(one, each) for one in row if one.model == baseline for each in row if each is not one]
 
 
 def by_level(results: list[Result]) -> dict[str, list[Result]]:

@@ -8,16 +8,24 @@ from snowcoder.evaluation.estimate import Estimate
 from snowcoder.evaluation.results import ModelChange, Result, by_level
 
 _MISSING = "–"
+# Fewer are better; they do not depend on the tokenizer.
+_HELD_OUT = "Bits per byte of held-out documents, with 95% intervals"
+_SOLUTIONS = "Bits per byte of the benchmarks' solutions, given their tasks, with 95% intervals"
 
 
-def results_table(results: list[Result], steps: list[ModelChange], bits: list[Bits]) -> str:
+def results_table(
+    results: list[Result], steps: list[ModelChange], bits: list[Bits], bits_steps: list[ModelChange]
+) -> str:
     parts: list[str] = []
     if results:
         parts += filter(None, [levels(results), beside_the_paper(results)])
     if steps:
         parts.append(_steps(steps))
-    if bits:
-        parts.append(bits_table(bits))
+    for title, of in ((_HELD_OUT, False), (_SOLUTIONS, True)):
+        if some := [each for each in bits if each.given_a_prompt == of]:
+            parts.append(f"{title}\n\n{_bits_table(some)}")
+    if bits_steps:
+        parts.append(_bits_steps(bits_steps))
     return "\n\n".join(parts) + "\n"
 
 
@@ -32,7 +40,9 @@ def levels(results: list[Result]) -> str:
         for k in ks:
             cells = [_interval(mine[m].pass_at.get(k)) if m in mine else _MISSING for m in models]
             rows.append([level, str(tasks), f"pass@{k}", *cells])
-    title = "pass@k in percent, with 95% intervals"
+        shares = [_interval(mine[m].parses) if m in mine else _MISSING for m in models]
+        rows.append([level, str(tasks), "parses", *shares])
+    title = "pass@k and completions that are Python, in percent, with 95% intervals"
     notes = _left_to_server(results) + _cannot_be_judged(results)
     return f"{title}\n\n{markdown(['benchmark', 'tasks', '', *models], rows)}{notes}"
 
@@ -69,20 +79,35 @@ def _steps(found: list[ModelChange]) -> str:
 def _says(change: Estimate) -> str:
     if change.low > 0:
         return "better"
-    return "worse" if change.high < 0 else "not decided by so many tasks"
+    return "worse" if change.high < 0 else "not decided by so few"
 
 
-def bits_table(bits: list[Bits]) -> str:
-    """Lower is better; it does not depend on the tokenizer."""
+def _bits_table(bits: list[Bits]) -> str:
     models = list(dict.fromkeys(each.model for each in bits))
     rows = []
-    for language in dict.fromkeys(each.language for each in bits):
-        mine = {each.model: each for each in bits if each.language == language}
-        size = next(iter(mine.values())).bytes
-        rows.append(
-            [language, f"{size:,}", *(f"{mine[m].bits_per_byte:.3f}" if m in mine else _MISSING for m in models)]
-        )
-    return f"Bits per byte of held-out documents\n\n{markdown(['language', 'bytes', *models], rows)}"
+    for of in dict.fromkeys(each.of for each in bits):
+        mine = {each.model: each for each in bits if each.of == of}
+        one = next(iter(mine.values()))
+        cells = [_bits(mine[m].bits_per_byte) if m in mine else _MISSING for m in models]
+        rows.append([of, str(len(one.sizes)), f"{sum(one.sizes):,}", *cells])
+    return markdown(["", "texts", "bytes", *models], rows)
+
+
+def _bits(found: Estimate, sign: str = "") -> str:
+    return f"{found.value:{sign}.3f} ({found.low:{sign}.3f} to {found.high:{sign}.3f})"
+
+
+def _bits_steps(found: list[ModelChange]) -> str:
+    rows = [
+        [step.level, f"{step.before} to {step.after}", _bits(step.difference, "+"), _says_bits(step.difference)]
+        for step in found
+    ]
+    title = "Differences of bits per byte, text by text, with 95% intervals"
+    return f"{title}\n\n{markdown(['', 'models', 'difference', ''], rows)}"
+
+
+def _says_bits(change: Estimate) -> str:
+    return _says(Estimate(-change.value, -change.high, -change.low))
 
 
 def _left_to_server(results: list[Result]) -> str:

@@ -24,8 +24,8 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize("name", ["schedule", "repetitions", "grouping"])
-@pytest.mark.parametrize("recipe", ["demo", "arctic"])
+@pytest.mark.parametrize("name", ["schedule", "repetitions", "grouping", "selection", "synthetic"])
+@pytest.mark.parametrize("recipe", ["demo", "arctic", "laptop"])
 def test_every_variant_of_every_ablation_composes(name: str, recipe: str) -> None:
     config, variants = make_variants([f"ablation={name}", f"recipe={recipe}"])
     assert config.ablation
@@ -58,7 +58,7 @@ def test_all_wrong_variants_are_named_before_anything_runs(tmp_path: Path) -> No
 def test_without_a_choice_it_names_them() -> None:
     done = snowcoder("ablate", check=False)
     assert done.returncode == 2
-    assert "ablation=schedule, repetitions or grouping" in done.stderr
+    assert "ablation=schedule, repetitions, grouping, selection or synthetic" in done.stderr
 
 
 def test_variants_are_what_a_user_would_train_and_one_that_fails_stops_no_other(

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 SERVER = ["evaluation.generation.backend=server", "evaluation.generation.server=http://127.0.0.1:9/v1"]
-SERVER += ["evaluation.bits.source=null"]
+SERVER += ["evaluation.bits={source:null,solutions:[]}"]
 RAY = ["corpus.engine.kind=ray"]
 ALL = ["accelerate", "aiohttp", "datasets", "mlflow", "nncf", "openai", "openvino", "ray", "sklearn", "trl", "wandb"]
 

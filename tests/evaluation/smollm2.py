@@ -115,7 +115,7 @@ def evaluate(folder: Path, origin: Path, overrides: list[str], first: int) -> li
         "evaluation.generation.new_tokens=64",
         "evaluation.generation.batch=30",
     ]
-    _run("evaluate", *overrides, models, *chosen, "evaluation.bits.source=null")
+    _run("evaluate", *overrides, models, *chosen, "evaluation.bits={source:null,solutions:[]}")
     return json.loads((folder / "run" / "evaluation" / "results.json").read_text())["results"]
 
 

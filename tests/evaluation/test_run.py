@@ -33,7 +33,7 @@ def words(small_model: Path, tmp_path: Path, sandbox: Sandbox, monkeypatch: pyte
         "evaluation.first=5",
         "evaluation.generation.batch=1",
         "evaluation.generation.new_tokens=8",
-        "evaluation.bits.source=null",
+        "evaluation.bits={source:null,solutions:[humaneval]}",
     ]
 
 
@@ -59,7 +59,11 @@ def test_a_killed_evaluation_goes_on_and_a_finished_one_does_nothing(words: list
     after = completions(tmp_path)
     assert len(after) == 5
     assert after[: len(before)] == before
-    results = json.loads((tmp_path / "evaluation" / RESULTS).read_text())["results"]
+    written = json.loads((tmp_path / "evaluation" / RESULTS).read_text())
+    results, (bits,) = written["results"], written["bits_per_byte"]
+    assert (bits["of"], bits["given_a_prompt"], len(bits["bits"])) == ("HumanEval", True, 5)
+    assert bits["bits_per_byte"]["low"] < sum(bits["bits"]) / sum(bits["sizes"]) < bits["bits_per_byte"]["high"]
+    assert "solutions, given their tasks" in (tmp_path / "evaluation" / "table.md").read_text()
     assert [(each["level"], each["tasks"], sum(each["statuses"].values())) for each in results] == [
         ("HumanEval", 5, 5),
         ("Infilling", 5, 5),

@@ -122,7 +122,8 @@ def of_evaluation(fixture: Fixture, tmp: Path) -> Case:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"{}\n")
     words = ["evaluate", "recipe=demo", "storage=disk", f"run.dir={tmp}", "evaluation.suites=[humaneval]"]
-    words += [f"evaluation.models.small={fixture('small_model')}", "evaluation.first=2", "evaluation.bits.source=null"]
+    words += [f"evaluation.models.small={fixture('small_model')}", "evaluation.first=2"]
+    words += ["evaluation.bits={source:null,solutions:[]}"]
     words += ["evaluation.generation.batch=1", "evaluation.generation.new_tokens=8"]
     return Case(words, tmp / "evaluation", ["run.seed=2"], [f"evaluation.data={tmp}/other"])
 
