@@ -71,6 +71,11 @@ def test_variants_are_what_a_user_would_train_and_one_that_fails_stops_no_other(
         "ablation=schedule",
         "~ablation.variants.constant_min",
         f"ablation.variants.linear_min.overrides=['{fails}']",
+        "ablation.stages=[plan,train,export]",
+        "ablation.baseline=rewarmup",
+        "evaluation.suites=[]",
+        "evaluation.bits={source:raw,kib:1,solutions:[humaneval]}",
+        "evaluation.first=2",
     ]
 
     early = snowcoder("ablate", *base, *ablation, check=False)
@@ -92,6 +97,8 @@ def test_variants_are_what_a_user_would_train_and_one_that_fails_stops_no_other(
     assert rows[2].startswith("| linear_min | 0 | 0 |  |")
     assert rows[3].startswith("| rewarmup | 6 | 1,536 | ")
     assert rows[3].endswith("| 22.0 | 18.3 | 40.2 | 33.1 | 11.6 |")
+
+    assert "| HumanEval | 2 |" in (folder / "evaluation" / "table.md").read_text()
 
     by_hand = tmp_path / "by_hand"
     shutil.copytree(tmp_path / "base" / "train", by_hand / "train")
