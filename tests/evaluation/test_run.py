@@ -78,6 +78,9 @@ def test_what_is_not_there_is_told_before_anything_runs(words: list[str], tmp_pa
     done = snowcoder(*words, f"evaluation.models.other={tmp_path}/nowhere", check=False)
     assert done.returncode == 2
     assert f"other: {tmp_path}/nowhere" in done.stderr
+    done = snowcoder(*words, "evaluation.baseline=nobody", check=False)
+    assert done.returncode == 2
+    assert "evaluation.baseline=nobody: not a name in evaluation.models; allowed: small" in done.stderr
     done = snowcoder(*words, "evaluation.generation.backend=server", check=False)
     assert done.returncode == 2
     assert "evaluation.generation.server: name the server" in done.stderr
