@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
@@ -38,6 +39,27 @@ def train_with_nan_of_one_rank(config: Config, step: str) -> None:
             step_module.squared_norm = lambda optimizer: (
                 measure(optimizer) * (torch.nan if run.step - 1 == int(step) else 1)
             )
+        return run
+
+    train_on_rank.build_run = build_and_plant
+    train_on_rank.train_on_rank(config)
+
+
+def train_with_noise(config: Config, first: str) -> None:
+    """Train, but from step `first` (0-based) on every sample is noise."""
+    build_run = train_on_rank.build_run
+
+    def build_and_plant(config: Config) -> Run:
+        run = build_run(config)
+        read = run.reader.batch
+
+        def batch(step: int, slots: list[int]) -> Samples:
+            samples = read(step, slots)
+            if step >= int(first):
+                samples.tokens[:] = np.random.default_rng(step).integers(0, 500, samples.tokens.shape)
+            return samples
+
+        run.reader.batch = batch  # type: ignore[method-assign]
         return run
 
     train_on_rank.build_run = build_and_plant

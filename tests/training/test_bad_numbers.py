@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from snowcoder.config.compose import load_config
+from snowcoder.errors import OperationError
 from snowcoder.index.format import token_dtype
 from snowcoder.lineage.manifest import find_manifest
 from snowcoder.mixture.phase_plan import load_plan
@@ -153,14 +154,16 @@ def test_a_bad_shard_sends_the_run_back_and_every_resume_decides_the_same(
     assert curve(tmp_path / "bad") == train_with(tmp_path / "bad", tmp_path / "clean", bad_shard, "tp2sp")
 
 
-def test_a_run_that_spikes_again_and_again_gives_up(tmp_path: Path, workspace: Path) -> None:
-    # One step is passed over at a time: the next ones meet the same weights, and spike as it did.
-    diverging = ["optimizer.lr=10", "guard.skip_steps=1", "guard.sigma=0.1", "checkpoint.every_steps=100"]
-    overrides = overrides_of(tmp_path, workspace, "tp1", *diverging)
+def test_a_run_that_spikes_again_and_again_gives_up(
+    tmp_path: Path, workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # One step is passed over at a time: the next ones are noise, too, and spike as it did.
+    overrides = overrides_of(tmp_path, workspace, "tp1", "guard.skip_steps=1", "checkpoint.every_steps=20")
     snowcoder("plan", *overrides)
-    done = snowcoder("train", *overrides, check=False)
-    assert done.returncode == 1
-    assert "times already, and still does not train: look at the samples and the learning rate" in done.stderr
+    with pytest.raises(OperationError):
+        launch("tests.training.faults:train_with_noise", load_config(overrides), "resolved.yaml", "21")
+    assert skips_of(tmp_path) == [(21, 22), (22, 23), (23, 24)]
+    assert "went back to step 20 3 times already, and still does not train" in capfd.readouterr().err
 
 
 def test_an_unreadable_ledger_is_an_error_that_says_what_to_do(tmp_path: Path, workspace: Path) -> None:
