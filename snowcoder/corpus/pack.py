@@ -6,6 +6,7 @@ Files are read as bytes and never executed; links are not followed.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -33,10 +34,11 @@ from snowcoder.lineage.manifest import NAME, Manifest, Output
 from snowcoder.progress import bar
 from snowcoder.storage.digest import digest_bytes, digest_file, digest_json
 from snowcoder.storage.objects import Store
-from snowcoder.storage.shards import list_shards
+from snowcoder.storage.shards import SUFFIXES
 from snowcoder.storage.store import open_store
 
 _SHARD_BYTES = 32 << 20
+_SHARD = re.compile(r"shard-\d{5}\.parquet")  # the names that a run before this one gave, too
 _FAILURES_SHOWN = 20
 _NAMED = 8  # of the other languages, in the summary
 _KEPT_NAMES = 100  # in the manifest
@@ -60,6 +62,7 @@ def pack(
     A repository that cannot be read is counted and named. Memory holds a shard and some bytes a file, whatever the size
     of the repositories. Raises UserError where there is nothing to pack, or other shards lie in `store`.
     """
+    _refuse_beside(store, {key for key in _shards_in(store) if not _SHARD.fullmatch(key)})
     packer = _Packer(limits)
     found = [Folder(*each) if isinstance(each, tuple) else each for each in repositories]
     found.sort(key=lambda repository: repository.name)
@@ -225,7 +228,14 @@ def _check(store: Store, outputs: list[Output], counts: dict[str, Any]) -> None:
             f"nothing to pack for {store.url}: no source files of a wanted language with text"
             + "".join(f"; {kind}: {found}" for kind, found in what.items() if found)
         )
-    others = {shard.key for shard in list_shards(store)} - {output.name for output in outputs}
+    _refuse_beside(store, _shards_in(store) - {output.name for output in outputs})
+
+
+def _shards_in(store: Store) -> set[str]:
+    return {info.key for info in store.list() if info.key.endswith(SUFFIXES)}
+
+
+def _refuse_beside(store: Store, others: set[str]) -> None:
     if others:
         raise UserError(
             f"{store.url} has {len(others)} other shard(s), such as {min(others)}: "

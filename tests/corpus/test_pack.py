@@ -181,6 +181,13 @@ def test_shards_of_another_run_are_an_error(store: Store, repository: Path, conf
     assert store.stat("manifest.json") is None
 
 
+def test_shards_of_others_are_an_error_before_anything_is_read(store: Store, repository: Path, config: Config) -> None:
+    store.write("crawl.jsonl.zst", b"what a crawler left")
+    with pytest.raises(UserError, match=r"1 other shard\(s\), such as crawl\.jsonl\.zst"):
+        pack([("mine", repository)], store, config.index.columns, config.repositories)
+    assert [info.key for info in store.list()] == ["crawl.jsonl.zst"]
+
+
 @pytest.mark.parametrize(("content", "reason"), [(None, ""), ("", r".*\{'no content': 1\}")])
 def test_nothing_to_pack_is_an_error(tmp_path: Path, config: Config, content: str | None, reason: str) -> None:
     folder = tmp_path / "repository"
