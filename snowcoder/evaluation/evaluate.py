@@ -15,10 +15,17 @@ from typing import Any
 from snowcoder.config.schema import Config
 from snowcoder.evaluation.bits import Bits, Passages, bits_per_byte, held_out_passages, solution_passages
 from snowcoder.evaluation.calibrate import TimeLimits, calibrate_limits, judged_by
-from snowcoder.evaluation.cut import which_parse
 from snowcoder.evaluation.data import read_suite, suites_of
 from snowcoder.evaluation.generate import EvaluatedModel, complete_tasks, models_of
-from snowcoder.evaluation.results import Result, bits_changes, evoeval_means, model_changes, results_of
+from snowcoder.evaluation.results import (
+    Changes,
+    Judged,
+    Measurements,
+    changes_between,
+    evoeval_means,
+    parsing_of,
+    results_of,
+)
 from snowcoder.evaluation.suites import Suite
 from snowcoder.evaluation.table import results_table
 from snowcoder.evaluation.tasks import Task
@@ -50,14 +57,15 @@ def run(config: Config) -> None:
     # First, so that data of another digest cost no finished evaluation.
     tasks = {suite.name: suite_tasks(config, suite) for suite in suites}
     with stage.making():
-        results = [result for suite in suites for result in _evaluate(config, suite, tasks[suite.name], models)]
-        results += evoeval_means(results, config.run.seed)
-        bits = [each for model in models for each in _bits(model, passages, config.run.seed)]
-        _write(config, stage, results, bits)
+        measured = Measurements([], [], [])
+        for suite in suites:
+            _evaluate(config, suite, tasks[suite.name], models, measured)
+        measured.results.extend(evoeval_means(measured.results, config.run.seed))
+        for model in models:
+            measured.bits_per_byte.extend(_bits(model, passages, config.run.seed))
+        _write(config, stage, measured)
     for model in models:
-        mine = [result for result in results if result.model == model.name]
-        own = [each for each in bits if each.model == model.name]
-        add_evaluation(Path(model.path), results_table(mine, [], own, []))
+        add_evaluation(Path(model.path), results_table(measured.of(model.name), Changes()))
     print(f"{(folder / TABLE).read_text()}\nevaluate: {folder / TABLE}, {folder / RESULTS}")
 
 
@@ -82,10 +90,11 @@ def limits_of(config: Config, suite: Suite, tasks: list[Task], sandbox: Sandbox)
     return calibrate_limits(suite, tasks, sandbox, path, config.evaluation.workers)
 
 
-def _evaluate(config: Config, suite: Suite, tasks: list[Task], models: list[EvaluatedModel]) -> list[Result]:
+def _evaluate(
+    config: Config, suite: Suite, tasks: list[Task], models: list[EvaluatedModel], measured: Measurements
+) -> None:
     sandbox = sandbox_of(config, suite)
     calibration = limits_of(config, suite, tasks, sandbox)
-    results: list[Result] = []
     for model in models:
         if suite.name == "infilling" and not model.generator.can_infill:
             print(f"evaluate: {model.name} is left out of {suite.title}: its tokenizer has no tokens for it")
@@ -93,11 +102,10 @@ def _evaluate(config: Config, suite: Suite, tasks: list[Task], models: list[Eval
         folder = Path(config.evaluation.dir) / model.name / suite.name
         completions = complete_tasks(config, model, suite, tasks, folder)
         verdicts = judge(suite, tasks, completions, calibration, sandbox, folder, config.evaluation.workers)
-        ks, failures = config.evaluation.pass_at, calibration.failures()
         left = sorted({name for each in completions for name in each.left_to_server})
-        parsing = which_parse(tasks, completions)
-        results += results_of(model.name, suite.name, tasks, verdicts, parsing, ks, config.run.seed, failures, left)
-    return results
+        judged = Judged(model.name, suite, tasks, verdicts, calibration.failures(), left)
+        measured.results.extend(results_of(judged, config.evaluation.pass_at, config.run.seed))
+        measured.parsing.append(parsing_of(model.name, suite, tasks, completions, config.run.seed))
 
 
 def _passages(config: Config) -> Passages:
@@ -114,18 +122,13 @@ def _bits(model: EvaluatedModel, passages: Passages, seed: int) -> list[Bits]:
     return bits_per_byte(model.name, model.generator, passages, seed)
 
 
-def _write(config: Config, stage: Stage, results: list[Result], bits: list[Bits]) -> None:
-    folder, chosen = stage.folder, (config.evaluation.baseline, config.run.seed)
-    found, bits_found = model_changes(results, *chosen), bits_changes(bits, *chosen)
-    content = {
-        "results": [asdict(result) for result in results],
-        "steps": [asdict(step) for step in found],
-        "bits_per_byte": [asdict(each) for each in bits],
-        "bits_steps": [asdict(step) for step in bits_found],
-    }
-    write_json(folder / RESULTS, content)
-    write_text(folder / TABLE, results_table(results, found, bits, bits_found))
-    counts = {"results": len(results), "completions": sum(result.tasks * result.samples for result in results)}
+def _write(config: Config, stage: Stage, measured: Measurements) -> None:
+    folder = stage.folder
+    changes = changes_between(measured, config.evaluation.baseline, config.run.seed)
+    write_json(folder / RESULTS, {**asdict(measured), "changes": asdict(changes)})
+    write_text(folder / TABLE, results_table(measured, changes))
+    completions = sum(result.tasks * result.samples for result in measured.results)
+    counts = {"results": len(measured.results), "completions": completions}
     kept = sorted(path for pattern in ("*/*/completions.jsonl", "*/*/verdicts.json") for path in folder.glob(pattern))
     names = [RESULTS, TABLE, *(str(path.relative_to(folder)) for path in kept)]
     stage.vouch(counts, names)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
 from snowcoder.evaluation.bits import Bits
+from snowcoder.evaluation.completions import Completion
+from snowcoder.evaluation.cut import which_parse
 from snowcoder.evaluation.estimate import Estimate, difference, estimate, ratio_difference
 from snowcoder.evaluation.score import Verdict
-from snowcoder.evaluation.suites import EVOEVAL, SUITES
+from snowcoder.evaluation.suites import EVOEVAL, Suite
 from snowcoder.evaluation.tasks import Task
 
 
@@ -25,38 +27,56 @@ class Result:
     tasks: int
     samples: int
     pass_at: dict[str, Estimate]  # k -> the estimate
-    parses: Estimate  # the share of completions that are Python
-    parsed: list[int]  # samples of each task that are
     statuses: dict[str, int]  # of all completions, however they ended
     right: list[int]  # samples of each task that are right
     canonical_failures: dict[str, str]  # tasks that cannot be judged here, and why; few programs can pass
     left_to_server: list[str]  # sampling settings that the server of a completion refused to be told
 
 
-def results_of(
-    model: str,
-    suite: str,
-    tasks: list[Task],
-    verdicts: dict[tuple[str, int], Verdict],
-    parsing: dict[tuple[str, int], bool],
-    ks: list[int],
-    seed: int,
-    failures: dict[str, str],
-    left: list[str],
-) -> list[Result]:
-    """By level; `verdicts` and `parsing` by task and sample."""
+@dataclass(frozen=True)
+class Parsing:
+    """One model's completions for a suite, as Python."""
+
+    model: str
+    suite: str
+    tasks: int
+    samples: int
+    share: Estimate  # of completions that are
+    parsed: list[int]  # samples of each task that are
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one model's completions for a suite."""
+
+    model: str
+    suite: Suite
+    tasks: list[Task]
+    verdicts: dict[tuple[str, int], Verdict]  # by task and sample
+    canonical_failures: dict[str, str]
+    left_to_server: list[str]
+
+
+def results_of(judged: Judged, ks: list[int], seed: int) -> list[Result]:
+    """By level."""
+    tasks, verdicts = judged.tasks, judged.verdicts
     samples = len(verdicts) // len(tasks)
-    parsed = [sum(parsing[task.name, n] for n in range(samples)) for task in tasks]
-    parses = estimate(samples, parsed, 1, seed)
     statuses = dict(Counter(verdict.status for verdict in verdicts.values()))
     found = []
     for level in tasks[0].checks:
         right = [sum(verdicts[task.name, n].levels[level] for n in range(samples)) for task in tasks]
         pass_at = {str(k): estimate(samples, right, k, seed) for k in ks if k <= samples}
-        version = SUITES[suite].version
-        about = version, len(tasks), samples
-        found.append(Result(model, suite, level, *about, pass_at, parses, parsed, statuses, right, failures, left))
+        about = judged.model, judged.suite.name, level, judged.suite.version, len(tasks), samples
+        notes = judged.canonical_failures, judged.left_to_server
+        found.append(Result(*about, pass_at, statuses, right, *notes))
     return found
+
+
+def parsing_of(model: str, suite: Suite, tasks: list[Task], completions: list[Completion], seed: int) -> Parsing:
+    parsing = which_parse(tasks, completions)
+    samples = len(completions) // len(tasks)
+    parsed = [sum(parsing[task.name, n] for n in range(samples)) for task in tasks]
+    return Parsing(model, suite.title, len(tasks), samples, estimate(samples, parsed, 1, seed), parsed)
 
 
 def evoeval_means(results: list[Result], seed: int) -> list[Result]:
@@ -68,14 +88,11 @@ def evoeval_means(results: list[Result], seed: int) -> list[Result]:
             continue
         samples, right = parts[0].samples, [count for part in parts for count in part.right]
         pass_at = {k: estimate(samples, right, int(k), seed) for k in parts[0].pass_at}
-        parsed = [count for part in parts for count in part.parsed]
-        parses = estimate(samples, parsed, 1, seed)
         statuses = dict(sum((Counter(part.statuses) for part in parts), Counter()))
         failures = {name: why for part in parts for name, why in part.canonical_failures.items()}
         left = sorted({name for part in parts for name in part.left_to_server})
         about = parts[0].version, len(right), samples
-        shares = pass_at, parses, parsed
-        found.append(Result(model, "evoeval", "EvoEval", *about, *shares, statuses, right, failures, left))
+        found.append(Result(model, "evoeval", "EvoEval", *about, pass_at, statuses, right, failures, left))
     return found
 
 
@@ -83,7 +100,7 @@ def evoeval_means(results: list[Result], seed: int) -> list[Result]:
 class ModelChange:
     """From one model to another, on the same tasks or texts."""
 
-    level: str  # of pass@1; or a language or suite's title, of bits per byte
+    level: str  # of pass@1; or a suite's title or a language
     before: str
     after: str
     difference: Estimate
@@ -95,8 +112,18 @@ def model_changes(results: list[Result], baseline: str | None, seed: int) -> lis
     for level, row in by_level(results).items():
         for before, after in _pairs(row, baseline):
             if before.tasks == after.tasks:
-                change = difference(_shares(before), _shares(after), seed)
+                change = difference(_shares(before.right, before), _shares(after.right, after), seed)
                 found.append(ModelChange(level, before.model, after.model, change))
+    return found
+
+
+def parsing_changes(parsing: list[Parsing], baseline: str | None, seed: int) -> list[ModelChange]:
+    """The same of the share of completions that are Python."""
+    found = []
+    for suite in dict.fromkeys(each.suite for each in parsing):
+        for before, after in _pairs([each for each in parsing if each.suite == suite], baseline):
+            change = difference(_shares(before.parsed, before), _shares(after.parsed, after), seed)
+            found.append(ModelChange(suite, before.model, after.model, change))
     return found
 
 
@@ -110,7 +137,39 @@ def bits_changes(bits: list[Bits], baseline: str | None, seed: int) -> list[Mode
     return found
 
 
-Measured = TypeVar("Measured", Result, Bits)
+Measured = TypeVar("Measured", Result, Parsing, Bits)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """All models on all that is measured."""
+
+    results: list[Result]
+    parsing: list[Parsing]
+    bits_per_byte: list[Bits]
+
+    def of(self, model: str) -> Measurements:
+        """What is known of one of them."""
+        return Measurements(
+            [each for each in self.results if each.model == model],
+            [each for each in self.parsing if each.model == model],
+            [each for each in self.bits_per_byte if each.model == model],
+        )
+
+
+@dataclass(frozen=True)
+class Changes:
+    pass_at_1: list[ModelChange] = field(default_factory=list)
+    parsing: list[ModelChange] = field(default_factory=list)
+    bits_per_byte: list[ModelChange] = field(default_factory=list)
+
+
+def changes_between(measured: Measurements, baseline: str | None, seed: int) -> Changes:
+    return Changes(
+        model_changes(measured.results, baseline, seed),
+        parsing_changes(measured.parsing, baseline, seed),
+        bits_changes(measured.bits_per_byte, baseline, seed),
+    )
 
 
 def _pairs(row: list[Measured], baseline: str | None) -> list[tuple[Measured, Measured]]:
@@ -132,5 +191,5 @@ def by_level(results: list[Result]) -> dict[str, list[Result]]:
     return found
 
 
-def _shares(result: Result) -> list[float]:
-    return [count / result.samples for count in result.right]
+def _shares(counts: list[int], of: Result | Parsing) -> list[float]:
+    return [count / of.samples for count in counts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snowcoder.evaluation.baselines import BASELINES, COLUMNS
 from snowcoder.evaluation.bits import Bits
 from snowcoder.evaluation.estimate import Estimate
-from snowcoder.evaluation.results import ModelChange, Result, by_level
+from snowcoder.evaluation.results import Changes, Measurements, ModelChange, Parsing, Result, by_level
 
 _MISSING = "–"
 # Fewer are better; they do not depend on the tokenizer.
@@ -13,19 +13,21 @@ _HELD_OUT = "Bits per byte of held-out documents, with 95% intervals"
 _SOLUTIONS = "Bits per byte of the benchmarks' solutions, given their tasks, with 95% intervals"
 
 
-def results_table(
-    results: list[Result], steps: list[ModelChange], bits: list[Bits], bits_steps: list[ModelChange]
-) -> str:
+def results_table(measured: Measurements, changes: Changes) -> str:
     parts: list[str] = []
-    if results:
-        parts += filter(None, [levels(results), beside_the_paper(results)])
-    if steps:
-        parts.append(_steps(steps))
+    if measured.results:
+        parts += filter(None, [levels(measured.results), beside_the_paper(measured.results)])
+    if changes.pass_at_1:
+        parts.append(_changes("pass@1", changes.pass_at_1))
+    if measured.parsing:
+        parts.append(_parsing(measured.parsing))
+    if changes.parsing:
+        parts.append(_changes("completions that are Python", changes.parsing))
     for title, of in ((_HELD_OUT, False), (_SOLUTIONS, True)):
-        if some := [each for each in bits if each.given_a_prompt == of]:
+        if some := [each for each in measured.bits_per_byte if each.given_a_prompt == of]:
             parts.append(f"{title}\n\n{_bits_table(some)}")
-    if bits_steps:
-        parts.append(_bits_steps(bits_steps))
+    if changes.bits_per_byte:
+        parts.append(_bits_changes(changes.bits_per_byte))
     return "\n\n".join(parts) + "\n"
 
 
@@ -40,9 +42,7 @@ def levels(results: list[Result]) -> str:
         for k in ks:
             cells = [_interval(mine[m].pass_at.get(k)) if m in mine else _MISSING for m in models]
             rows.append([level, str(tasks), f"pass@{k}", *cells])
-        shares = [_interval(mine[m].parses) if m in mine else _MISSING for m in models]
-        rows.append([level, str(tasks), "parses", *shares])
-    title = "pass@k and completions that are Python, in percent, with 95% intervals"
+    title = "pass@k in percent, with 95% intervals"
     notes = _left_to_server(results) + _cannot_be_judged(results)
     return f"{title}\n\n{markdown(['benchmark', 'tasks', '', *models], rows)}{notes}"
 
@@ -67,13 +67,24 @@ def beside_the_paper(results: list[Result]) -> str:
     return f"pass@1 in percent, beside the paper's table 2\n\n{rows}"
 
 
-def _steps(found: list[ModelChange]) -> str:
+def _parsing(parsing: list[Parsing]) -> str:
+    models = list(dict.fromkeys(each.model for each in parsing))
+    rows = []
+    for suite in dict.fromkeys(each.suite for each in parsing):
+        mine = {each.model: each for each in parsing if each.suite == suite}
+        cells = [_interval(mine[m].share) if m in mine else _MISSING for m in models]
+        rows.append([suite, str(next(iter(mine.values())).tasks), *cells])
+    title = "Completions that are Python, in percent, with 95% intervals"
+    return f"{title}\n\n{markdown(['benchmark', 'tasks', *models], rows)}"
+
+
+def _changes(of: str, found: list[ModelChange]) -> str:
     rows = [
-        [step.level, f"{step.before} to {step.after}", _interval(step.difference, signed=True), _says(step.difference)]
-        for step in found
+        [each.level, f"{each.before} to {each.after}", _interval(each.difference, signed=True), _says(each.difference)]
+        for each in found
     ]
     heads = ["benchmark", "models", "difference", ""]
-    return f"Differences of pass@1 in points, task by task, with 95% intervals\n\n{markdown(heads, rows)}"
+    return f"Differences of {of} in points, task by task, with 95% intervals\n\n{markdown(heads, rows)}"
 
 
 def _says(change: Estimate) -> str:
@@ -97,10 +108,10 @@ def _bits(found: Estimate, sign: str = "") -> str:
     return f"{found.value:{sign}.3f} ({found.low:{sign}.3f} to {found.high:{sign}.3f})"
 
 
-def _bits_steps(found: list[ModelChange]) -> str:
+def _bits_changes(found: list[ModelChange]) -> str:
     rows = [
-        [step.level, f"{step.before} to {step.after}", _bits(step.difference, "+"), _says_bits(step.difference)]
-        for step in found
+        [each.level, f"{each.before} to {each.after}", _bits(each.difference, "+"), _says_bits(each.difference)]
+        for each in found
     ]
     title = "Differences of bits per byte, text by text, with 95% intervals"
     return f"{title}\n\n{markdown(['', 'models', 'difference', ''], rows)}"

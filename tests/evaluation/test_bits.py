@@ -14,7 +14,8 @@ from snowcoder.evaluation.completions import Completion
 from snowcoder.evaluation.cut import which_parse
 from snowcoder.evaluation.estimate import ratio, ratio_difference
 from snowcoder.evaluation.local_model import LocalModel
-from snowcoder.evaluation.results import bits_changes
+from snowcoder.evaluation.results import Measurements, changes_between, parsing_of
+from snowcoder.evaluation.suites import SUITES
 from snowcoder.evaluation.table import results_table
 from snowcoder.evaluation.tasks import Asserts, Task
 
@@ -91,12 +92,13 @@ def test_a_difference_that_all_texts_share_is_told_and_one_of_chance_is_not() ->
         Bits(name, "HumanEval", True, sizes, bits, ratio(bits, sizes, 0))
         for name, bits in (("alpha", first), ("beta", better), ("gamma", mixed))
     )
-    text = results_table([], [], [alpha, beta, gamma], bits_changes([alpha, beta, gamma], None, 0))
+    measured = Measurements([], [], [alpha, beta, gamma])
+    text = results_table(measured, changes_between(measured, None, 0))
     assert "given their tasks" in text
     assert "| HumanEval | alpha to beta | -0.050 (-0.050 to -0.050) | better |" in text
     assert "| HumanEval | beta to gamma |" in text
     assert "| worse |" in text
-    against = bits_changes([alpha, beta, gamma], "beta", 0)
+    against = changes_between(measured, "beta", 0).bits_per_byte
     assert [(step.before, step.after) for step in against] == [("beta", "alpha"), ("beta", "gamma")]
 
 
@@ -114,3 +116,19 @@ def test_a_difference_that_all_texts_share_is_told_and_one_of_chance_is_not() ->
 def test_which_completions_are_python(text: str, parses: bool) -> None:
     task = Task("a", "def f(x):\n", "", {"level": Asserts("")}, stops=("\ndef ",))
     assert which_parse([task], [Completion("a", 0, "", text, 1, 0.1)]) == {("a", 0): parses}
+
+
+def test_parsing_is_a_property_of_a_suites_completions_whatever_its_levels() -> None:
+    tasks = [Task(str(n), "def f(x):\n", "", {"one": Asserts(""), "two": Asserts("")}) for n in range(40)]
+    alpha, beta = (
+        parsing_of(name, SUITES["mbpp"], tasks, [Completion(str(n), 0, "", texts(n), 1, 0.1) for n in range(40)], 0)
+        for name, texts in (
+            ("alpha", lambda n: "    return (1\n    return 2\n" if n % 2 else "    return 1\n"),
+            ("beta", lambda n: "    return 1\n"),
+        )
+    )
+    measured = Measurements([], [alpha, beta], [])
+    text = results_table(measured, changes_between(measured, None, 0))
+    assert text.count("| MBPP | 40 | 50.0 (35.2 to 64.8) | 100.0 (") == 1
+    assert "| MBPP | alpha to beta | +50.0 (+35.0 to +65.0) | better |" in text
+    assert measured.of("beta") == Measurements([], [beta], [])

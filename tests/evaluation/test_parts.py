@@ -14,9 +14,17 @@ from snowcoder.evaluation.context import length_of
 from snowcoder.evaluation.cut import cut_completion
 from snowcoder.evaluation.estimate import difference, estimate, pass_at_k
 from snowcoder.evaluation.readers import FUNCTION_STOPS
-from snowcoder.evaluation.results import evoeval_means, model_changes, results_of
+from snowcoder.evaluation.results import (
+    Changes,
+    Judged,
+    Measurements,
+    Result,
+    changes_between,
+    evoeval_means,
+    results_of,
+)
 from snowcoder.evaluation.score import Verdict
-from snowcoder.evaluation.suites import EVOEVAL
+from snowcoder.evaluation.suites import EVOEVAL, SUITES
 from snowcoder.evaluation.table import results_table
 from snowcoder.evaluation.tasks import Asserts, Task
 
@@ -110,20 +118,22 @@ def test_intervals() -> None:
 
 def test_models_side_by_side() -> None:
     tasks = [Task(str(number), "", "", {"level": Asserts("")}) for number in range(100)]
-    results = []
+    results: list[Result] = []
     for model, right in (("alpha", 10), ("beta", 40)):
         for suite in EVOEVAL:
             found = {(task.name, 0): Verdict("failed", "", {"level": int(task.name) < right}) for task in tasks}
             left = ["top_k"] if suite == EVOEVAL[0] else []
-            results += results_of(model, suite, tasks, found, dict.fromkeys(found, True), [1], 0, {}, left)
+            results += results_of(Judged(model, SUITES[suite], tasks, found, {}, left), [1], 0)
     means = evoeval_means(results, 0)
     assert [(mean.level, mean.tasks, mean.pass_at["1"].value) for mean in means] == [
         ("EvoEval", 500, 0.1),
         ("EvoEval", 500, 0.4),
     ]
-    (step,) = model_changes(means, None, 0)
-    assert (step.before, step.after, step.difference.value) == ("alpha", "beta", pytest.approx(0.3))
-    text = results_table(means, [step], [], [])
+    measured = Measurements(means, [], [])
+    changes = changes_between(measured, None, 0)
+    (change,) = changes.pass_at_1
+    assert (change.before, change.after, change.difference.value) == ("alpha", "beta", pytest.approx(0.3))
+    text = results_table(measured, changes)
     assert "| EvoEval | 500 | pass@1 | 10.0 (7.7 to 12.9) | 40.0 (35.8 to 44.4) |" in text
     assert "| **beta** | this run | – | – | 40.0 | – |" in text
     assert "| Arctic-SnowCoder final | 550B+5B | 28.0 | 42.9 | 18.0 | 19.4 |" in text
@@ -134,11 +144,12 @@ def test_models_side_by_side() -> None:
 def test_the_papers_rows_stand_only_beside_ones_that_can_be_compared() -> None:
     tasks = [Task(str(number), "", "", {"HumanEval+": Asserts("")}) for number in range(164)]
     found = {(task.name, 0): Verdict("passed", "", {"HumanEval+": True}) for task in tasks}
-    whole = results_of("whole", "humaneval_plus", tasks, found, dict.fromkeys(found, True), [1], 0, {}, [])
+    suite = SUITES["humaneval_plus"]
+    whole = results_of(Judged("whole", suite, tasks, found, {}, []), [1], 0)
     few = dict(list(found.items())[:24])
-    some = results_of("some", "humaneval_plus", tasks[:24], few, dict.fromkeys(few, True), [1], 0, {}, [])
-    assert "Arctic-SnowCoder" not in results_table(some, [], [], [])
-    beside = results_table([*some, *whole], [], [], []).partition("beside the paper's table 2")[2]
+    some = results_of(Judged("some", suite, tasks[:24], few, {}, []), [1], 0)
+    assert "Arctic-SnowCoder" not in results_table(Measurements(some, [], []), Changes())
+    beside = results_table(Measurements([*some, *whole], [], []), Changes()).partition("beside the paper's table 2")[2]
     assert "| **whole** | this run | 100.0 | – | – | – |" in beside
     assert "**some**" not in beside
 
@@ -149,13 +160,14 @@ def test_levels_of_one_name_are_told_apart_by_their_suites() -> None:
         tasks = [Task(str(number), "", "", {"MBPP": Asserts("")}) for number in range(count)]
         for model in ("alpha", "beta"):
             found = {(task.name, 0): Verdict("passed", "", {"MBPP": suite == "mbpp"}) for task in tasks}
-            results += results_of(
-                model, suite, tasks, found, dict.fromkeys(found, True), [10 if model == "beta" else 1], 0, {}, []
-            )
-    text = results_table(results, model_changes(results, None, 0), [], [])
+            judged = Judged(model, SUITES[suite], tasks, found, {}, [])
+            results += results_of(judged, [10 if model == "beta" else 1], 0)
+    measured = Measurements(results, [], [])
+    changes = changes_between(measured, None, 0)
+    text = results_table(measured, changes)
     assert "| MBPP (mbpp) | 50 | pass@1 | 100.0" in text
     assert "| MBPP (mbpp_plus) | 30 | pass@1 | 0.0" in text
-    assert [(step.level, step.before, step.after) for step in model_changes(results, None, 0)] == [
+    assert [(change.level, change.before, change.after) for change in changes.pass_at_1] == [
         ("MBPP (mbpp)", "alpha", "beta"),
         ("MBPP (mbpp_plus)", "alpha", "beta"),
     ]
