@@ -316,7 +316,7 @@ VERBS = {
         "[dry]",
         "train the variants of `ablation=`",
         inputs="what its stages read; the run in run.dir, where the ablation goes on from one of its phases",
-        outputs="a folder a variant, and table.md, in run.dir/ablations/NAME",
+        outputs="a folder a variant, table.md and figure.svg in run.dir/ablations/NAME",
         groups=("ablation", "run"),
         example="snowcoder ablate dry ablation=schedule recipe=demo storage=disk",
         reads="overrides",

@@ -6,15 +6,20 @@ stop the others.
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
 
 from snowcoder.ablation.start import begin_with, find_start
 from snowcoder.ablation.table import ablation_table
-from snowcoder.ablation.variants import Variant, comparison, folder_of, make_variants
+from snowcoder.ablation.variants import EVALUATION, Variant, comparison, folder_of, make_variants
+from snowcoder.config.schema import Config
 from snowcoder.errors import OperationError, UserError
+from snowcoder.packages import require
 from snowcoder.storage.atomic import write_text
+
+FIGURE = "figure.svg"
 
 
 def run(overrides: list[str], how: str = "") -> None:
@@ -22,6 +27,9 @@ def run(overrides: list[str], how: str = "") -> None:
     if how not in ("", "dry"):
         raise UserError(f"usage: snowcoder ablate [dry] [key=value ...]; got {how!r}")
     config, variants = make_variants(overrides)
+    assert config.ablation
+    if config.ablation.baseline and how != "dry":
+        require("matplotlib")  # before hours are spent
     start = find_start(config)
     if start:
         for variant in variants:
@@ -33,11 +41,27 @@ def run(overrides: list[str], how: str = "") -> None:
         print("\n".join(_line(command) for command in compare))
     elif not all(_stage(command) for command in compare):
         failed.append("the comparison")
+    elif compare:
+        _draw(config)
     path = folder_of(config) / "table.md"
     write_text(path, ablation_table(variants))
     print(f"\n{path.read_text()}\nablation: {path}")
     if failed:
         raise OperationError(f"these variants failed, see above; the same command does them again: {', '.join(failed)}")
+
+
+def _draw(config: Config) -> None:
+    """The comparison's bits per byte, where it measured any."""
+    from snowcoder.ablation.figure import plot_changes
+    from snowcoder.evaluation.evaluate import RESULTS
+
+    assert config.ablation
+    assert config.ablation.baseline
+    folder = folder_of(config)
+    changes = json.loads((folder / EVALUATION / RESULTS).read_text())["changes"]["bits_per_byte"]
+    if changes:
+        write_text(folder / FIGURE, plot_changes(changes, config.ablation.baseline))
+        print(f"ablation: {folder / FIGURE}")
 
 
 def _make(variant: Variant) -> bool:

@@ -10,6 +10,8 @@ from snowcoder.config.compose import load_config
 from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 
+EVALUATION = "evaluation"  # below the ablation's folder
+
 
 class Variant(NamedTuple):
     name: str
@@ -48,7 +50,7 @@ def comparison(config: Config, variants: list[Variant], overrides: list[str]) ->
     if baseline not in [variant.name for variant in variants]:
         return []
     models = [f"+evaluation.models.{variant.name}={variant.config.export.dir}" for variant in variants]
-    own = [f"evaluation.dir={folder_of(config)}/evaluation", f"evaluation.baseline={baseline}"]
+    own = [f"evaluation.dir={folder_of(config)}/{EVALUATION}", f"evaluation.baseline={baseline}"]
     return [["evaluate", *_users(overrides), *models, *own]]
 
 

@@ -19,6 +19,7 @@ from snowcoder.annotation.code_files import CodeFile
 from snowcoder.annotation.draw_examples import draw_files
 from snowcoder.annotation.examples import learned_from
 from snowcoder.annotation.study_figure import plot_study
+from snowcoder.annotation.study_models import Models, known_models
 from snowcoder.annotation.study_table import ALL, Cell, markdown_of, study_tables
 from snowcoder.config.annotation_schema import StudyConfig
 from snowcoder.config.schema import Config
@@ -36,7 +37,7 @@ _NEEDS = [ColumnNeed(("language",), f"annotate study compares with files in {LAN
 def run(config: Config) -> None:
     """Raises one UserError about every annotator and benchmark that cannot be read, before anything is scored."""
     study, folder = config.study, Path(config.study.dir)
-    annotators, solutions = _annotators(study), _solutions(study)
+    annotators, solutions, models = _annotators(study), _solutions(study), known_models(study)
     negatives = _unseen_files(config)
     languages = np.array([file.language for file in negatives])
     cells = []
@@ -44,7 +45,7 @@ def run(config: Config) -> None:
         print(f"study: {name} scores {len(negatives):,} files and {sum(map(len, solutions.values())):,} solutions")
         scores = annotator.score([file.content for file in negatives])
         found = {benchmark: annotator.score(texts) for benchmark, texts in solutions.items()}
-        cells += list(_cells(config, name, found, {ALL: scores, LANGUAGE: scores[languages == LANGUAGE]}))
+        cells += list(_cells(config, models, name, found, {ALL: scores, LANGUAGE: scores[languages == LANGUAGE]}))
     write_study(config, cells)
     print(f"{(folder / TABLE).read_text()}\nstudy: {folder / PAGE}, {folder / TABLE}")
 
@@ -52,7 +53,10 @@ def run(config: Config) -> None:
 def write_study(config: Config, cells: list[Cell]) -> None:
     """All that the study has found, for programs, as Markdown and as a page."""
     folder, tables = Path(config.study.dir), study_tables(cells)
-    write_json(folder / "study.json", [{**cell._asdict(), "auc": cell.auc._asdict()} for cell in cells])
+    write_json(
+        folder / "study.json",
+        [{**cell._asdict(), "auc": cell.auc._asdict(), "measure": cell.measure.title} for cell in cells],
+    )
     write_text(folder / TABLE, markdown_of(tables))
     values = {"folder": folder, "figure": plot_study(cells), "tables": tables}
     template = Path(__file__).with_name("study.html.jinja")
@@ -60,14 +64,13 @@ def write_study(config: Config, cells: list[Cell]) -> None:
 
 
 def _cells(
-    config: Config, annotator: str, positives: dict[str, np.ndarray], negatives: dict[str, np.ndarray]
+    config: Config, models: Models, annotator: str, positives: dict[str, np.ndarray], negatives: dict[str, np.ndarray]
 ) -> Iterator[Cell]:
-    study = config.study
     for (benchmark, solved), (against, files) in product(positives.items(), negatives.items()):
         if len(files):
-            auc = roc_auc(solved, files, study.resamples, config.run.seed)
-            pass_at_1 = study.pass_at_1.get(annotator, {}).get(benchmark)
-            yield Cell(annotator, benchmark, against, len(solved), len(files), auc, pass_at_1)
+            auc = roc_auc(solved, files, config.study.resamples, config.run.seed)
+            about = annotator, benchmark, against, len(solved), len(files)
+            yield Cell(*about, auc, models.get(annotator, benchmark), models.measure)
 
 
 def _annotators(study: StudyConfig) -> dict[str, Annotator]:

@@ -1,4 +1,4 @@
-"""The study's figure: ROC-AUC of each annotator on each benchmark, and pass@1 over it where that is known."""
+"""The study's figure: ROC-AUC of each annotator on each benchmark, and what models show over it where that is known."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MARKERS = "osD^vP*X"
 
 
 def plot_study(cells: list[Cell]) -> Markup:
-    """SVG with a panel for each set of negatives, and below them pass@1 over ROC-AUC where any is given."""
-    passes = [cell for cell in cells if cell.pass_at_1 is not None]
+    """SVG with a panel for each set of negatives, and below them what the models show over ROC-AUC."""
+    models = [cell for cell in cells if cell.model is not None]
     parts = [(_draw_areas, *each) for each in by_negatives(cells).items()]
-    parts += [(_draw_passes, *each) for each in by_negatives(passes).items()]
+    parts += [(_draw_models, *each) for each in by_negatives(models).items()]
     figure, panels = pyplot.subplots(len(parts), figsize=(9, 2.8 * len(parts)), squeeze=False)
     for axes, (draw_part, against, mine) in zip(panels.flat, parts, strict=True):
         draw_part(axes, mine)
@@ -48,17 +48,17 @@ def _draw_areas(axes: Any, cells: list[Cell]) -> None:
     axes.grid(axis="y", alpha=0.3)
 
 
-def _draw_passes(axes: Any, cells: list[Cell]) -> None:
+def _draw_models(axes: Any, cells: list[Cell]) -> None:
     """A line for each benchmark, from the annotator with the lowest area to the one with the highest."""
     benchmarks, annotators = _names(cells)
     for number, benchmark in enumerate(benchmarks):
         mine = sorted((c for c in cells if c.benchmark == benchmark), key=lambda cell: cell.auc.value)
-        axes.plot([c.auc.value for c in mine], [c.pass_at_1 for c in mine], color=f"C{number}", label=benchmark)
+        axes.plot([c.auc.value for c in mine], [c.model for c in mine], color=f"C{number}", label=benchmark)
         for cell in mine:
             marker = _MARKERS[annotators.index(cell.annotator) % len(_MARKERS)]
-            axes.plot(cell.auc.value, cell.pass_at_1, marker, color=f"C{number}")
+            axes.plot(cell.auc.value, cell.model, marker, color=f"C{number}")
     axes.set_xlabel("ROC-AUC")
-    axes.set_ylabel("pass@1 in percent")
+    axes.set_ylabel(cells[0].measure.title)
     axes.grid(alpha=0.3)
 
 

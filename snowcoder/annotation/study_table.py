@@ -11,6 +11,17 @@ from snowcoder.annotation.auc import Auc
 ALL = "all"  # negatives of all languages
 
 
+class Measure(NamedTuple):
+    """What is known of the models that were trained on the annotators' selections."""
+
+    title: str
+    digits: int
+
+
+PASS_AT_1 = Measure("pass@1 in percent", 1)
+BITS = Measure("bits per byte of the solutions", 3)  # fewer are better
+
+
 class Cell(NamedTuple):
     """One annotator on one benchmark, against all negatives or those of one language."""
 
@@ -20,7 +31,8 @@ class Cell(NamedTuple):
     positives: int
     negatives: int
     auc: Auc
-    pass_at_1: float | None  # percent, of the model that was trained on this annotator's selection
+    model: float | None  # pass@1 in percent or bits per byte, of one that was trained on this annotator's selection
+    measure: Measure
 
 
 class StudyTable(NamedTuple):
@@ -38,9 +50,10 @@ def markdown_of(tables: list[StudyTable]) -> str:
 
 
 def study_tables(cells: list[Cell]) -> list[StudyTable]:
-    """The areas with their intervals, and what they say of pass@1 where that is given."""
+    """The areas with their intervals, and what they say of the models where these are known."""
     found = [_areas(mine) for mine in by_negatives(cells).values()]
-    return [*found, _passes(cells)] if any(cell.pass_at_1 is not None for cell in cells) else found
+    given = [cell for cell in cells if cell.model is not None]
+    return [*found, _models(given)] if given else found
 
 
 def _areas(cells: list[Cell]) -> StudyTable:
@@ -52,16 +65,15 @@ def _areas(cells: list[Cell]) -> StudyTable:
     return StudyTable(f"ROC-AUC against {negatives}, with 95% intervals", ["annotator", *heads], rows)
 
 
-def _passes(cells: list[Cell]) -> StudyTable:
-    given = [cell for cell in cells if cell.pass_at_1 is not None]
+def _models(given: list[Cell]) -> StudyTable:
     annotators, benchmarks = (list(dict.fromkeys(getattr(c, key) for c in given)) for key in ("annotator", "benchmark"))
-    by = {(cell.annotator, cell.benchmark): f"{cell.pass_at_1:.1f}" for cell in given}
+    title, digits = given[0].measure
+    by = {(cell.annotator, cell.benchmark): f"{cell.model:.{digits}f}" for cell in given}
     rows = [[annotator, *(by.get((annotator, b), "") for b in benchmarks)] for annotator in annotators]
     for against, mine in by_negatives(given).items():
         found = [rank_correlation([cell for cell in mine if cell.benchmark == b]) for b in benchmarks]
         rows.append([f"rank correlation, {against}", *("" if each is None else f"{each:.2f}" for each in found)])
-    title = "pass@1 in percent, and its rank correlation with the ROC-AUC"
-    return StudyTable(title, ["annotator", *benchmarks], rows)
+    return StudyTable(f"{title}, and its rank correlation with the ROC-AUC", ["annotator", *benchmarks], rows)
 
 
 def by_negatives(cells: list[Cell]) -> dict[str, list[Cell]]:
@@ -70,10 +82,10 @@ def by_negatives(cells: list[Cell]) -> dict[str, list[Cell]]:
 
 
 def rank_correlation(cells: list[Cell]) -> float | None:
-    """Spearman's, of ROC-AUC and pass@1 over annotators; None of fewer than three."""
+    """Spearman's, of ROC-AUC and what the models show, over annotators; None of fewer than three."""
     if len(cells) < 3:
         return None
-    return float(spearmanr([cell.auc.value for cell in cells], [cell.pass_at_1 for cell in cells]).statistic)
+    return float(spearmanr([cell.auc.value for cell in cells], [cell.model for cell in cells]).statistic)
 
 
 def _interval(auc: Auc) -> str:

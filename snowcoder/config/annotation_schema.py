@@ -135,3 +135,7 @@ class StudyConfig(Section):
 
     pass_at_1: dict[str, dict[str, Annotated[float, Field(ge=0, le=100)]]]
     """Annotator -> benchmark -> pass@1 in percent, of a model trained on that annotator's selection."""
+
+    results: str | None
+    """results.json of `snowcoder evaluate`, in place of `pass_at_1` for models that solve nothing: bits per byte of the
+    benchmarks' solutions, of models with the annotators' names. `snowcoder ablate ablation=selection` leaves one."""

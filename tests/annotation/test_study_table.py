@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,7 +12,8 @@ import pytest
 from snowcoder.annotation import study
 from snowcoder.annotation.auc import Auc
 from snowcoder.annotation.study_figure import plot_study
-from snowcoder.annotation.study_table import ALL, Cell, markdown_of, rank_correlation, study_tables
+from snowcoder.annotation.study_models import known_models
+from snowcoder.annotation.study_table import ALL, PASS_AT_1, Cell, markdown_of, rank_correlation, study_tables
 from snowcoder.config.compose import load_config
 from snowcoder.errors import UserError
 
@@ -25,7 +27,7 @@ def make_cells(passes: dict[str, float]) -> list[Cell]:
         for against, sign in ((ALL, 1), ("Python", -1)):
             area = 0.5 + sign * pass_at_1 / 100
             auc = Auc(area, area - 0.02, area + 0.03)
-            cells.append(Cell(annotator, "humaneval", against, 164, 900, auc, passes.get(annotator)))
+            cells.append(Cell(annotator, "humaneval", against, 164, 900, auc, passes.get(annotator), PASS_AT_1))
     return cells
 
 
@@ -42,6 +44,27 @@ def test_with_pass_at_1_it_says_how_well_the_areas_rank_the_annotators() -> None
     assert "| hqins | 22.0 |" in text
     assert "| rank correlation, all | 1.00 |" in text
     assert "| rank correlation, Python | -1.00 |" in text
+
+
+def test_of_small_models_it_takes_bits_per_byte(tmp_path: Path) -> None:
+    bits = [
+        {"model": "hq", "of": "EvoEval tool use", "given_a_prompt": True, "bits_per_byte": {"value": 1.25}},
+        {"model": "hq", "of": "Python", "given_a_prompt": False, "bits_per_byte": {"value": 2.5}},
+    ]
+    (tmp_path / "results.json").write_text(json.dumps({"bits_per_byte": bits}))
+    chosen = ["recipe=demo", "storage=disk", f"study.results={tmp_path}/results.json"]
+    models = known_models(load_config(chosen).study)
+    assert models.get("hq", "evoeval_tool_use") == 1.25
+    assert models.get("hq", "python") is models.get("edu", "evoeval_tool_use") is None
+    cells = [
+        cell._replace(model=models.get("hq", "evoeval_tool_use"), measure=models.measure) for cell in make_cells({})
+    ]
+    assert "bits per byte of the solutions, and its rank" in markdown_of(study_tables(cells))
+    assert "| edu | 1.250 |" in markdown_of(study_tables(cells))
+    for content, message in (('{"bits_per_byte": []}', "it has none"), ("[]", "is no results.json of `snowcoder ev")):
+        (tmp_path / "results.json").write_text(content)
+        with pytest.raises(UserError, match=message):
+            known_models(load_config(chosen).study)
 
 
 def test_two_annotators_have_no_rank_correlation() -> None:

