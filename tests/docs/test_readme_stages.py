@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from snowcoder.config.compose import load_config
-from snowcoder.demo.demo import _pack, _without_the_empty, _written
+from snowcoder.demo.demo import _pack, _phase3, _written
 from snowcoder.demo.language_model import is_installed, language_model
 from snowcoder.demo.s3_server import find_program, s3_server
 from snowcoder.sandbox.sandbox import Sandbox
