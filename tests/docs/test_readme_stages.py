@@ -53,7 +53,7 @@ def test_the_stages_run_in_the_order_of_the_readme(
         _pack(config)
         for words in stages():
             if words[0] == "plan":
-                overrides += _without_the_empty(config, _written(config))
+                overrides += _phase3(config, _written(config))
             run(words, overrides)
     assert (tmp_path / "runs/demo/hf/model.safetensors").is_file()
     assert "HumanEval" in (tmp_path / "runs/demo/evaluation/table.md").read_text()
