@@ -72,7 +72,7 @@ def test_all_problems_are_reported_together() -> None:
         ("phases.phase1.sources.raw.shar=1", "did you mean phases.phase1.sources.raw.share?"),
         ("precision.dtype=fp16", "precision.dtype='fp16': input should be 'fp32' or 'bf16'"),
         ("optimizer.lr=-1", "optimizer.lr=-1: input should be greater than 0"),
-        ("model=huge", "model is one of snowcoder_1_3b, tiny"),
+        ("model=huge", "model is one of smollm2_135m, snowcoder_1_3b, tiny"),
         ("phase=[phase1,phase3]", "must be neighbours in the order phase1, phase2, phase3"),
         ("model.hidden=16", "model.heads=16: each is 1 wide (model.hidden); rotary positions need an even width"),
         ("optimizer.beta1=1", "optimizer.beta1=1: input should be less than 1"),
