@@ -26,7 +26,7 @@ CASES = {
     "snowcoder corpus ": "pack |build |report ",
     "snowcoder  corpus b": "build ",
     "snowcoder corpus build tok": "tokenizer=|tokenizer.",
-    "snowcoder corpus build model=": "snowcoder_1_3b |tiny ",
+    "snowcoder corpus build model=": "smollm2_135m |snowcoder_1_3b |tiny ",
     "snowcoder corpus build model=t": "tiny ",
     "snowcoder train recipe=demo phase=": "phase1 |phase2 |phase3 ",
     "snowcoder train phases.": "phases.phase1.|phases.phase2.|phases.phase3.",
