@@ -96,7 +96,7 @@ def _phase3(config: Config, written: list[str]) -> list[str]:
     unique = {name: IndexedSource(Path(config.index.dir) / name).tokens for name in written}
     total, of_a_step = sum(unique.values()), phase.global_batch * phase.sequence_length
     steps = _EPOCHS * total // of_a_step
-    if not steps:
+    if steps <= phase.learning_rate.warmup_steps:
         raise OperationError(
             f"the language model wrote {total:,} tokens: too few for a step of {of_a_step:,} of phase 3"
         )
