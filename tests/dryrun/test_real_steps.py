@@ -46,8 +46,10 @@ def calls_by_gloo(report: RankReport) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("layout", ["tp2sp", "pp2", "dp2overlap"])
-def test_a_dry_step_is_the_real_one(tmp_path: Path, layout: str) -> None:
+# A reduce-scatter of several buckets is one call, of which gloo makes an all-reduce for each: the last of two virtual
+# stages has two buckets, for the tied embeddings are in one of their own.
+@pytest.mark.parametrize(("layout", "by_gloo_more"), [("tp2sp", 0), ("pp2", 0), ("pp2vpp2", 1), ("dp2overlap", 0)])
+def test_a_dry_step_is_the_real_one(tmp_path: Path, layout: str, by_gloo_more: int) -> None:
     """The same memory to the byte, FLOPs and collectives; and gloo itself counts as many of these."""
     config = small(tmp_path, *LAYOUTS[layout])
     for _ in range(3):
@@ -56,7 +58,8 @@ def test_a_dry_step_is_the_real_one(tmp_path: Path, layout: str) -> None:
             break
     assert dry.traffic == real.traffic
     assert (dry.matmul_flops, dry.attention_flops) == (real.matmul_flops, real.attention_flops)
-    assert calls_by_gloo(dry) == Counter((tmp_path / "gloo-1.txt").read_text().split("\n"))
+    calls = calls_by_gloo(dry) + Counter({"gloo:all_reduce": by_gloo_more})
+    assert calls == Counter((tmp_path / "gloo-1.txt").read_text().split("\n"))
     steady = {name: size for name, size in dry.held.items() if name != "backward pass"}
     assert steady == {name: size for name, size in real.held.items() if name != "backward pass"}
     assert dry.peak == real.peak
