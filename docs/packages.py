@@ -58,11 +58,12 @@ _SPDX = {
 # Of packages whose metadata have none: as their licence files, or their repositories, say.
 _ELSEWHERE = {"daft": "Apache-2.0", "transformer-engine": "Apache-2.0", "triton": "MIT"}
 _PERMISSIVE = {"0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "ISC"}
-_PERMISSIVE |= {"LLVM-exception", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Zlib"}
+_PERMISSIVE |= {"LLVM-exception", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "TCL", "Zlib"}
 # Of extras that are no verb's.
 _FOR = {
     "cluster": "all stages, on nodes with GPUs",
     "cuda": "fp8 and context parallelism, by Transformer Engine",
+    "guided": "decoding beside a completion engine, for Python",
     "mlflow": "`logging.mlflow`",
     "models": "part of others: models in Hugging Face's format",
     "prometheus": "`logging.prometheus`",

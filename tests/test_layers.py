@@ -26,7 +26,7 @@ LAYERS = [
     ["mixture", "corpus"],
     ["training", "annotation"],
     ["planning", "synthesis", "export"],
-    ["dryrun"],
+    ["dryrun", "guided"],
     ["evaluation", "finetuning", "report", "doctor"],
     ["ablation", "demo"],
     ["cli"],

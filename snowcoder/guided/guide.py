@@ -1,0 +1,71 @@
+"""Whether a token may follow what has been written: each name that it ends, or leaves open, must be one that can be.
+
+`Guide` is of one gap of one text: `given` before it, `after` behind it. It keeps what it found, so that all samples for
+the gap share it. The rules err on the side of the model: what no list tells is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os.path import commonprefix
+
+from snowcoder.guided.names import Names
+from snowcoder.guided.places import NAME, Language, Place, closing, name_start, place_at
+
+_QUOTES = ("'", '"')
+
+
+class Guide:
+    def __init__(self, language: Language, names: Names, given: str, after: str, members_only: bool = False) -> None:
+        self.language, self.names, self.given, self.after = language, names, given, after
+        self.members_only = members_only
+        self._closing = closing(language, given)  # of the brackets in which the gap is
+
+    def allows(self, written: str, token: str) -> bool:
+        """Whether `token` may follow `written`, both of the gap."""
+        text = written + token
+        return all(self._can_be(text, start, end) for start, end in self._touched(written, text))
+
+    def continuation(self, written: str) -> str:
+        """What must follow the name that `written` ends in: the letters that all names share which begin as it does
+        (the paper's active completion). Empty where a choice is left, or nothing is known."""
+        start = name_start(written)
+        begun = written[start:]
+        if begun and not NAME.fullmatch(begun):
+            return ""
+        place = self._place(written, start)
+        if place is Place.FREE or (place is Place.NAME and not begun):
+            return ""
+        names = self._names(written[:start], place, begun[:1])
+        if not names or (place is Place.NAME and any(word.startswith(begun) for word in self.language.keywords)):
+            return ""
+        alike = commonprefix([name for name in names if name.startswith(begun)])  # noqa: RUF071 letters are meant
+        return alike[len(begun) :]
+
+    def _touched(self, written: str, text: str) -> Iterator[tuple[int, int]]:
+        """The names in `text` that end behind `written`, or that what follows it ends."""
+        for found in NAME.finditer(text, name_start(written)):
+            before, behind = text[: found.start()][-1:], text[found.end() :][:1]
+            if not before.isalnum() and behind not in _QUOTES and found.end() >= len(written):  # 1e5 and f"" have none
+                yield found.span()
+
+    def _can_be(self, text: str, start: int, end: int) -> bool:
+        place, name, ended = self._place(text, start), text[start:end], end < len(text)
+        if place is Place.FREE:
+            return True
+        known = self._names(text[:start], place, name[:1])
+        if known is None:
+            return True
+        words = known | self.language.keywords if place is Place.NAME else known
+        return name in words if ended else any(word.startswith(name) for word in words)
+
+    def _place(self, text: str, start: int) -> Place:
+        place = place_at(self.language, self.given, text[:start], bool(self._closing))
+        return Place.FREE if self.members_only and place is Place.NAME else place
+
+    def _names(self, before: str, place: Place, first: str) -> frozenset[str] | None:
+        """With open brackets closed, without which engines take the next lines for a part of this one."""
+        asked_with = "" if place is Place.MEMBER else first
+        return self.names.at(
+            self.given + before + asked_with, closing(self.language, before, self._closing) + self.after
+        )

@@ -1,0 +1,169 @@
+"""A language server as a child process: one document, its changes, and completions at a place of it.
+
+Only what the Language Server Protocol 3.17 has is used, so that any stock server will do. JSON-RPC is pylsp's.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, TimeoutError
+from os.path import commonprefix
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pylsp_jsonrpc.endpoint import Endpoint
+from pylsp_jsonrpc.exceptions import JsonRpcException
+from pylsp_jsonrpc.streams import JsonRpcStreamReader, JsonRpcStreamWriter
+
+from snowcoder.errors import OperationError
+
+_START_SECONDS = 120  # Java's takes 20 on two cores
+_CLIENT = {
+    "textDocument": {
+        "completion": {
+            "completionItem": {"snippetSupport": False, "insertReplaceSupport": True},
+            "contextSupport": True,
+            "completionList": {"itemDefaults": ["editRange", "commitCharacters", "data", "insertTextFormat"]},
+        }
+    },
+    "workspace": {"configuration": True, "workspaceFolders": True, "didChangeConfiguration": {}},
+}
+
+
+class Reply(NamedTuple):
+    """Completions at one place; `complete` is false where the server holds some back."""
+
+    items: list[dict[str, Any]]
+    complete: bool
+
+
+class LanguageServer:
+    """Raises OperationError if it cannot be started.
+
+    Later it raises TimeoutError where an answer is late, RuntimeError where it is an error, EOFError when it has ended.
+    """
+
+    def __init__(
+        self, command: Sequence[str], root: Path, language: str, settings: Mapping[str, Any], log: Path
+    ) -> None:
+        self.root, self.language, self.settings = root.resolve(), language, settings
+        self.name, self.text, self.version = "", "", 0
+        self._pending: Future[Any] | None = None
+        try:
+            with log.open("wb") as errors:
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=root
+                )
+        except OSError as error:
+            raise OperationError(f"the language server could not be started: {error}") from error
+        self._endpoint = Endpoint(_Requests(self), JsonRpcStreamWriter(self.process.stdin).write)
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._initialize(log)
+
+    def open(self, name: str, text: str) -> None:
+        """Take the file `name`, below the root, for the document; it need not be there."""
+        if self.name:
+            self._endpoint.notify("textDocument/didClose", {"textDocument": {"uri": self._uri()}})
+        self.name, self.text, self.version = name, text, 1
+        document = {"uri": self._uri(), "languageId": self.language, "version": 1, "text": text}
+        self._endpoint.notify("textDocument/didOpen", {"textDocument": document})
+
+    def change(self, text: str) -> None:
+        """Only what differs is sent."""
+        self._check_running()
+        if text == self.text:
+            return
+        old, self.text, self.version = self.text, text, self.version + 1
+        first = _alike(old, text)
+        most = min(len(old), len(text)) - first
+        last = _alike(old[len(old) - most :][::-1], text[len(text) - most :][::-1])
+        span = {"start": position(old, first), "end": position(old, len(old) - last)}
+        edit = {"range": span, "text": text[first : len(text) - last]}
+        about = {"uri": self._uri(), "version": self.version}
+        self._endpoint.notify("textDocument/didChange", {"textDocument": about, "contentChanges": [edit]})
+
+    def complete(self, offset: int, seconds: float) -> Reply:
+        """What may stand at a character of the document, which the server may filter by what stands before it."""
+        where = {"textDocument": {"uri": self._uri()}, "position": position(self.text, offset)}
+        found = self._ask("textDocument/completion", {**where, "context": {"triggerKind": 1}}, seconds)
+        if isinstance(found, dict):
+            return Reply(found["items"], not found.get("isIncomplete", False))
+        return Reply(found or [], True)
+
+    def close(self) -> None:
+        try:
+            self._ask("shutdown", None, seconds=5)
+            self._endpoint.notify("exit")
+            self.process.wait(5)
+        except (EOFError, TimeoutError, RuntimeError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
+        self._endpoint.shutdown()
+
+    def _initialize(self, log: Path) -> None:
+        uri = self.root.as_uri()
+        about = {"processId": None, "rootUri": uri, "workspaceFolders": [{"uri": uri, "name": self.root.name}]}
+        try:
+            options = {"settings": self.settings}
+            self._ask(
+                "initialize", {**about, "capabilities": _CLIENT, "initializationOptions": options}, _START_SECONDS
+            )
+        except (EOFError, TimeoutError, RuntimeError) as error:
+            self.process.kill()
+            raise OperationError(f"the language server did not start: {error!r}; its log is {log}") from error
+        self._endpoint.notify("initialized", {})
+        self._endpoint.notify("workspace/didChangeConfiguration", {"settings": self.settings})
+
+    def _ask(self, method: str, params: Any, seconds: float) -> Any:
+        self._check_running()
+        self._pending = self._endpoint.request(method, params)
+        try:
+            return self._pending.result(seconds)
+        except JsonRpcException as error:
+            raise RuntimeError(f"{method}: {error}") from error
+
+    def _check_running(self) -> None:
+        if self.process.poll() is not None:
+            raise EOFError(f"the language server has ended with status {self.process.returncode}")
+
+    def _listen(self) -> None:
+        JsonRpcStreamReader(self.process.stdout).listen(self._endpoint.consume)
+        if self._pending and not self._pending.done():
+            self._pending.set_exception(EOFError("the language server has ended"))
+
+    def _uri(self) -> str:
+        return (self.root / self.name).as_uri()
+
+
+class _Requests(dict[str, Any]):
+    """Answers to what the server asks: its settings; and nothing, to all else."""
+
+    def __init__(self, server: LanguageServer) -> None:
+        super().__init__()
+        self.server = server
+
+    def __getitem__(self, method: str) -> Any:
+        return self._settings if method == "workspace/configuration" else lambda params: None
+
+    def _settings(self, params: dict[str, Any]) -> list[Any]:
+        return [self._section(item.get("section") or "") for item in params["items"]]
+
+    def _section(self, path: str) -> Any:
+        found: Any = self.server.settings
+        for key in filter(None, path.split(".")):
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found
+
+
+def _alike(one: str, other: str) -> int:
+    """Characters that both begin with."""
+    return len(commonprefix([one, other]))  # noqa: RUF071 letters are meant, not parts of a path
+
+
+def position(text: str, offset: int) -> dict[str, int]:
+    """Line and UTF-16 units, as the protocol counts."""
+    line = text.count("\n", 0, offset)
+    begin = text.rfind("\n", 0, offset) + 1
+    return {"line": line, "character": len(text[begin:offset].encode("utf-16-le")) // 2}
