@@ -15,7 +15,7 @@ from snowcoder.guided.language_server import LanguageServer, position
 from snowcoder.guided.names import Asked, Names, Recorded, asked
 from snowcoder.guided.places import PYTHON
 
-GIVEN = '''import os
+GIVEN = """import os
 
 
 class Shelf:
@@ -24,14 +24,14 @@ class Shelf:
         self.label = label
 
     def read_all(self, paths: list[str], unknown) -> list[str]:
-'''
-AFTER = '''
+"""
+AFTER = """
         return found
 
 
 def main():
     Shelf("a").read_all([], None)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
