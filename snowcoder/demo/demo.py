@@ -29,7 +29,7 @@ from snowcoder.storage.shards import SUFFIXES
 from snowcoder.storage.store import open_store
 from snowcoder.training.checkpoints.completion_record import complete_steps
 
-_KILL_AT = 70  # some steps after the checkpoint of phase 1's end: they are lost and done again
+_KILL_AT = 265  # some steps after the checkpoint of phase 1's end: they are lost and done again
 _OTHER_LAYOUT = "parallel=tp2"  # most steps are made in the recipe's, which is the fastest on two cores
 _EPOCHS = 4  # of the language model's files: how often what is repeated is as good as new (Muennighoff et al., 2023)
 _SAME_LOSS = 1e-4  # nats; what summing in another order makes of fp32 is some 1e-6
