@@ -64,6 +64,8 @@ def _overrides(folder: Path) -> list[str]:
         *phase1_alone(folder),
         f"plan.dir={folder}/plan",
         f"phases.phase1.tokens={4 * EVERY * 16 * 256}",
+        "phases.phase1.global_batch=16",
+        "parallel.micro_batch=8",
         f"checkpoint.every_steps={EVERY}",
     ]
 
