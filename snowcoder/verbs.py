@@ -319,6 +319,7 @@ VERBS = {
         outputs="a folder a variant, table.md and figure.svg in run.dir/ablations/NAME",
         groups=("ablation", "run"),
         example="snowcoder ablate dry ablation=schedule recipe=demo storage=disk",
+        extra="report",
         reads="overrides",
     ),
     "status": Verb(

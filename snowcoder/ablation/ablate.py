@@ -53,12 +53,11 @@ def run(overrides: list[str], how: str = "") -> None:
 def _draw(config: Config) -> None:
     """The comparison's bits per byte, where it measured any."""
     from snowcoder.ablation.figure import plot_changes
-    from snowcoder.evaluation.evaluate import RESULTS
 
     assert config.ablation
     assert config.ablation.baseline
     folder = folder_of(config)
-    changes = json.loads((folder / EVALUATION / RESULTS).read_text())["changes"]["bits_per_byte"]
+    changes = json.loads((folder / EVALUATION / "results.json").read_text())["changes"]["bits_per_byte"]
     if changes:
         write_text(folder / FIGURE, plot_changes(changes, config.ablation.baseline))
         print(f"ablation: {folder / FIGURE}")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from snowcoder.evaluation.local_model import LocalModel
 
-_DOCUMENTS = 8  # of a language, at least, where there are so many: what varies between them is part of the interval
+_DOCUMENTS = 32  # of a language, at least, where there are so many: what varies between them is part of the interval
 
 
 class Passage(NamedTuple):
