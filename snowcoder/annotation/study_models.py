@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from snowcoder.annotation.study_table import BITS, PASS_AT_1, Measure
+from snowcoder.annotation.study_table import BITS, PASS_AT_1, ModelMeasure
 from snowcoder.config.annotation_schema import StudyConfig
 from snowcoder.errors import UserError
 
 
 class Models(NamedTuple):
-    measure: Measure
+    measure: ModelMeasure
     values: Mapping[str, Mapping[str, float]]  # annotator -> benchmark -> the measure
 
     def get(self, annotator: str, benchmark: str) -> float | None:

@@ -11,15 +11,15 @@ from snowcoder.annotation.auc import Auc
 ALL = "all"  # negatives of all languages
 
 
-class Measure(NamedTuple):
+class ModelMeasure(NamedTuple):
     """What is known of the models that were trained on the annotators' selections."""
 
     title: str
     digits: int
 
 
-PASS_AT_1 = Measure("pass@1 in percent", 1)
-BITS = Measure("bits per byte of the solutions", 3)  # fewer are better
+PASS_AT_1 = ModelMeasure("pass@1 in percent", 1)
+BITS = ModelMeasure("bits per byte of the solutions", 3)  # fewer are better
 
 
 class Cell(NamedTuple):
@@ -32,7 +32,7 @@ class Cell(NamedTuple):
     negatives: int
     auc: Auc
     model: float | None  # pass@1 in percent or bits per byte, of one that was trained on this annotator's selection
-    measure: Measure
+    measure: ModelMeasure
 
 
 class StudyTable(NamedTuple):

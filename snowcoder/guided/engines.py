@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from snowcoder.guided.language_server import LanguageServer, Reply
-from snowcoder.guided.places import NAME, PYTHON, Language
+from snowcoder.guided.places import NAME, PYTHON, Syntax
 
 
 class Engine(NamedTuple):
-    language: Language
+    language: Syntax
     ending: str  # of a file's name
     command: Callable[[], list[str]]
     settings: Mapping[str, Any]

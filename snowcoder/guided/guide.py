@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from os.path import commonprefix
 
 from snowcoder.guided.names import Names
-from snowcoder.guided.places import NAME, Language, Place, closing, name_start, place_at
+from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, name_start, place_at
 
 _QUOTES = ("'", '"')
 
 
 class Guide:
-    def __init__(self, language: Language, names: Names, given: str, after: str, members_only: bool = False) -> None:
+    def __init__(self, language: Syntax, names: Names, given: str, after: str, members_only: bool = False) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
         self.members_only = members_only
         self._closing = closing(language, given)  # of the brackets in which the gap is
@@ -34,10 +34,10 @@ class Guide:
         if begun and not NAME.fullmatch(begun):
             return ""
         place = self._place(written, start)
-        if place is Place.FREE or (place is Place.NAME and not begun):
+        if place is NamePlace.FREE or (place is NamePlace.NAME and not begun):
             return ""
         names = self._names(written[:start], place, begun[:1])
-        if not names or (place is Place.NAME and any(word.startswith(begun) for word in self.language.keywords)):
+        if not names or (place is NamePlace.NAME and any(word.startswith(begun) for word in self.language.keywords)):
             return ""
         alike = commonprefix([name for name in names if name.startswith(begun)])  # noqa: RUF071 letters are meant
         return alike[len(begun) :]
@@ -51,21 +51,21 @@ class Guide:
 
     def _can_be(self, text: str, start: int, end: int) -> bool:
         place, name, ended = self._place(text, start), text[start:end], end < len(text)
-        if place is Place.FREE:
+        if place is NamePlace.FREE:
             return True
         known = self._names(text[:start], place, name[:1])
         if known is None:
             return True
-        words = known | self.language.keywords if place is Place.NAME else known
+        words = known | self.language.keywords if place is NamePlace.NAME else known
         return name in words if ended else any(word.startswith(name) for word in words)
 
-    def _place(self, text: str, start: int) -> Place:
+    def _place(self, text: str, start: int) -> NamePlace:
         place = place_at(self.language, self.given, text[:start], bool(self._closing))
-        return Place.FREE if self.members_only and place is Place.NAME else place
+        return NamePlace.FREE if self.members_only and place is NamePlace.NAME else place
 
-    def _names(self, before: str, place: Place, first: str) -> frozenset[str] | None:
+    def _names(self, before: str, place: NamePlace, first: str) -> frozenset[str] | None:
         """With open brackets closed, without which engines take the next lines for a part of this one."""
-        asked_with = "" if place is Place.MEMBER else first
+        asked_with = "" if place is NamePlace.MEMBER else first
         return self.names.at(
             self.given + before + asked_with, closing(self.language, before, self._closing) + self.after
         )

@@ -23,7 +23,7 @@ from snowcoder.guided.language_server import LanguageServer
 
 
 @dataclass
-class Counts:
+class EngineCounts:
     calls: int = 0
     from_cache: int = 0
     unknown: int = 0  # replies that say nothing
@@ -31,10 +31,10 @@ class Counts:
     seconds: float = 0.0
 
 
-class Source(Protocol):
+class NameSource(Protocol):
     """Names at the end of `before`, where `after` follows; None: nothing is known."""
 
-    counts: Counts
+    counts: EngineCounts
 
     def ask(self, before: str, after: str) -> frozenset[str] | None: ...
 
@@ -44,7 +44,7 @@ class Asked:
 
     def __init__(self, engine: Engine, server: LanguageServer, name: str, seconds: float, record: TextIO) -> None:
         self.engine, self.server, self.seconds, self.record = engine, server, seconds, record
-        self.counts = Counts()
+        self.counts = EngineCounts()
         server.open(name, "")
 
     def ask(self, before: str, after: str) -> frozenset[str] | None:
@@ -71,7 +71,7 @@ class Recorded:
     """Answers of an earlier run: the same patches on a machine that is slower, or has no engine."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.counts = path, Counts()
+        self.path, self.counts = path, EngineCounts()
         try:
             lines = [json.loads(line) for line in path.read_text().splitlines()]
             self.answers = {line["at"]: line["names"] for line in lines}
@@ -91,7 +91,7 @@ class Recorded:
 class Names:
     """What a source says, each place asked once. Samples of one text share it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: NameSource) -> None:
         self.source = source
         self._known: dict[str, frozenset[str] | None] = {}
 

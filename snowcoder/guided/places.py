@@ -15,39 +15,39 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _LINE = 400  # characters before a place that its line may have
 
 
-class Place(Enum):
+class NamePlace(Enum):
     FREE = "free"  # a string, a comment, a number, a declaration: nothing is known of it
     MEMBER = "member"
     NAME = "name"
 
 
-class Language(NamedTuple):
+class Syntax(NamedTuple):
     """`lexer` finds strings and comments of a text that begins in code, in groups whose names begin closed or open."""
 
     name: str
     keywords: frozenset[str]
     lexer: re.Pattern[str]
-    place_of: Callable[[str, bool], Place]  # of what stands before on the line, and whether a bracket is open
+    place_of: Callable[[str, bool], NamePlace]  # of what stands before on the line, and whether a bracket is open
 
 
-def place_at(language: Language, given: str, written: str, inside: bool = False) -> Place:
+def place_at(language: Syntax, given: str, written: str, inside: bool = False) -> NamePlace:
     """Of a name that would begin behind `given` and `written`, which begins in code; `inside` a bracket of `given`."""
     if not is_code(language, written):
-        return Place.FREE
+        return NamePlace.FREE
     before = written.rstrip(" \t")
     line = (given + before)[-_LINE:].rpartition("\n")[2]
     if re.search(r"(^|[^\w)\]])\d+\.$|\.\.$", line) or (written[-1:].isdigit()):
-        return Place.FREE  # 1.e5, a range, 0x
+        return NamePlace.FREE  # 1.e5, a range, 0x
     return language.place_of(line, inside or bool(closing(language, written)))
 
 
-def is_code(language: Language, text: str) -> bool:
+def is_code(language: Syntax, text: str) -> bool:
     """Whether the end of `text` is in no string and no comment."""
     found = list(language.lexer.finditer(text))
     return not found or found[-1].end() < len(text) or (found[-1].lastgroup or "").startswith("closed")
 
 
-def closing(language: Language, text: str, before: str = "") -> str:
+def closing(language: Syntax, text: str, before: str = "") -> str:
     """The brackets that close those which are open at the end of `text`, where `before` closes those open before it."""
     found = list(reversed(before))
     for bracket in re.findall(r"[][(){}]", language.lexer.sub(" ", text)):
@@ -78,29 +78,29 @@ def _lexer(long: tuple[str, ...], short: tuple[str, ...], comments: str) -> re.P
     return re.compile("|".join(parts), re.DOTALL)
 
 
-def _python_place(line: str, inside: bool) -> Place:
+def _python_place(line: str, inside: bool) -> NamePlace:
     if line.endswith("."):
         return (
-            Place.FREE if re.fullmatch(r"\s*(self|cls|[A-Z]\w*)\.", line) else Place.MEMBER
+            NamePlace.FREE if re.fullmatch(r"\s*(self|cls|[A-Z]\w*)\.", line) else NamePlace.MEMBER
         )  # it may be what is assigned to
     if inside or re.search(r"\b(as|lambda)\b[^:]*$", line):
-        return Place.FREE  # a keyword argument, a variable of a comprehension or of a lambda
+        return NamePlace.FREE  # a keyword argument, a variable of a comprehension or of a lambda
     if re.match(r"\s*(async|for|import|from|def|class|global|nonlocal|with|except|del)\b", line):
-        return Place.NAME if re.search(r"\bin\b", line) else Place.FREE
+        return NamePlace.NAME if re.search(r"\bin\b", line) else NamePlace.FREE
     if re.fullmatch(r"\s*((if|elif|while)\s+)?(\w+\s*,\s*)*", line):
-        return Place.FREE  # it may be what is assigned to, by = or :=
-    return Place.NAME
+        return NamePlace.FREE  # it may be what is assigned to, by = or :=
+    return NamePlace.NAME
 
 
-def _java_place(line: str, inside: bool) -> Place:
+def _java_place(line: str, inside: bool) -> NamePlace:
     if line.endswith((".", "::")):
-        return Place.MEMBER
+        return NamePlace.MEMBER
     word = re.search(r"(@?)([A-Za-z_$][\w$]*)$", line)
     if word and not word[1] and word[2] not in _BEFORE_A_NAME:
-        return Place.FREE  # a declaration's name, or a label
+        return NamePlace.FREE  # a declaration's name, or a label
     if re.search(r"\]\s*$|[A-Z]\w*<[\w<>,.?&\[\] ]*>$", line):
-        return Place.FREE
-    return Place.NAME
+        return NamePlace.FREE
+    return NamePlace.NAME
 
 
 _BEFORE_A_NAME = frozenset(
@@ -120,7 +120,7 @@ _BEFORE_A_NAME = frozenset(
         "finally",
     ]
 )
-PYTHON = Language(
+PYTHON = Syntax(
     "python",
     frozenset(
         [
@@ -168,7 +168,7 @@ PYTHON = Language(
     _lexer(('"""', "'''"), ('"', "'"), r"(?P<open_line>#[^\n]*)"),
     _python_place,
 )
-JAVA = Language(
+JAVA = Syntax(
     "java",
     frozenset(
         [

@@ -18,7 +18,7 @@ _TRIED = 64  # tokens of a place, before the row is given up
 
 
 @dataclass
-class Row:
+class GuidedRow:
     """One sample: what it has written, and what it must write next."""
 
     guide: Guide
@@ -36,7 +36,7 @@ class GuidedSampling(LogitsProcessor):
     def __init__(
         self, guides: Sequence[Guide], tokenizer: PreTrainedTokenizerBase, seed: int | None, active: bool = False
     ) -> None:
-        self.rows = [Row(guide) for guide in guides]
+        self.rows = [GuidedRow(guide) for guide in guides]
         self.active = active
         self.texts = [str(tokenizer.decode([number])) for number in range(len(tokenizer))]
         self.ends = {number for number in tokenizer.all_special_ids if number is not None}
@@ -58,7 +58,7 @@ class GuidedSampling(LogitsProcessor):
         best = values.topk(min(_TRIED, values.shape[1]))
         return [ids[row.isfinite()].tolist() for row, ids in zip(best.values, best.indices, strict=True)]
 
-    def _next(self, row: Row, drawn: list[int]) -> int:
+    def _next(self, row: GuidedRow, drawn: list[int]) -> int:
         if row.dead or (row.tokens and row.tokens[-1] in self.ends):
             return self.end
         token = next((each for each in drawn if self._fits(row, each)), None)
@@ -70,7 +70,7 @@ class GuidedSampling(LogitsProcessor):
             self._write(row, self.texts[token])
         return token
 
-    def _fits(self, row: Row, token: int) -> bool:
+    def _fits(self, row: GuidedRow, token: int) -> bool:
         text = self.texts[token]
         if row.pending:
             fits = token not in self.ends and (row.pending.startswith(text) or text.startswith(row.pending))
@@ -79,7 +79,7 @@ class GuidedSampling(LogitsProcessor):
         row.refused += not fits
         return fits
 
-    def _write(self, row: Row, text: str) -> None:
+    def _write(self, row: GuidedRow, text: str) -> None:
         row.forced += bool(row.pending)
         row.written += text
         row.pending = row.pending.removeprefix(text) if row.pending.startswith(text) else ""

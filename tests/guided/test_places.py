@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snowcoder.guided.places import JAVA, PYTHON, Language, Place, closing, is_code, name_start, place_at
+from snowcoder.guided.places import JAVA, PYTHON, NamePlace, Syntax, closing, is_code, name_start, place_at
 
 
 @pytest.mark.parametrize(
@@ -26,35 +26,35 @@ from snowcoder.guided.places import JAVA, PYTHON, Language, Place, closing, is_c
         (JAVA, "", True),
     ],
 )
-def test_what_is_code(language: Language, text: str, code: bool) -> None:
+def test_what_is_code(language: Syntax, text: str, code: bool) -> None:
     assert is_code(language, text) is code
 
 
 @pytest.mark.parametrize(
     ("language", "given", "written", "place"),
     [
-        (PYTHON, "def f(paths):\n", "    return paths.", Place.MEMBER),
-        (PYTHON, "def f(paths):\n", "    return ", Place.NAME),
-        (PYTHON, "def f(paths):\n", "    ", Place.FREE),  # an assignment's target
-        (PYTHON, "def f(paths):\n", "    return f(", Place.FREE),  # a keyword argument
-        (PYTHON, "def f(paths):\n", "    for ", Place.FREE),
-        (PYTHON, "def f(paths):\n", "    for path in ", Place.NAME),
-        (PYTHON, "def f(paths):\n", "    x = 1.", Place.FREE),
-        (PYTHON, "def f(paths):\n", "    x = 'paths.", Place.FREE),
-        (PYTHON, "def f(paths):\n    return paths.", "", Place.MEMBER),
-        (PYTHON, "class A:\n    def f(self):\n", "        self.", Place.FREE),  # an attribute may be new
-        (PYTHON, "class A:\n    def f(self):\n", "        return self.", Place.MEMBER),
-        (JAVA, "class A {\n", "    String ", Place.FREE),
-        (JAVA, "class A {\n", "    List<String> ", Place.FREE),
-        (JAVA, "class A {\n", "    int[] ", Place.FREE),
-        (JAVA, "class A {\n", "    return ", Place.NAME),
-        (JAVA, "class A {\n", "    x.", Place.MEMBER),
-        (JAVA, "class A {\n", "    Arrays::", Place.MEMBER),
-        (JAVA, "class A {\n", "    x = y + ", Place.NAME),
-        (JAVA, "class A {\n", "    double d = 1.", Place.FREE),
+        (PYTHON, "def f(paths):\n", "    return paths.", NamePlace.MEMBER),
+        (PYTHON, "def f(paths):\n", "    return ", NamePlace.NAME),
+        (PYTHON, "def f(paths):\n", "    ", NamePlace.FREE),  # an assignment's target
+        (PYTHON, "def f(paths):\n", "    return f(", NamePlace.FREE),  # a keyword argument
+        (PYTHON, "def f(paths):\n", "    for ", NamePlace.FREE),
+        (PYTHON, "def f(paths):\n", "    for path in ", NamePlace.NAME),
+        (PYTHON, "def f(paths):\n", "    x = 1.", NamePlace.FREE),
+        (PYTHON, "def f(paths):\n", "    x = 'paths.", NamePlace.FREE),
+        (PYTHON, "def f(paths):\n    return paths.", "", NamePlace.MEMBER),
+        (PYTHON, "class A:\n    def f(self):\n", "        self.", NamePlace.FREE),  # an attribute may be new
+        (PYTHON, "class A:\n    def f(self):\n", "        return self.", NamePlace.MEMBER),
+        (JAVA, "class A {\n", "    String ", NamePlace.FREE),
+        (JAVA, "class A {\n", "    List<String> ", NamePlace.FREE),
+        (JAVA, "class A {\n", "    int[] ", NamePlace.FREE),
+        (JAVA, "class A {\n", "    return ", NamePlace.NAME),
+        (JAVA, "class A {\n", "    x.", NamePlace.MEMBER),
+        (JAVA, "class A {\n", "    Arrays::", NamePlace.MEMBER),
+        (JAVA, "class A {\n", "    x = y + ", NamePlace.NAME),
+        (JAVA, "class A {\n", "    double d = 1.", NamePlace.FREE),
     ],
 )
-def test_places(language: Language, given: str, written: str, place: Place) -> None:
+def test_places(language: Syntax, given: str, written: str, place: NamePlace) -> None:
     assert place_at(language, given, written) is place
 
 

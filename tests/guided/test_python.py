@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,7 +112,8 @@ def test_an_engine_that_dies_or_is_late_is_counted_and_all_is_allowed(tmp_path: 
     with asked(PYREFLY, tmp_path, "shelf.py", 30, tmp_path) as source:
         guide = Guide(PYTHON, Names(source), GIVEN, AFTER)
         assert not guide.allows("        found = paths", ".read")
-        source.seconds = 1e-6
+        source.seconds = 0.2
+        source.server.process.send_signal(signal.SIGSTOP)
         assert guide.allows("        found = os", ".reed")
         source.server.process.kill()
         source.server.process.wait()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from snowcoder.guided.guide import Guide
-from snowcoder.guided.names import Counts, Names
+from snowcoder.guided.names import EngineCounts, Names
 from snowcoder.guided.places import PYTHON
 from snowcoder.guided.sampling import GuidedSampling
 
@@ -33,7 +33,7 @@ class Known:
     """A source that knows the members of lists, and no other name."""
 
     def __init__(self) -> None:
-        self.counts = Counts()
+        self.counts = EngineCounts()
 
     def ask(self, before: str, after: str) -> frozenset[str] | None:
         return frozenset({"append", "pop"}) if before.endswith(".") else None
