@@ -23,6 +23,7 @@ TINY = [
     "phases.phase2.sources.selected.max_epochs=4.1",
     "phases.phase2.sources.raw.share=0.3",
     "phases.phase2.sources.raw.max_epochs=1.3",
+    *(f"phases.phase{n}.global_batch=16" for n in (1, 2, 3)),
     "checkpoint.asynchronous=false",
     "tokenizer.vocab_size=500",
     "model.vocab_size=500",
