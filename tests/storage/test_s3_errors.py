@@ -119,7 +119,7 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_the_command_without_its_bucket(s3: tuple[StorageConfig, str], tmp_path: Path) -> None:
     done = pack(tmp_path, "s3://nowhere/raw", s3[0].endpoint)
-    assert said(done).startswith("snowcoder: cannot write s3://nowhere/raw/shard-00000.parquet: ")
+    assert said(done).startswith("snowcoder: cannot list s3://nowhere/raw: ")  # before anything is read
     assert said(done).endswith("there is no bucket nowhere")
     assert done.returncode == 2
 
