@@ -122,7 +122,7 @@ def test_what_is_planted_is_dropped_for_the_right_reason(folder: Path, made: Lan
 def test_samples_are_compared_as_files_whatever_the_corpus_does(folder: Path, workspace: Path, tmp_path: Path) -> None:
     places = [f"synthesis.dir={tmp_path}/run", f"storage.root={tmp_path}/out"]
     with language_server(answer) as (_, url):
-        synthesize(folder, workspace, url, "synthesis.seeds.count=40", "corpus.near.level=repository", *places)
+        synthesize(folder, workspace, url, "synthesis.seeds.count=100", "corpus.near.level=repository", *places)
     assert json.loads((tmp_path / "run" / "report.json").read_text())["dropped"]["near copy"]
 
 
