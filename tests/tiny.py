@@ -23,7 +23,10 @@ TINY = [
     "phases.phase2.sources.selected.max_epochs=4.1",
     "phases.phase2.sources.raw.share=0.3",
     "phases.phase2.sources.raw.max_epochs=1.3",
+    # The paper's re-warming, which the demo is too short for.
+    *(f"phases.phase{n}.learning_rate.peak=${{optimizer.lr}}" for n in (2, 3)),
     *(f"phases.phase{n}.global_batch=16" for n in (1, 2, 3)),
+    "checkpoint.every_steps=20",
     "checkpoint.asynchronous=false",
     "tokenizer.vocab_size=500",
     "model.vocab_size=500",

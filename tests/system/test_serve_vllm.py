@@ -77,7 +77,7 @@ def test_synthesize_uses_all_servers_and_one_that_is_killed_comes_back(
     records = [orjson.loads(line[17:]) for line in lines]
     by_server = Counter(record["server"] for record in records if "answer" in record)
     assert by_server.keys() == both
-    assert min(by_server.values()) > 10
+    assert min(by_server.values()) > 4  # more than it was given at first
 
     slurm.call("scancel", job)
     slurm.wait(job, seconds=60)
