@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slurm
 Curve = list[tuple[float, float]]
 
 
+@pytest.mark.slow
 def test_the_warning_before_the_time_limit_saves_and_requeues(
     tmp_path: Path, workspace: Path, slurm: Cluster, undisturbed: Curve
 ) -> None:

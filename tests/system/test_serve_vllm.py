@@ -47,6 +47,7 @@ def _is_stand_in(process: psutil.Process) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_synthesize_uses_all_servers_and_one_that_is_killed_comes_back(
     folder: Path,  # noqa: F811
     workspace: Path,
