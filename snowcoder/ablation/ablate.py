@@ -57,6 +57,7 @@ def _draw(config: Config) -> None:
     assert config.ablation
     assert config.ablation.baseline
     folder = folder_of(config)
+    # Named here, for the modules of `evaluate` want packages that a figure does not.
     changes = json.loads((folder / EVALUATION / "results.json").read_text())["changes"]["bits_per_byte"]
     if changes:
         write_text(folder / FIGURE, plot_changes(changes, config.ablation.baseline))

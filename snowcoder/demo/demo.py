@@ -93,18 +93,20 @@ def _written(config: Config) -> list[str]:
 def _phase3(config: Config, written: list[str]) -> list[str]:
     """Overrides by which phase 3 reads what the language model wrote four times, however much that is."""
     phase = config.phases["phase3"]
-    unique = {name: IndexedSource(Path(config.index.dir) / name).tokens for name in written}
+    indexed = {name: IndexedSource(Path(config.index.dir) / name).tokens for name in written}
+    unique = {name: tokens for name, tokens in indexed.items() if tokens}  # all of a few files may be held out
     total, of_a_step = sum(unique.values()), phase.global_batch * phase.sequence_length
     steps = _EPOCHS * total // of_a_step
-    if steps <= phase.learning_rate.warmup_steps:
+    if not steps:
         raise OperationError(
             f"the language model wrote {total:,} tokens: too few for a step of {of_a_step:,} of phase 3"
         )
-    others = [name for name in phase.sources if name not in written]
+    others = [name for name in phase.sources if name not in unique]
     return [
         *(f"~phases.phase3.sources.{name}" for name in others),
         *(f"phases.phase3.sources.{name}.share={count / total!r}" for name, count in unique.items()),
         f"phases.phase3.tokens={steps * of_a_step}",
+        f"phases.phase3.learning_rate.warmup_steps={min(phase.learning_rate.warmup_steps, steps - 1)}",
     ]
 
 
