@@ -41,6 +41,8 @@ class Guide:
     ) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
         self.members_only, self.grammar, self.lines = members_only, grammar, lines
+        is_of_lines = given[-1:] in ("", "\n") and after[:1] not in ("", "\n")
+        self._behind = f"\n{after}" if is_of_lines else after  # while the gap's last line has no end yet
         self._is_on = code_end(language, given) == len(given)  # in a string or a comment nothing is known
         self._closing = closing(language, given)  # of the brackets in which the gap is
 
@@ -130,5 +132,5 @@ class Guide:
         assert self.names is not None  # no place is one of a name
         asked_with = "" if place is NamePlace.MEMBER else first
         return self.names.at(
-            self.given + before + asked_with, closing(self.language, before, self._closing) + self.after
+            self.given + before + asked_with, closing(self.language, before, self._closing) + self._behind
         )
