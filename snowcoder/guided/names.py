@@ -19,7 +19,7 @@ import xxhash
 
 from snowcoder.errors import UserError
 from snowcoder.guided.engines import Engine
-from snowcoder.guided.language_server import LanguageServer
+from snowcoder.guided.language_server import LanguageServer, Missing
 
 
 @dataclass
@@ -44,8 +44,12 @@ class Asked:
 
     def __init__(self, engine: Engine, server: LanguageServer, name: str, seconds: float, record: TextIO) -> None:
         self.engine, self.server, self.seconds, self.record = engine, server, seconds, record
-        self.counts = EngineCounts()
-        server.open(name, "")
+        self.counts, self.missing = EngineCounts(), Missing()
+        self.open(name)
+
+    def open(self, name: str) -> None:
+        """Take another file of the project for the document: what it says is asked with."""
+        self.name, self._opened = name, False
 
     def ask(self, before: str, after: str) -> frozenset[str] | None:
         started = time.monotonic()
@@ -59,12 +63,22 @@ class Asked:
 
     def _ask(self, before: str, after: str) -> frozenset[str] | None:
         try:
+            if not self._opened:
+                self._open(before + after)
+            if self.missing.members if before.endswith((".", "::")) else self.missing.names:
+                return None
             self.server.change(before + after)
             return self.engine.names_of(self.server.complete(len(before), self.seconds), before)
         except (TimeoutError, RuntimeError, EOFError, OSError) as error:
             kind = type(error).__name__
             self.counts.failures[kind] = self.counts.failures.get(kind, 0) + 1
             return None
+
+    def _open(self, text: str) -> None:
+        self._opened, self.missing = True, Missing()
+        self.server.open(self.name, text)
+        if self.engine.missing:
+            self.missing = self.engine.missing(self.server.problems(self.seconds), text)
 
 
 class Recorded:
