@@ -24,6 +24,9 @@ class Engine(NamedTuple):
     prepare: Callable[[Path, Path], list[str]] | None = None  # of the project's root, and the folder
     settle: Callable[[LanguageServer], None] | None = None  # waits until the server knows all names
     missing: Callable[[Sequence[Mapping[str, Any]], str], Missing] | None = None  # of the problems of a text
+    # Whether a new name could stand behind a text, by its words; and whether it can, by the list for no letter.
+    may_be_new_name: Callable[[str], bool] | None = None
+    is_new_name: Callable[[Reply, str], bool] | None = None
 
     def start(self, root: Path, log: Path) -> LanguageServer:
         """Raises OperationError if it cannot be started, UserError if it is not installed."""
@@ -56,5 +59,16 @@ PYREFLY = Engine(
     {"python": {"pyrefly": {"displayTypeErrors": "force-off"}}},
     _pyrefly_names,
 )
-JDT = Engine(JAVA, ".java", jdt.command, jdt.SETTINGS, jdt.names_of, jdt.prepare, jdt.settle, jdt.missing)
+JDT = Engine(
+    JAVA,
+    ".java",
+    jdt.command,
+    jdt.SETTINGS,
+    jdt.names_of,
+    jdt.prepare,
+    jdt.settle,
+    jdt.missing,
+    jdt.may_be_new_name,
+    jdt.is_new_name,
+)
 ENGINES = {engine.language.name: engine for engine in (PYREFLY, JDT)}

