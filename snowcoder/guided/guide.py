@@ -6,31 +6,93 @@ the gap share it. The rules err on the side of the model: what no list tells is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from os.path import commonprefix
+from typing import NamedTuple
 
+from snowcoder.guided.grammar import Grammar
 from snowcoder.guided.names import Names
-from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, name_start, place_at
+from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, code_end, name_start, place_at
 
 _QUOTES = ("'", '"')
 
 
+class Refusal(NamedTuple):
+    """`kind`: member or name, which `what` is not the beginning of, or not whole; grammar or end: the token `what`."""
+
+    kind: str
+    what: str
+
+
 class Guide:
-    def __init__(self, language: Syntax, names: Names, given: str, after: str, members_only: bool = False) -> None:
+    """`names`, `grammar`: None where neither is asked for. `lines`: the gap ends behind so many line ends, and what
+    is written then does not count; 0: it ends where the model ends it."""
+
+    def __init__(
+        self,
+        language: Syntax,
+        names: Names | None,
+        given: str,
+        after: str,
+        members_only: bool = False,
+        grammar: Grammar | None = None,
+        lines: int = 0,
+    ) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
-        self.members_only = members_only
+        self.members_only, self.grammar, self.lines = members_only, grammar, lines
+        is_of_lines = given[-1:] in ("", "\n") and after[:1] not in ("", "\n")
+        self._behind = f"\n{after}" if is_of_lines else after  # while the gap's last line has no end yet
+        self._is_on = code_end(language, given) == len(given)  # in a string or a comment nothing is known
         self._closing = closing(language, given)  # of the brackets in which the gap is
 
     def allows(self, written: str, token: str) -> bool:
         """Whether `token` may follow `written`, both of the gap."""
+        return self.refusal(written, token) is None
+
+    def refusal(self, written: str, token: str) -> Refusal | None:
+        """Why `token` may not follow `written`; None where it may."""
+        if not self._is_on or self._ended(written):
+            return None
         text = written + token
-        return all(self._can_be(text, start, end) for start, end in self._touched(written, text))
+        end = self._ended(text)
+        if self.grammar is not None and not end and not self.grammar.goes_on(text):
+            return Refusal("grammar", token)
+        found = self._refused_name(written, text[: end or None])
+        if end and found is None and not self._is_whole(text[:end]):
+            return Refusal("end", token)
+        return found
+
+    def may_end(self, written: str) -> bool:
+        """Whether the gap may end there."""
+        if not self._is_on:
+            return True
+        start = name_start(written)
+        if NAME.fullmatch(written, start) and not self.after[:1].isalnum():
+            return self._can_be(written, start, len(written), ended=True) and self._is_whole(written)
+        return self._is_whole(written)
+
+    def _is_whole(self, written: str) -> bool:
+        return self.grammar is None or self.grammar.may_end(written)
+
+    def _refused_name(self, written: str, text: str) -> Refusal | None:
+        for start, end in self._touched(written, text):
+            if not self._can_be(text, start, end, end < len(text)):
+                return Refusal(self._place(text, start).value, text[start:end])
+        return None
+
+    def _ended(self, text: str) -> int:
+        """The characters of the gap where all its lines are there; 0: there are fewer."""
+        ends = [found.end() for found in re.finditer("\n", text)] if self.lines else []
+        return ends[self.lines - 1] if len(ends) >= self.lines > 0 else 0
 
     def continuation(self, written: str) -> str:
         """What must follow the name that `written` ends in: the letters that all names share which begin as it does
         (the paper's active completion). Empty where a choice is left, or nothing is known."""
         start = name_start(written)
         begun = written[start:]
+        if not self._is_on or self._ended(written):
+            return ""
         if begun and not NAME.fullmatch(begun):
             return ""
         place = self._place(written, start)
@@ -49,23 +111,30 @@ class Guide:
             if not before.isalnum() and behind not in _QUOTES and found.end() >= len(written):  # 1e5 and f"" have none
                 yield found.span()
 
-    def _can_be(self, text: str, start: int, end: int) -> bool:
-        place, name, ended = self._place(text, start), text[start:end], end < len(text)
+    def _can_be(self, text: str, start: int, end: int, ended: bool) -> bool:
+        place, name = self._place(text, start), text[start:end]
         if place is NamePlace.FREE:
             return True
-        known = self._names(text[:start], place, name[:1])
-        if known is None:
+        if place is NamePlace.NAME and _is_of(self.language.keywords, name, ended):  # so it need not be asked
             return True
-        words = known | self.language.keywords if place is NamePlace.NAME else known
-        return name in words if ended else any(word.startswith(name) for word in words)
+        known = self._names(text[:start], place, name[:1])
+        return known is None or _is_of(known, name, ended)
 
     def _place(self, text: str, start: int) -> NamePlace:
+        if self.names is None:
+            return NamePlace.FREE
         place = place_at(self.language, self.given, text[:start], bool(self._closing))
         return NamePlace.FREE if self.members_only and place is NamePlace.NAME else place
 
     def _names(self, before: str, place: NamePlace, first: str) -> frozenset[str] | None:
         """With open brackets closed, without which engines take the next lines for a part of this one."""
+        assert self.names is not None  # no place is one of a name
         asked_with = "" if place is NamePlace.MEMBER else first
         return self.names.at(
-            self.given + before + asked_with, closing(self.language, before, self._closing) + self.after
+            self.given + before + asked_with, closing(self.language, before, self._closing) + self._behind
         )
+
+
+def _is_of(words: frozenset[str], name: str, ended: bool) -> bool:
+    """Whether `name` is one of the words, or, while it may go on, the beginning of one."""
+    return name in words if ended else any(word.startswith(name) for word in words)

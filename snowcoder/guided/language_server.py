@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -106,18 +107,20 @@ class LanguageServer:
             raise OperationError(f"the language server did not start: {error!r}; its log is {log}") from error
 
     def open(self, name: str, text: str) -> None:
-        """Take the file `name`, below the root, for the document; it need not be there."""
+        """Take the file `name`, below the root, for the document; it need not be there. With no text it is opened with
+        the first that it is changed to."""
         self._check_running()
-        if self.name:
+        if self.version:
             self._endpoint.notify("textDocument/didClose", {"textDocument": {"uri": self._uri()}})
-        self.name, self.text, self.version = name, text, 1
-        self._problems = Future()
-        document = {"uri": self._uri(), "languageId": self.language, "version": 1, "text": text}
-        self._endpoint.notify("textDocument/didOpen", {"textDocument": document})
+        self.name, self.text, self.version, self._problems = name, text, 0, Future()
+        if text:
+            self._open(text)
 
     def change(self, text: str) -> None:
-        """Only what differs is sent."""
+        """Only what differs is sent; all, where a carriage return is: two halves of a line end may differ alone."""
         self._check_running()
+        if not self.version:
+            self._open(text)
         if text == self.text:
             return
         old, self.text, self.version = self.text, text, self.version + 1
@@ -126,6 +129,8 @@ class LanguageServer:
         last = _alike(old[len(old) - most :][::-1], text[len(text) - most :][::-1])
         span = {"start": position(old, first), "end": position(old, len(old) - last)}
         edit = {"range": span, "text": text[first : len(text) - last]}
+        if "\r" in old + text:
+            edit = {"text": text}
         about = {"uri": self._uri(), "version": self.version}
         self._endpoint.notify("textDocument/didChange", {"textDocument": about, "contentChanges": [edit]})
 
@@ -160,7 +165,7 @@ class LanguageServer:
         return self._problems.result(seconds)
 
     def published(self, uri: str, problems: list[dict[str, Any]]) -> None:
-        if self.name and uri == self._uri() and not self._problems.done():
+        if self.version and uri == self._uri() and not self._problems.done():
             self._problems.set_result(problems)
 
     def close(self) -> None:
@@ -172,6 +177,11 @@ class LanguageServer:
         except (EOFError, TimeoutError, RuntimeError, subprocess.TimeoutExpired):
             pass
         self._end()
+
+    def _open(self, text: str) -> None:
+        self.text, self.version = text, 1
+        document = {"uri": self._uri(), "languageId": self.language, "version": 1, "text": text}
+        self._endpoint.notify("textDocument/didOpen", {"textDocument": document})
 
     def _end(self) -> None:
         self.process.kill()
@@ -244,7 +254,6 @@ def _alike(one: str, other: str) -> int:
 
 
 def position(text: str, offset: int) -> dict[str, int]:
-    """Line and UTF-16 units, as the protocol counts."""
-    line = text.count("\n", 0, offset)
-    begin = text.rfind("\n", 0, offset) + 1
-    return {"line": line, "character": len(text[begin:offset].encode("utf-16-le")) // 2}
+    """Line, which any of the three line ends ends, and UTF-16 units, as the protocol counts."""
+    lines = re.split(r"\r\n|\r|\n", text[:offset])
+    return {"line": len(lines) - 1, "character": len(lines[-1].encode("utf-16-le", "surrogatepass")) // 2}

@@ -50,7 +50,7 @@ class Asked:
 
     def open(self, name: str) -> None:
         """Take another file of the project for the document: what it says is asked with."""
-        self.name, self._opened = name, False
+        self.server.open(name, "")
 
     def ask(self, before: str, after: str) -> frozenset[str] | None:
         started = time.monotonic()
@@ -63,7 +63,7 @@ class Asked:
 
     def _ask(self, before: str, after: str) -> frozenset[str] | None:
         try:
-            if not self._opened:
+            if not self.server.version:
                 self._open(before + after)
             if self.missing.members if before.endswith((".", "::")) else self.missing.names:
                 return None
@@ -90,8 +90,8 @@ class Asked:
         return self._new_names[key]
 
     def _open(self, text: str) -> None:
-        self._opened, self.missing = True, Missing()
-        self.server.open(self.name, text)
+        self.missing = Missing()
+        self.server.change(text)
         if self.engine.missing:
             self.missing = self.engine.missing(self.server.problems(self.seconds), text)
 

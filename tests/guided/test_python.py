@@ -75,6 +75,12 @@ def test_what_may_follow(guide: Guide, written: str, token: str, allowed: bool) 
     assert guide.allows(written, token) is allowed
 
 
+def test_the_line_behind_a_gap_of_lines_is_no_part_of_its_last_one(source: Asked) -> None:
+    guide = Guide(PYTHON, Names(source), GIVEN + "        found = paths\n", "        label = 1\n" + AFTER)
+    assert guide.allows("        return ", "found")
+    assert not guide.allows("        return ", "fond ")
+
+
 def test_members_only_leave_other_names_alone(source: Asked) -> None:
     guide = Guide(PYTHON, Names(source), GIVEN, AFTER, members_only=True)
     assert guide.allows("        found = pat", "hz ")
@@ -132,3 +138,11 @@ def test_a_program_that_is_no_language_server(tmp_path: Path) -> None:
 
 def test_places_are_counted_in_utf16() -> None:
     assert position("a\n\U0001f600é", 4) == {"line": 1, "character": 3}
+    assert position("a\r\nb\rc", 6) == {"line": 2, "character": 1}
+
+
+def test_a_server_follows_a_text_whose_lines_end_otherwise(tmp_path: Path) -> None:
+    with asked(PYREFLY, tmp_path, "shelf.py", 30, tmp_path) as source:
+        for before in ("x = 1\r\nimport os\r\nos.", "x = 1\rimport os\ros.", "x = 1\r\nimport os\ros."):
+            assert "path" in (source.ask(before, "\n") or ())
+        assert "path" in (source.ask("import os\nx = 12\nos.", "\n") or ())
