@@ -23,6 +23,7 @@ from snowcoder.config.corpus_schema import (
 )
 from snowcoder.config.evaluation_schema import EvaluationConfig
 from snowcoder.config.finetune_schema import FinetuneConfig
+from snowcoder.config.repair_schema import RepairConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
 from snowcoder.config.synthesis_schema import SynthesisConfig
 from snowcoder.shipped import own_or_shipped
@@ -633,6 +634,9 @@ class Config(Section):
 
     evaluation: EvaluationConfig
     """Exported models on code benchmarks."""
+
+    repair: RepairConfig
+    """Bugs that an exported model writes patches for."""
 
     finetune: FinetuneConfig
     """Fine-tuning the exported model on conversations."""
