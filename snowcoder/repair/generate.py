@@ -149,7 +149,10 @@ def _settings(config: Config, digest: str) -> dict[str, Any]:
         "seed": config.run.seed,
         **{name: generation[name] for name in ("temperature", "top_p", "new_tokens", "dtype")},
         "guidance": guided_by(config),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "transformers")}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "transformers")},
+        },
     }
 
 

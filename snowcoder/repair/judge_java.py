@@ -74,9 +74,7 @@ class JavaJudge:
             "options": options,
         }
         files = {name: (_SOURCES / name).read_bytes() for name in own} | {"judge/.keep": b""}
-        files |= {
-            f"jobs/{number:06}/{name}": text.encode(errors="replace") for number, text in enumerate(programs)
-        }
+        files |= {f"jobs/{number:06}/{name}": text.encode(errors="replace") for number, text in enumerate(programs)}
         limits = Limits(120 + len(programs), 60 + len(programs), 4096, 128, output_kib=64 << 10, disk_mib=256)
         return Program(_COMPILE, files={**files, "job.json": json.dumps(job).encode()}, limits=limits)
 

@@ -35,7 +35,9 @@ def repair_table(runs: Sequence[RepairResults]) -> str:
     """Markdown; with several runs, also how each differs from the first on the same bugs."""
     parts = [markdown(_HEADS, [_row(run) for run in runs]), _NOTES]
     if problems := [text for run in runs[1:] for text in _not_alike(runs[0], run)]:
-        parts.append("Not the same in all runs, which therefore say little beside each other:\n\n" + "\n".join(problems))
+        parts.append(
+            "Not the same in all runs, which therefore say little beside each other:\n\n" + "\n".join(problems)
+        )
     if len(runs) > 1:
         parts.append(_differences(runs))
     if unjudged := sum(not bug.judged for bug in runs[0].bugs):

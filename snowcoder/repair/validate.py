@@ -27,7 +27,7 @@ class PatchVerdict:
     finished: bool  # it came to its end within its tokens: else there is no patch
     compiles: bool = False
     plausible: bool = False  # all tests pass
-    exact: bool = False  # plausible, and but for layout and comments what the bug's authors wrote
+    exact: bool = False  # but for layout and comments what the bug's authors wrote
     error: str = ""  # of the compiler, or of the first test that fails
 
 
@@ -59,7 +59,13 @@ def validate(patches: Sequence[Patch], judges: JudgeOf, workers: int) -> list[Pa
     for checkout in dict.fromkeys(patch.bug.checkout for patch in different):
         some = [patch for patch in different if patch.bug.checkout == checkout]
         verdicts |= zip(some, _judged(some, judges(checkout), workers), strict=True)
-    return [verdicts.get(patch, PatchVerdict(patch.text is not None)) for patch in patches]
+    found = [verdicts.get(patch, PatchVerdict(patch.text is not None)) for patch in patches]
+    return [replace(verdict, exact=_is_exact(patch)) for patch, verdict in zip(patches, found, strict=True)]
+
+
+def _is_exact(patch: Patch) -> bool:
+    bug = patch.bug
+    return patch.text is not None and same_program(bug.language, bug.program(patch.text), bug.program(bug.fix))
 
 
 def _judged(patches: list[Patch], judge: Judge, workers: int) -> list[PatchVerdict]:
@@ -71,8 +77,7 @@ def _judged(patches: list[Patch], judge: Judge, workers: int) -> list[PatchVerdi
     def test(number: int) -> PatchVerdict:
         bug = patches[number].bug
         error = first_failure(judge, judge.checks(bug, programs[number], built[number]))
-        exact = not error and same_program(bug.language, programs[number], judge.source(bug, bug.fix))
-        return replace(found[number], plausible=not error, exact=exact, error=error)
+        return replace(found[number], plausible=not error, error=error)
 
     with ThreadPoolExecutor(workers) as pool, bar("patches are tested", len(compiled), "patch") as progress:
         for number, verdict in zip(compiled, pool.map(test, compiled), strict=True):
