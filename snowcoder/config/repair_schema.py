@@ -31,7 +31,7 @@ class RepairConfig(Section):
     """HumanEvalFix: what the function should do stands in its docstring; false: its signature alone is there."""
 
     checkouts: str | None
-    """Defects4J: folder of checkouts, each under its bug's name (Chart-1); null: methods alone, which are not judged."""
+    """Defects4J: folder of checkouts, each under its bug's name (Chart-1); null: methods alone, not judged."""
 
     bugs: list[str]
     """Names of the bugs; empty: all."""
@@ -40,8 +40,8 @@ class RepairConfig(Section):
     """Only so many of them, from the first on; 0: all."""
 
     prompt: Literal["left_to_right", "infill"]
-    """left_to_right: what stands before the bug, and the buggy lines in a comment. infill: what stands before and behind
-    it, for models trained with fim=starcoder."""
+    """left_to_right: what stands before the bug, and the buggy lines in a comment. infill: what stands before it and
+    behind it, for models trained with fim=starcoder."""
 
     templates: list[Literal["hunk", "line_start", "line_end"]]
     """What is written, of which samples have equal parts. hunk: all of it. line_start, line_end: the first words of the

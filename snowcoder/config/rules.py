@@ -153,7 +153,7 @@ def _evaluation(config: Config) -> Iterator[str]:
 def _repair(config: Config) -> Iterator[str]:
     repair, generation = config.repair, config.repair.generation
     if generation.backend != "transformers":
-        yield f"repair.generation.backend={generation.backend}: patches are written on this machine; allowed: transformers"
+        yield f"repair.generation.backend={generation.backend}: written on this machine; allowed: transformers"
     if generation.new_tokens is None:
         yield "repair.generation.new_tokens: no benchmark says how long a patch is; Repilot has 50"
     if generation.samples > 1 and generation.temperature == 0:

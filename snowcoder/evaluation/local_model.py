@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import xxhash
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, StoppingCriteria
-from transformers.generation import TemperatureLogitsWarper, TopPLogitsWarper
 
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.evaluation.completions import Completion, CompletionRequest
 from snowcoder.evaluation.context import room
 from snowcoder.evaluation.tasks import Task
+from snowcoder.guided.draws import Draws
 from snowcoder.pretrained.load import load_part, load_whole
 from snowcoder.tokenization.special import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
@@ -79,7 +78,7 @@ class LocalModel:
             max_new_tokens=max(limits),
             do_sample=False,
             pad_token_id=padding,
-            logits_processor=[_Draws(self.config, self.seed, batch, width)] if self.config.temperature else None,
+            logits_processor=self._processors(batch, width),
             stopping_criteria=[stops],
         )
         end = self.tokenizer.eos_token_id
@@ -90,6 +89,12 @@ class LocalModel:
             text = str(self.tokenizer.decode(written, skip_special_tokens=True))
             completions.append(Completion(*request.key, request.prompt, text, len(written), seconds))
         return completions
+
+    def _processors(self, batch: list[CompletionRequest], width: int) -> list[LogitsProcessor]:
+        if not self.config.temperature:
+            return []
+        keys = [f"{self.seed}/{request.task.name}/{request.sample}" for request in batch]
+        return [Draws(keys, width, self.config.temperature, self.config.top_p)]
 
 
 class _Stops(StoppingCriteria):
@@ -106,24 +111,3 @@ class _Stops(StoppingCriteria):
             for tail, stops, limit in zip(tails, self.stops, self.limits, strict=True)
         ]
         return torch.tensor(done, device=ids.device)
-
-
-class _Draws(LogitsProcessor):
-    """Sampling as the largest of logits plus Gumbel noise, which depends on the request and the position alone."""
-
-    def __init__(self, config: GenerationConfig, seed: int, batch: list[CompletionRequest], width: int) -> None:
-        self.warpers = [TemperatureLogitsWarper(config.temperature), TopPLogitsWarper(config.top_p)]
-        self.keys = [f"{seed}/{request.task.name}/{request.sample}" for request in batch]
-        self.width = width
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        for warper in self.warpers:
-            scores = warper(input_ids, scores)
-        position = input_ids.shape[1] - self.width
-        return scores + torch.stack([_gumbel(f"{key}/{position}", scores.shape[1]) for key in self.keys]).to(scores)
-
-
-def _gumbel(key: str, size: int) -> Tensor:
-    generator = torch.Generator().manual_seed(xxhash.xxh3_64_intdigest(key.encode()) >> 1)
-    uniform = torch.rand(size, generator=generator, dtype=torch.float64).clamp_min(1e-300)
-    return -torch.log(-torch.log(uniform))

@@ -16,7 +16,11 @@ _QUOTES = ("'", '"')
 
 
 class Guide:
-    def __init__(self, language: Syntax, names: Names, given: str, after: str, members_only: bool = False) -> None:
+    """`names`: None where none are asked for."""
+
+    def __init__(
+        self, language: Syntax, names: Names | None, given: str, after: str, members_only: bool = False
+    ) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
         self.members_only = members_only
         self._closing = closing(language, given)  # of the brackets in which the gap is
@@ -24,7 +28,14 @@ class Guide:
     def allows(self, written: str, token: str) -> bool:
         """Whether `token` may follow `written`, both of the gap."""
         text = written + token
-        return all(self._can_be(text, start, end) for start, end in self._touched(written, text))
+        return all(self._can_be(text, start, end, end < len(text)) for start, end in self._touched(written, text))
+
+    def may_end(self, written: str) -> bool:
+        """Whether the gap may end there."""
+        start = name_start(written)
+        if not NAME.fullmatch(written, start) or self.after[:1].isalnum():
+            return True
+        return self._can_be(written, start, len(written), ended=True)
 
     def continuation(self, written: str) -> str:
         """What must follow the name that `written` ends in: the letters that all names share which begin as it does
@@ -49,8 +60,8 @@ class Guide:
             if not before.isalnum() and behind not in _QUOTES and found.end() >= len(written):  # 1e5 and f"" have none
                 yield found.span()
 
-    def _can_be(self, text: str, start: int, end: int) -> bool:
-        place, name, ended = self._place(text, start), text[start:end], end < len(text)
+    def _can_be(self, text: str, start: int, end: int, ended: bool) -> bool:
+        place, name = self._place(text, start), text[start:end]
         if place is NamePlace.FREE:
             return True
         known = self._names(text[:start], place, name[:1])
@@ -60,11 +71,14 @@ class Guide:
         return name in words if ended else any(word.startswith(name) for word in words)
 
     def _place(self, text: str, start: int) -> NamePlace:
+        if self.names is None:
+            return NamePlace.FREE
         place = place_at(self.language, self.given, text[:start], bool(self._closing))
         return NamePlace.FREE if self.members_only and place is NamePlace.NAME else place
 
     def _names(self, before: str, place: NamePlace, first: str) -> frozenset[str] | None:
         """With open brackets closed, without which engines take the next lines for a part of this one."""
+        assert self.names is not None  # no place is one of a name
         asked_with = "" if place is NamePlace.MEMBER else first
         return self.names.at(
             self.given + before + asked_with, closing(self.language, before, self._closing) + self.after

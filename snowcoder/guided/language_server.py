@@ -5,6 +5,7 @@ Only what the Language Server Protocol 3.17 has is used, so that any stock serve
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -71,7 +72,7 @@ class LanguageServer:
         self._endpoint.notify("textDocument/didOpen", {"textDocument": document})
 
     def change(self, text: str) -> None:
-        """Only what differs is sent."""
+        """Only what differs is sent; all, where a carriage return is: two halves of a line end may differ alone."""
         self._check_running()
         if text == self.text:
             return
@@ -81,6 +82,8 @@ class LanguageServer:
         last = _alike(old[len(old) - most :][::-1], text[len(text) - most :][::-1])
         span = {"start": position(old, first), "end": position(old, len(old) - last)}
         edit = {"range": span, "text": text[first : len(text) - last]}
+        if "\r" in old + text:
+            edit = {"text": text}
         about = {"uri": self._uri(), "version": self.version}
         self._endpoint.notify("textDocument/didChange", {"textDocument": about, "contentChanges": [edit]})
 
@@ -163,7 +166,6 @@ def _alike(one: str, other: str) -> int:
 
 
 def position(text: str, offset: int) -> dict[str, int]:
-    """Line and UTF-16 units, as the protocol counts."""
-    line = text.count("\n", 0, offset)
-    begin = text.rfind("\n", 0, offset) + 1
-    return {"line": line, "character": len(text[begin:offset].encode("utf-16-le")) // 2}
+    """Line, which any of the three line ends ends, and UTF-16 units, as the protocol counts."""
+    lines = re.split(r"\r\n|\r|\n", text[:offset])
+    return {"line": len(lines) - 1, "character": len(lines[-1].encode("utf-16-le", "surrogatepass")) // 2}

@@ -1,12 +1,14 @@
-"""Draws tokens of a transformers model beside a guide: the last logits processor of `generate`.
+"""Takes the tokens of a transformers model beside a guide: the last logits processor of `generate`.
 
-The draw is that of the model with what is not allowed left out: tokens in the order of their scores with Gumbel's
-noise, of which the first allowed one is taken. So the guide looks at few tokens, not at the vocabulary.
+It takes the best token that is allowed. Where `Draws` comes before it, that is a draw of the model with what is not
+allowed left out, exactly: the guide looks at tokens in the order in which they would be drawn, few of them, and not at
+the vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,7 +16,17 @@ from transformers import LogitsProcessor, PreTrainedTokenizerBase
 
 from snowcoder.guided.guide import Guide
 
-_TRIED = 64  # tokens of a place, before the row is given up
+_AT_ONCE = 64  # tokens that are brought into their order first; then all
+_MOST = 2048  # tokens that are tried for one, before the row is given up
+
+
+@dataclass
+class TokenCounts:
+    tokens: int = 0  # that were written, an end included
+    refused: int = 0
+    forced: int = 0  # that followed from the completion of a name
+    given_up: int = 0  # rows that ended because nothing was allowed
+    seconds: float = 0.0  # of guiding, the engine's included
 
 
 @dataclass
@@ -25,63 +37,83 @@ class GuidedRow:
     written: str = ""
     pending: str = ""
     dead: bool = False  # no token was allowed: it ended there
-    refused: int = 0
-    forced: int = 0  # tokens that followed from the completion of a name
+    ended: bool = False
     tokens: list[int] = field(default_factory=list)
 
 
-class GuidedSampling(LogitsProcessor):
-    """`guides`: of each row. With no seed the best token is taken; `active`: names are completed where one is left."""
+class TokenTexts:
+    """What each token of a tokenizer writes behind another; and which ones end a text."""
 
-    def __init__(
-        self, guides: Sequence[Guide], tokenizer: PreTrainedTokenizerBase, seed: int | None, active: bool = False
-    ) -> None:
-        self.rows = [GuidedRow(guide) for guide in guides]
-        self.active = active
-        self.texts = [str(tokenizer.decode([number])) for number in range(len(tokenizer))]
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        anchor = tokenizer.encode("a", add_special_tokens=False)[-1:]  # tokenizers of words drop a first space
+        before = len(tokenizer.decode(anchor))
+        self.texts = [str(tokenizer.decode([*anchor, number]))[before:] for number in range(len(tokenizer))]
         self.ends = {number for number in tokenizer.all_special_ids if number is not None}
         self.end = int(tokenizer.eos_token_id)
-        self.noise = None if seed is None else torch.Generator().manual_seed(seed)
+
+
+class GuidedSampling(LogitsProcessor):
+    """`guides`: of each row. `active`: names are completed where one is left."""
+
+    def __init__(
+        self, guides: Sequence[Guide], tokens: TokenTexts, active: bool = False, counts: TokenCounts | None = None
+    ) -> None:
+        self.rows = [GuidedRow(guide) for guide in guides]
+        self.tokens, self.active, self.counts = tokens, active, counts or TokenCounts()
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """`input_ids` int64 [rows, tokens], `scores` float [rows, vocabulary]: all but one of a row become -inf."""
-        chosen = torch.tensor([self._next(row, each) for row, each in zip(self.rows, self._drawn(scores), strict=True)])
+        started = time.perf_counter()
+        values = scores.float().cpu()
+        best = values.topk(min(_AT_ONCE, values.shape[1]))
+        last = input_ids[:, -1].tolist()
+        chosen = torch.tensor(
+            [self._next(row, last[n], values[n], best.indices[n].tolist()) for n, row in enumerate(self.rows)]
+        )
         alone = torch.full_like(scores, -torch.inf)
         alone[torch.arange(len(chosen)), chosen.to(scores.device)] = 0
+        self.counts.seconds += time.perf_counter() - started
         return alone
 
-    def _drawn(self, scores: torch.Tensor) -> list[list[int]]:
-        """The tokens of each row in the order in which they would be drawn, at most `_TRIED`."""
-        values = scores.float().cpu()
-        if self.noise is not None:
-            values = values - torch.empty_like(values).exponential_(generator=self.noise).log()
-        best = values.topk(min(_TRIED, values.shape[1]))
-        return [ids[row.isfinite()].tolist() for row, ids in zip(best.values, best.indices, strict=True)]
-
-    def _next(self, row: GuidedRow, drawn: list[int]) -> int:
-        if row.dead or (row.tokens and row.tokens[-1] in self.ends):
-            return self.end
-        token = next((each for each in drawn if self._fits(row, each)), None)
-        row.dead = token is None
+    def _next(self, row: GuidedRow, last: int, scores: torch.Tensor, best: list[int]) -> int:
+        if row.ended or (row.tokens and row.tokens[-1] != last):  # others ended it: a stop, the limit of tokens
+            row.ended = True
+            return self.tokens.end
+        token = next((each for each in _in_order(scores, best) if self._fits(row, each)), None)
         if token is None:
-            return self.end
+            row.dead = True
+            self.counts.given_up += 1
+            token = self.tokens.end
+        self.counts.tokens += 1
         row.tokens.append(token)
-        if token not in self.ends:
-            self._write(row, self.texts[token])
+        row.ended = token in self.tokens.ends
+        if not row.ended:
+            self._write(row, self.tokens.texts[token])
         return token
 
     def _fits(self, row: GuidedRow, token: int) -> bool:
-        text = self.texts[token]
-        if row.pending:
-            fits = token not in self.ends and (row.pending.startswith(text) or text.startswith(row.pending))
+        text = self.tokens.texts[token]
+        if token in self.tokens.ends:
+            fits = not row.pending and row.guide.may_end(row.written)
+        elif row.pending:
+            longer = text.startswith(row.pending) and len(text) > len(row.pending)
+            fits = row.pending.startswith(text) if not longer else row.guide.allows(row.written, text)
         else:
-            fits = token in self.ends or not text or row.guide.allows(row.written, text)
-        row.refused += not fits
+            fits = not text or row.guide.allows(row.written, text)
+        self.counts.refused += not fits
         return fits
 
     def _write(self, row: GuidedRow, text: str) -> None:
-        row.forced += bool(row.pending)
+        self.counts.forced += bool(row.pending)
         row.written += text
         row.pending = row.pending.removeprefix(text) if row.pending.startswith(text) else ""
         if self.active and not row.pending:
             row.pending = row.guide.continuation(row.written)
+
+
+def _in_order(scores: torch.Tensor, best: list[int]) -> Iterator[int]:
+    """Tokens from the best on. `scores` float [vocabulary], -inf for what cannot be drawn."""
+    yield from (each for each in best if scores[each] > -torch.inf)
+    if len(best) < len(scores):
+        order = scores.argsort(descending=True, stable=True)[len(best) : _MOST]
+        yield from order[scores[order] > -torch.inf].tolist()

@@ -1,7 +1,7 @@
 """Defects4J's single-hunk bugs as Repilot lists them: a method each, and the file around it where there is a checkout.
 
-A checkout is prepared by Defects4J's own command, `defects4j compile`, and by `defects4j export -p PROPERTY -o PROPERTY`
-in its folder for each of `PROPERTIES`, which are the files that are read here.
+A checkout is prepared by Defects4J's own command in its folder: `defects4j compile`, and for each of `PROPERTIES`, the
+files that are read here, `defects4j export -p PROPERTY -o PROPERTY`.
 """
 
 from __future__ import annotations

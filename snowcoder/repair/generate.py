@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -149,10 +148,7 @@ def _settings(config: Config, digest: str) -> dict[str, Any]:
         "seed": config.run.seed,
         **{name: generation[name] for name in ("temperature", "top_p", "new_tokens", "dtype")},
         "guidance": guided_by(config),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "transformers")},
-        },
+        "versions": {name: version(name) for name in ("torch", "transformers")},
     }
 
 

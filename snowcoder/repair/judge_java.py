@@ -31,9 +31,11 @@ subprocess.run([*job["javac"], "-cp", job["path"], "-d", "judge", *job["own"]], 
 done = subprocess.run([*job["java"], "-cp", "judge", "Compile", *job["options"]], check=True, capture_output=True)
 errors = dict(line.split("\\t", 1) for line in done.stdout.decode().split("\\n") if line)
 def classes(folder):
-    return {str(path.relative_to(folder)): base64.b64encode(path.read_bytes()).decode() for path in folder.rglob("*.class")}
-print(json.dumps({"judge": classes(pathlib.Path("judge")), "jobs": [
-    [error, {} if error else classes(pathlib.Path("jobs", name, "classes"))] for name, error in sorted(errors.items())]}))
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.class")}
+    return {name: base64.b64encode(content).decode() for name, content in found.items()}
+jobs = [[error, {} if error else classes(pathlib.Path("jobs", name, "classes"))]
+        for name, error in sorted(errors.items())]
+print(json.dumps({"judge": classes(pathlib.Path("judge")), "jobs": jobs}))
 """
 _TEST = """
 import json, subprocess

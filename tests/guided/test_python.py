@@ -132,3 +132,11 @@ def test_a_program_that_is_no_language_server(tmp_path: Path) -> None:
 
 def test_places_are_counted_in_utf16() -> None:
     assert position("a\n\U0001f600é", 4) == {"line": 1, "character": 3}
+    assert position("a\r\nb\rc", 6) == {"line": 2, "character": 1}
+
+
+def test_a_server_follows_a_text_whose_lines_end_otherwise(tmp_path: Path) -> None:
+    with asked(PYREFLY, tmp_path, "shelf.py", 30, tmp_path) as source:
+        for before in ("x = 1\r\nimport os\r\nos.", "x = 1\rimport os\ros.", "x = 1\r\nimport os\ros."):
+            assert "path" in (source.ask(before, "\n") or ())
+        assert "path" in (source.ask("import os\nx = 12\nos.", "\n") or ())

@@ -23,7 +23,8 @@ PYTHON = {
     "task_id": "Python/0",
     "prompt": PYTHON_HEAD + '    """The largest of the numbers."""\n',
     "declaration": PYTHON_HEAD,
-    "buggy_solution": "    found = numbers[0]\n    for each in numbers:\n        found = min(found, each)\n    return found\n",
+    "buggy_solution": "    found = numbers[0]\n    for each in numbers:\n"
+    "        found = min(found, each)\n    return found\n",
     "canonical_solution": "    found = numbers[0]\n    for each in numbers:\n"
     "        found = max(found, each)\n    return found\n",
     "test": "\ndef check(largest):\n    assert largest([1, 3, 2]) == 3\n\ncheck(largest)",

@@ -103,5 +103,5 @@ def test_a_checkout_that_is_not_prepared_or_another(config_of: Callable[..., Con
         (root / name).write_text(text)
     for name in ("tests.trigger", "tests.all"):
         (root / name).touch()
-    with pytest.raises(UserError, match="no class .* has the buggy method in lines 3 to 5"):
+    with pytest.raises(UserError, match=r"no class .* has the buggy method in lines 3 to 5"):
         read_bugs(config.repair)

@@ -201,23 +201,13 @@ def test_a_checkout_is_compiled_and_tested_where_it_is(sandbox: Sandbox, java: N
         (root / "src" / name).write_text(text)
     sources = [str(path) for path in (root / "src").rglob("*.java")]
     subprocess.run(["javac", "-d", str(root / "classes"), *sources], check=True)
-    for name, text in {
-        "cp.test": str(root / "classes"),
-        "tests.trigger": "p.HalfTest::testHalf",
-        "tests.all": "p.HalfTest",
-    }.items():
-        (root / name).write_text(text + "\n")
+    exported = {"cp.test": root / "classes", "tests.trigger": "p.HalfTest::testHalf", "tests.all": "p.HalfTest"}
+    for name, text in exported.items():
+        (root / name).write_text(f"{text}\n")
     root.chmod(0o755)
-    before, after = HALF.split("        return n * 2;")
-    bug = Bug(
-        "Half-1",
-        "java",
-        before,
-        "        return n * 2;",
-        after,
-        "        return n / 2;",
-        checkout=Checkout(root, Path("src/p/Half.java")),
-    )
+    hunk, checkout = "        return n * 2;", Checkout(root, Path("src/p/Half.java"))
+    before, after = HALF.split(hunk)
+    bug = Bug("Half-1", "java", before, hunk, after, "        return n / 2;", checkout=checkout)
     found = verdicts_of(bug, bug.fix, bug.hunk, "        return 4;", "        return m;")
     assert [(each.compiles, each.plausible, each.exact) for each in found] == [
         (True, True, True),
