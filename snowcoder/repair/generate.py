@@ -75,10 +75,11 @@ def _of_project(
     language = samples[0].gap.bug.language
     with guidance(config.guidance, language, project.root, project.file, model.tokenizer, session) as guided:
         model.beside(guided if config.guidance.is_on else None, {each.request.task.name: each.gap for each in samples})
-        before, started = Counter[str](), time.monotonic()
+        before, started, cpu = Counter[str](), time.monotonic(), time.process_time()
         for batch in model.complete([sample.request for sample in samples], _new_tokens(config)):
             store.add(batch)
-            now = _numbers(guided, config) | {"generation_seconds": time.monotonic() - started}
+            spent = {"generation_seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
+            now = _numbers(guided, config) | spent
             tokens = sum(each.tokens for each in batch)
             taken.add({"written_tokens": tokens, **{name: now[name] - before[name] for name in now}})
             before = Counter(now)

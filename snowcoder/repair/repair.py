@@ -34,8 +34,9 @@ def run(config: Config) -> None:
     repair, folder = config.repair, Path(config.repair.dir)
     bugs, judges = read_bugs(repair), judge_of(repair)
     checkouts = dict.fromkeys(bug.checkout for bug in bugs if bug.is_judged)
+    model = _digest(Path(repair.model))
     inputs = {
-        "model": _digest(Path(repair.model)),
+        "model": model,
         "bugs": digest_json([asdict(bug) | {"checkout": None} for bug in bugs]),
         "judges": sorted({judges(checkout).version for checkout in checkouts}),
         "replay": digest_file(Path(config.guidance.replay)) if config.guidance.replay else None,
@@ -44,10 +45,10 @@ def run(config: Config) -> None:
     if stage.is_done("repair"):
         return
     with stage.making():
-        patches = patches_of(config, inputs["model"], bugs, folder)
+        patches = patches_of(config, model, bugs, folder)
         verdicts = validate(patches, judges, repair.workers)
         _write_verdicts(folder, patches, verdicts)
-        results = results_of(config, inputs["model"], bugs, patches, verdicts, Taken(folder).read())
+        results = results_of(config, model, bugs, patches, verdicts, Taken(folder).read())
         write_results(folder, results)
         write_text(folder / TABLE, repair_table([results]))
         names = [PATCHES, VERDICTS, RESULTS, TABLE, *(name for name in (TAKEN, ANSWERS) if (folder / name).exists())]

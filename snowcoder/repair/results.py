@@ -43,7 +43,8 @@ class RepairResults:
     def share(self, what: str) -> float:
         """Of all samples of the bugs that are judged; what came to no end counts as neither."""
         judged = [bug for bug in self.bugs if bug.judged]
-        return sum(getattr(bug, what) for bug in judged) / max(1, sum(bug.samples for bug in judged))
+        count: int = sum(getattr(bug, what) for bug in judged)
+        return count / max(1, sum(bug.samples for bug in judged))
 
     def bugs_with(self, what: str) -> int:
         """Bugs with a patch that is so, at least one."""
@@ -68,8 +69,16 @@ def results_of(
 
 
 def _counted(bug: Bug, verdicts: list[PatchVerdict]) -> BugResult:
-    counts = [sum(getattr(each, what) for each in verdicts) for what in ("finished", "compiles", "plausible", "exact")]
-    return BugResult(bug.name, len(verdicts), *counts, bug.is_judged, bug.hunks)
+    return BugResult(
+        bug.name,
+        samples=len(verdicts),
+        finished=sum(each.finished for each in verdicts),
+        compilable=sum(each.compiles for each in verdicts),
+        plausible=sum(each.plausible for each in verdicts),
+        exact=sum(each.exact for each in verdicts),
+        judged=bug.is_judged,
+        hunks=bug.hunks,
+    )
 
 
 def write_results(folder: Path, results: RepairResults) -> None:

@@ -15,7 +15,7 @@ _HEADS = [
     "bugs",
     "patches",
     "seconds",
-    "ms a token",
+    "CPU ms a token",
     "calls a token",
     "from cache %",
     "finished %",
@@ -27,7 +27,8 @@ _HEADS = [
 _NOTES = (
     "Shares are of all samples: one that came to no end within its tokens is none of these. Plausible: all tests pass. "
     "Exact: but for layout and comments what the bug's authors wrote. Whether a plausible patch is correct, as papers "
-    "count it, a person has to say. Seconds are of generation alone, without the start of model and engine."
+    "count it, a person has to say. Seconds are of generation by the clock, without the start of model and engine; "
+    "CPU time is of the model and the guide, without the engine's own process."
 )
 
 
@@ -71,7 +72,7 @@ def _row(run: RepairResults) -> list[str]:
 
 
 def _taken(run: RepairResults) -> list[str]:
-    """Seconds, milliseconds a token, calls of the engine a token, and the share of lists that were known already."""
+    """Seconds, CPU milliseconds and calls of the engine a token, and the share of lists that were known already."""
     taken = run.taken
     tokens, seconds = taken.get("written_tokens", 0), taken.get("generation_seconds")
     if not tokens or seconds is None:
@@ -79,7 +80,7 @@ def _taken(run: RepairResults) -> list[str]:
     asked = taken.get("calls", 0) + taken.get("from_cache", 0)
     cached = f"{100 * taken['from_cache'] / asked:.1f}" if asked else _NONE
     calls = f"{taken['calls'] / tokens:.3f}" if asked else _NONE
-    return [f"{seconds:.0f}", f"{1000 * seconds / tokens:.1f}", calls, cached]
+    return [f"{seconds:.0f}", f"{1000 * taken['cpu_seconds'] / tokens:.1f}", calls, cached]
 
 
 def _not_alike(first: RepairResults, run: RepairResults) -> list[str]:

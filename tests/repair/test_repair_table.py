@@ -10,7 +10,7 @@ from snowcoder.repair.results import BugResult, RepairResults
 from snowcoder.repair.table import guided_by, repair_table
 
 GUIDANCE: dict[str, Any] = {"names": "none", "memory": True, "active": False, "grammar": False}
-TAKEN = {"written_tokens": 200, "generation_seconds": 8.0, "calls": 10, "from_cache": 30}
+TAKEN = {"written_tokens": 200, "generation_seconds": 8.0, "cpu_seconds": 6.0, "calls": 10, "from_cache": 30}
 
 
 def run_of(name: str, compilable: int, judged: bool = True, **guidance: Any) -> RepairResults:
@@ -23,7 +23,7 @@ def run_of(name: str, compilable: int, judged: bool = True, **guidance: Any) -> 
 
 def test_a_row_has_the_talks_columns() -> None:
     row = repair_table([run_of("one", 5, names="all")]).split("\n")[2]
-    assert row == "| one | pruning + memorization | 2 | 20 | 8 | 40.0 | 0.050 | 75.0 | 85.0 | 50.0 | 10.0 | 1 | 1 |"
+    assert row == "| one | pruning + memorization | 2 | 20 | 8 | 30.0 | 0.050 | 75.0 | 85.0 | 50.0 | 10.0 | 1 | 1 |"
 
 
 def test_what_is_not_known_is_left_open() -> None:
