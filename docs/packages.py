@@ -63,7 +63,7 @@ _PERMISSIVE |= {"LLVM-exception", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "TCL", "
 _FOR = {
     "cluster": "all stages, on nodes with GPUs",
     "cuda": "fp8 and context parallelism, by Transformer Engine",
-    "guided": "decoding beside a completion engine, for Python",
+    "guided": "decoding beside a completion engine and a grammar",
     "mlflow": "`logging.mlflow`",
     "models": "part of others: models in Hugging Face's format",
     "prometheus": "`logging.prometheus`",

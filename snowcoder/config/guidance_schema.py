@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from snowcoder.config.section import Positive, Section
 
@@ -32,3 +32,8 @@ class GuidanceConfig(Section):
     @property
     def is_on(self) -> bool:
         return self.names != "none" or self.grammar
+
+    @property
+    def written_by(self) -> dict[str, Any]:
+        """What decides what is written, and what that takes: not where the engine's answers are from."""
+        return self.model_dump(mode="json", exclude={"replay"})

@@ -44,8 +44,8 @@ class RepairConfig(Section):
     behind it, for models trained with fim=starcoder."""
 
     templates: list[Literal["hunk", "line_start", "line_end"]]
-    """What is written, of which samples have equal parts. hunk: all of it. line_start, line_end: the first words of the
-    first line stay, or the last words of the last; not where the buggy lines are none."""
+    """What is written; samples have equal parts of them. hunk: all of it. line_start, line_end: the first words of the
+    first line stay, or, with prompt=infill, the last words of the last; not where the buggy lines are none."""
 
     generation: GenerationConfig
     """How patches are written; `samples` for each bug."""

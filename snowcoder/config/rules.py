@@ -141,6 +141,8 @@ def _evaluation(config: Config) -> Iterator[str]:
         yield "evaluation.generation.server: name the server's address, such as http://localhost:8000/v1"
     if generation.backend == "server" and (evaluation.bits.source or evaluation.bits.solutions):
         yield "evaluation.bits: bits per byte need generation.backend=transformers; set source to null, solutions to []"
+    if generation.backend == "server" and config.guidance.is_on:
+        yield "guidance: a server writes by itself; set generation.backend=transformers, or guidance=off"
     if evaluation.baseline and evaluation.baseline not in evaluation.models:
         known = ", ".join(evaluation.models) or "there are none"
         yield f"evaluation.baseline={evaluation.baseline}: not a name in evaluation.models; allowed: {known}"

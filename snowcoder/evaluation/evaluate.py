@@ -37,6 +37,7 @@ from snowcoder.stages.stage import Stage
 from snowcoder.storage.atomic import write_json, write_text
 from snowcoder.storage.digest import digest_json
 
+_KEPT = ("*/*/completions.jsonl", "*/*/verdicts.json", "*/*/guidance.json")
 RESULTS, TABLE = "results.json", "table.md"
 
 
@@ -61,10 +62,11 @@ def run(config: Config) -> None:
         for suite in suites:
             _evaluate(config, suite, tasks[suite.name], models, measured)
         measured.results.extend(evoeval_means(measured.results, config.run.seed))
-        for model in models:
+        unguided = [model for model in models if model.unguided is None]
+        for model in unguided:
             measured.bits_per_byte.extend(_bits(model, passages, config.run.seed))
         _write(config, stage, measured)
-    for model in models:
+    for model in unguided:
         add_evaluation(Path(model.path), results_table(measured.of(model.name), Changes()))
     print(f"{(folder / TABLE).read_text()}\nevaluate: {folder / TABLE}, {folder / RESULTS}")
 
@@ -73,7 +75,8 @@ def decided_by(config: Config) -> dict[str, Any]:
     """The part of the config that decides the results."""
     evaluation = config.evaluation.model_dump(mode="json")
     kept = ("baseline", "suites", "first", "generation", "pass_at", "pythons", "bits")
-    return {"seed": config.run.seed, **{name: evaluation[name] for name in kept}}
+    guidance = {"guidance": config.guidance.written_by} if config.guidance.is_on else {}
+    return {"seed": config.run.seed, **{name: evaluation[name] for name in kept}, **guidance}
 
 
 def suite_tasks(config: Config, suite: Suite) -> list[Task]:
@@ -129,6 +132,6 @@ def _write(config: Config, stage: Stage, measured: Measurements) -> None:
     write_text(folder / TABLE, results_table(measured, changes))
     completions = sum(result.tasks * result.samples for result in measured.results)
     counts = {"results": len(measured.results), "completions": completions}
-    kept = sorted(path for pattern in ("*/*/completions.jsonl", "*/*/verdicts.json") for path in folder.glob(pattern))
+    kept = sorted(path for pattern in _KEPT for path in folder.glob(pattern))
     names = [RESULTS, TABLE, *(str(path.relative_to(folder)) for path in kept)]
     stage.vouch(counts, names)

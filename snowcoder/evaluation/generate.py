@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -31,10 +32,13 @@ class EvaluatedModel:
     path: str  # its folder, or its name on the server
     digest: str  # of the files that decide what it writes
     config: Config
+    unguided: EvaluatedModel | None = None  # the same without guidance, where this is the one with it
 
     @cached_property
     def generator(self) -> LocalModel | ServerModel:
         """Loaded when it is needed first: transformers takes seconds to import."""
+        if self.unguided is not None:
+            return self.unguided.generator
         generation, seed = self.config.evaluation.generation, self.config.run.seed
         if generation.backend == "server":
             from snowcoder.evaluation.server_model import ServerModel
@@ -63,7 +67,10 @@ def models_of(config: Config) -> list[EvaluatedModel]:
             "evaluation.models: no exported model:\n" + "\n".join(problems) + "\n"
             "`snowcoder export` makes one; '+evaluation.models.alpha=runs/arctic/hf-alpha' names it"
         )
-    return [EvaluatedModel(name, path, model_digest(Path(path)), config) for name, path in models.items()]
+    found = [EvaluatedModel(name, path, model_digest(Path(path)), config) for name, path in models.items()]
+    if not config.guidance.is_on:
+        return found
+    return [each for model in found for each in (model, replace(model, name=f"{model.name}-guided", unguided=model))]
 
 
 def _why_no_model(folder: Path) -> list[str]:
@@ -82,10 +89,22 @@ def complete_tasks(
     wanted = [CompletionRequest(task, sample) for task in tasks for sample in range(generation.samples)]
     todo = store.missing(wanted)
     with bar(f"{model.name} writes {suite.name}", len(todo), "completion") as progress:
-        for batch in model.generator.complete(todo, new_tokens) if todo else ():
+        for batch in _completions(model, todo, new_tokens, folder) if todo else ():
             store.add(batch)
             progress.update(len(batch))
     return [store.found[request.key] for request in wanted]
+
+
+def _completions(
+    model: EvaluatedModel, todo: list[CompletionRequest], new_tokens: int, folder: Path
+) -> Iterator[list[Completion]]:
+    if model.unguided is None:
+        return model.generator.complete(todo, new_tokens)
+    from snowcoder.evaluation.guided_model import complete_guided
+    from snowcoder.evaluation.local_model import LocalModel
+
+    assert isinstance(model.generator, LocalModel)  # config/rules.py has seen to it
+    return complete_guided(model.generator, todo, new_tokens, model.config.guidance, folder)
 
 
 def _settings(config: Config, model: EvaluatedModel, suite: Suite, new_tokens: int) -> dict[str, Any]:
@@ -102,6 +121,7 @@ def _settings(config: Config, model: EvaluatedModel, suite: Suite, new_tokens: i
         "seed": config.run.seed,
         **{name: generation[name] for name in kept},
         "off": switched_off(generation["temperature"]) if generation["backend"] == "server" else {},
+        **({"guidance": config.guidance.written_by} if model.unguided else {}),
         "versions": _versions() if generation["backend"] == "transformers" else {},  # a server has its own
     }
 

@@ -7,7 +7,7 @@ of seed, task, sample and position. (Sums in another order can still decide an e
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from snowcoder.pretrained.load import load_part, load_whole
 from snowcoder.tokenization.special import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
 _TAIL = 24  # tokens that are looked through for a stop
+Beside = Callable[[list[CompletionRequest]], LogitsProcessor]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -37,13 +38,15 @@ class LocalModel:
         self.model = model.to(self.device).eval()
         self.longest: int = self.model.config.max_position_embeddings
 
-    def complete(self, requests: list[CompletionRequest], new_tokens: int) -> Iterator[list[Completion]]:
-        """In batches of prompts of similar length."""
+    def complete(
+        self, requests: list[CompletionRequest], new_tokens: int, beside: Beside | None = None
+    ) -> Iterator[list[Completion]]:
+        """In batches of prompts of similar length. `beside`: has the last word on each token of a batch."""
         encoded = [(self.encode(request.task, new_tokens), request) for request in requests]
         encoded.sort(key=lambda pair: len(pair[0]), reverse=True)
         for first in range(0, len(encoded), self.config.batch):
             part = encoded[first : first + self.config.batch]
-            yield self._complete([ids for ids, _ in part], [request for _, request in part], new_tokens)
+            yield self._complete([ids for ids, _ in part], [request for _, request in part], new_tokens, beside)
 
     def encode(self, task: Task, new_tokens: int) -> list[int]:
         """The prompt's ids; of one that leaves no room for an answer, the end."""
@@ -65,7 +68,9 @@ class LocalModel:
         return all(token in vocabulary for token in (FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE))
 
     @torch.inference_mode()
-    def _complete(self, ids: list[list[int]], batch: list[CompletionRequest], new_tokens: int) -> list[Completion]:
+    def _complete(
+        self, ids: list[list[int]], batch: list[CompletionRequest], new_tokens: int, beside: Beside | None
+    ) -> list[Completion]:
         started = time.monotonic()
         width = max(map(len, ids))
         limits = [min(new_tokens, self.longest - len(row)) for row in ids]
@@ -76,7 +81,7 @@ class LocalModel:
             max_new_tokens=max(limits),
             do_sample=False,
             pad_token_id=padding,
-            logits_processor=self._processors(batch, width),
+            logits_processor=[*self._processors(batch, width), *([beside(batch)] if beside else [])],
             stopping_criteria=[stops],
         )
         end = self.tokenizer.eos_token_id

@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from snowcoder.config.guidance_schema import GuidanceConfig
 from snowcoder.errors import UserError
 from snowcoder.guided.engines import ENGINES
+from snowcoder.guided.grammar import grammar_at
 from snowcoder.guided.guide import Guide
 from snowcoder.guided.names import Asked, EngineCounts, Names, NameSource, Recorded, asked
 from snowcoder.guided.places import LANGUAGES, Syntax
@@ -39,14 +40,17 @@ class Guidance:
         self.settings, self.language, self.source, self.name = settings, language, source, name
         self.tokens, self._counts = TokenTexts(tokenizer), TokenCounts()
 
-    def guide(self, given: str, after: str, name: str = "") -> Guide:
-        """For one gap of the file `name`, below the project's root: `given` before it, `after` behind it. Samples of
-        the gap should share it, for it remembers. With guidance=off it allows all."""
+    def guide(self, given: str, after: str, name: str = "", replaced: str | None = None, lines: int = 0) -> Guide:
+        """For one gap of the file `name`, below the project's root: `given` before it, `after` behind it, `replaced`
+        what stood there, for its errors; a gap of so many `lines`, or one that the model ends. Samples of the gap
+        should share the guide, for it remembers. With guidance=off it allows all."""
         names = None
         if self.source is not None:
             source = _OfFile(self.source, name or self.name)
             names = Names(source) if self.settings.memory else _Forgetful(source)
-        return Guide(self.language, names, given, after, members_only=self.settings.names == "members")
+        grammar = grammar_at(self.language, given, after, replaced) if self.settings.grammar else None
+        members_only = self.settings.names == "members"
+        return Guide(self.language, names, given, after, members_only, grammar, lines)
 
     def sampling(self, guides: Sequence[Guide]) -> GuidedSampling:
         """A logits processor for a batch, with a guide for each row."""

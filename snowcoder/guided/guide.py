@@ -6,9 +6,11 @@ the gap share it. The rules err on the side of the model: what no list tells is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from os.path import commonprefix
 
+from snowcoder.guided.grammar import Grammar
 from snowcoder.guided.names import Names
 from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, name_start, place_at
 
@@ -16,26 +18,50 @@ _QUOTES = ("'", '"')
 
 
 class Guide:
-    """`names`: None where none are asked for."""
+    """`names`, `grammar`: None where neither is asked for. `lines`: the gap ends behind so many line ends, and what
+    is written then does not count; 0: it ends where the model ends it."""
 
     def __init__(
-        self, language: Syntax, names: Names | None, given: str, after: str, members_only: bool = False
+        self,
+        language: Syntax,
+        names: Names | None,
+        given: str,
+        after: str,
+        members_only: bool = False,
+        grammar: Grammar | None = None,
+        lines: int = 0,
     ) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
-        self.members_only = members_only
+        self.members_only, self.grammar, self.lines = members_only, grammar, lines
         self._closing = closing(language, given)  # of the brackets in which the gap is
 
     def allows(self, written: str, token: str) -> bool:
         """Whether `token` may follow `written`, both of the gap."""
+        if self._ended(written):
+            return True
         text = written + token
-        return all(self._can_be(text, start, end, end < len(text)) for start, end in self._touched(written, text))
+        end = self._ended(text)
+        if end:
+            return self.may_end(text[:end]) and self._has_names(written, text[:end])
+        return (self.grammar is None or self.grammar.goes_on(text)) and self._has_names(written, text)
 
     def may_end(self, written: str) -> bool:
         """Whether the gap may end there."""
         start = name_start(written)
-        if not NAME.fullmatch(written, start) or self.after[:1].isalnum():
-            return True
-        return self._can_be(written, start, len(written), ended=True)
+        if NAME.fullmatch(written, start) and not self.after[:1].isalnum():
+            return self._can_be(written, start, len(written), ended=True) and self._is_whole(written)
+        return self._is_whole(written)
+
+    def _is_whole(self, written: str) -> bool:
+        return self.grammar is None or self.grammar.may_end(written)
+
+    def _has_names(self, written: str, text: str) -> bool:
+        return all(self._can_be(text, start, end, end < len(text)) for start, end in self._touched(written, text))
+
+    def _ended(self, text: str) -> int:
+        """The characters of the gap where all its lines are there; 0: there are fewer."""
+        ends = [found.end() for found in re.finditer("\n", text)] if self.lines else []
+        return ends[self.lines - 1] if len(ends) >= self.lines > 0 else 0
 
     def continuation(self, written: str) -> str:
         """What must follow the name that `written` ends in: the letters that all names share which begin as it does

@@ -43,8 +43,15 @@ def place_at(language: Syntax, given: str, written: str, inside: bool = False) -
 
 def is_code(language: Syntax, text: str) -> bool:
     """Whether the end of `text` is in no string and no comment."""
+    return code_end(language, text) == len(text)
+
+
+def code_end(language: Syntax, text: str) -> int:
+    """Where the string or comment begins in which `text` ends; its length, where it ends in code."""
     found = list(language.lexer.finditer(text))
-    return not found or found[-1].end() < len(text) or (found[-1].lastgroup or "").startswith("closed")
+    if not found or found[-1].end() < len(text) or (found[-1].lastgroup or "").startswith("closed"):
+        return len(text)
+    return found[-1].start()
 
 
 def closing(language: Syntax, text: str, before: str = "") -> str:
@@ -74,7 +81,7 @@ def _lexer(long: tuple[str, ...], short: tuple[str, ...], comments: str) -> re.P
         parts.append(rf"(?P<closed_long{number}>{inside}{quote})|(?P<open_long{number}>{inside}\Z)")
     for number, quote in enumerate(short):
         inside = rf"{quote}(?:\\.|[^{quote}\\\n])*"
-        parts.append(rf"(?P<closed{number}>{inside}{quote})|(?P<open{number}>{inside})")
+        parts.append(rf"(?P<closed{number}>{inside}{quote})|(?P<open{number}>{inside}(?:\\\Z)?)")
     return re.compile("|".join(parts), re.DOTALL)
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +15,12 @@ from snowcoder.config.schema import Config
 from snowcoder.errors import UserError
 from snowcoder.evaluation.completions import Completions
 from snowcoder.evaluation.context import room
+from snowcoder.evaluation.local_model import Beside, LocalModel
 from snowcoder.guided.guidance import Guidance, guidance
+from snowcoder.guided.guide import Guide
 from snowcoder.progress import bar
 from snowcoder.repair.bugs import Bug
-from snowcoder.repair.model import RepairModel
-from snowcoder.repair.prompts import Sample, samples_of
+from snowcoder.repair.prompts import Gap, Sample, samples_of
 from snowcoder.repair.validate import Patch
 from snowcoder.storage.atomic import write_json
 
@@ -47,7 +49,7 @@ def patches_of(config: Config, digest: str, bugs: list[Bug], folder: Path) -> li
 
 def _make(config: Config, todo: list[Sample], store: Completions, folder: Path) -> int:
     """All that are missing; returns the longest text that the model can have, in tokens."""
-    model = RepairModel(Path(config.repair.model), config.repair.generation, config.run.seed)
+    model = LocalModel(Path(config.repair.model), config.repair.generation, config.run.seed)
     if config.repair.prompt == "infill" and not model.can_infill:
         raise UserError(
             f"repair.prompt=infill: {config.repair.model} has no tokens for fill-in-the-middle; "
@@ -65,7 +67,7 @@ def _make(config: Config, todo: list[Sample], store: Completions, folder: Path) 
 
 
 def _of_project(
-    config: Config, model: RepairModel, project: Project, samples: list[Sample], store: Completions, taken: Taken
+    config: Config, model: LocalModel, project: Project, samples: list[Sample], store: Completions, taken: Taken
 ) -> Iterator[int]:
     """How many were made, batch by batch."""
     session = taken.folder / "engine"
@@ -74,9 +76,9 @@ def _of_project(
     taken.keep_answers()  # of a run that was killed
     language = samples[0].gap.bug.language
     with guidance(config.guidance, language, project.root, project.file, model.tokenizer, session) as guided:
-        model.beside(guided if config.guidance.is_on else None, {each.request.task.name: each.gap for each in samples})
+        beside = _beside(config, guided, samples) if config.guidance.is_on else None
         before, started, cpu = Counter[str](), time.monotonic(), time.process_time()
-        for batch in model.complete([sample.request for sample in samples], _new_tokens(config)):
+        for batch in model.complete([sample.request for sample in samples], _new_tokens(config), beside):
             store.add(batch)
             spent = {"generation_seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
             now = _numbers(guided, config) | spent
@@ -85,6 +87,19 @@ def _of_project(
             before = Counter(now)
             yield len(batch)
     taken.keep_answers()
+
+
+def _beside(config: Config, guided: Guidance, samples: list[Sample]) -> Beside:
+    """A guide for each gap, which serves all of its samples."""
+    infill = config.repair.prompt == "infill"
+    gaps: dict[str, Gap] = {sample.request.task.name: sample.gap for sample in samples}
+
+    @cache
+    def guide_of(task: str) -> Guide:
+        gap = gaps[task]
+        return guided.guide(gap.given, gap.after, replaced=gap.replaced, lines=0 if infill else gap.lines)
+
+    return lambda batch: guided.sampling([guide_of(request.task.name) for request in batch])
 
 
 def _numbers(guided: Guidance, config: Config) -> dict[str, float]:
@@ -148,11 +163,6 @@ def _settings(config: Config, digest: str) -> dict[str, Any]:
         "prompt": config.repair.prompt,
         "seed": config.run.seed,
         **{name: generation[name] for name in ("temperature", "top_p", "new_tokens", "dtype")},
-        "guidance": guided_by(config),
+        "guidance": config.guidance.written_by,
         "versions": {name: version(name) for name in ("torch", "transformers")},
     }
-
-
-def guided_by(config: Config) -> dict[str, Any]:
-    """The part of the guidance that decides patches and what they take: not where the answers are from."""
-    return config.guidance.model_dump(mode="json", exclude={"replay"})

@@ -4,8 +4,8 @@ Templates, as AlphaRepair and Repilot have them: `hunk`, of which nothing stays;
 first line stay; `line_end`, the last words of the last. Samples have equal parts of the templates, and within one of
 the places where a line can be cut.
 
-Left to right, a model cannot know where to end: its patch has as many lines as the hunk, or fewer, where it comes to
-the line behind the hunk before.
+Left to right, a model does not see what follows: there is no `line_end`, and a patch has as many lines as the hunk, or
+fewer, where it comes to the line behind the hunk before.
 """
 
 from __future__ import annotations
@@ -37,6 +37,15 @@ class Gap:
         return f"{self.bug.name} {self.template} {len(self.start) or len(self.end)}"
 
     @property
+    def replaced(self) -> str:
+        """What stood there."""
+        return self.bug.hunk[len(self.start) : len(self.bug.hunk) - len(self.end)]
+
+    @property
+    def lines(self) -> int:
+        return self.bug.hunk.count("\n") + 1
+
+    @property
     def given(self) -> str:
         return self.bug.before + self.start
 
@@ -63,11 +72,13 @@ class Sample:
 
 def samples_of(bug: Bug, config: RepairConfig) -> Iterator[Sample]:
     """In the order of their numbers, of which more can follow."""
-    kinds = [found for template in config.templates if (found := list(_gaps(bug, template)))] or [[Gap(bug, "hunk")]]
+    infill = config.prompt == "infill"
+    templates = [each for each in config.templates if infill or each != "line_end"]
+    kinds = [found for template in templates if (found := list(_gaps(bug, template)))] or [[Gap(bug, "hunk")]]
     for number in range(config.generation.samples):
         gaps = kinds[number % len(kinds)]
         gap = gaps[number // len(kinds) % len(gaps)]
-        yield Sample(gap, number, CompletionRequest(_task(gap, config.prompt == "infill"), number))
+        yield Sample(gap, number, CompletionRequest(_task(gap, infill), number))
 
 
 def _gaps(bug: Bug, template: str) -> Iterator[Gap]:
@@ -102,12 +113,7 @@ def _prompt(gap: Gap) -> str:
 
 def _stops(gap: Gap) -> tuple[str, ...]:
     anchor = _anchor(gap)
-    return ("\n",) if _count(gap) == 1 else (anchor,) if anchor else ()
-
-
-def _count(gap: Gap) -> int:
-    """Lines of the patch, at most."""
-    return gap.bug.hunk.count("\n") + 1
+    return ("\n",) if gap.lines == 1 else (anchor,) if anchor else ()
 
 
 def _anchor(gap: Gap) -> str:
@@ -120,12 +126,10 @@ def _of_lines(gap: Gap, text: str) -> str | None:
     """What of a text from left to right is the patch; None where its last line is not whole."""
     lines = text.split("\n")
     anchor = _anchor(gap).removeprefix("\n")
-    count = _count(gap)
+    count = gap.lines
     whole = lines[: len(lines) - 1]
     if anchor in lines[1:]:
         whole, count = lines[: lines.index(anchor, 1)], min(count, lines.index(anchor, 1))
     if len(whole) < count:
         return None
-    *first, last = whole[:count]
-    at = last.find(gap.end) if gap.end else -1
-    return "\n".join([*first, last[:at] if at >= 0 else last])
+    return "\n".join(whole[:count])

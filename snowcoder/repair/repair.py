@@ -29,7 +29,7 @@ TABLE, VERDICTS = "table.md", "verdicts.jsonl"
 
 def run(config: Config) -> None:
     """Raises UserError where a model, bugs, a JDK or the sandbox is not there, before anything is written."""
-    from snowcoder.repair.generate import ANSWERS, PATCHES, TAKEN, Taken, guided_by, patches_of  # late: torch
+    from snowcoder.repair.generate import ANSWERS, PATCHES, TAKEN, Taken, patches_of  # late: torch
 
     repair, folder = config.repair, Path(config.repair.dir)
     bugs, judges = read_bugs(repair), judge_of(repair)
@@ -41,7 +41,7 @@ def run(config: Config) -> None:
         "judges": sorted({judges(checkout).version for checkout in checkouts}),
         "replay": digest_file(Path(config.guidance.replay)) if config.guidance.replay else None,
     }
-    stage = Stage("repair", folder, inputs, _decided_by(config) | {"guidance": guided_by(config)})
+    stage = Stage("repair", folder, inputs, _decided_by(config) | {"guidance": config.guidance.written_by})
     if stage.is_done("repair"):
         return
     with stage.making():

@@ -64,7 +64,7 @@ def results_of(
         found[patch.bug.name].append(verdict)
     counted = [_counted(bug, found[bug.name]) for bug in bugs]
     name = Path(config.repair.dir).resolve().name
-    guided = config.guidance.model_dump(mode="json", exclude={"replay"})
+    guided = config.guidance.written_by
     return RepairResults(name, guided, digest, config.run.seed, counted, taken)
 
 

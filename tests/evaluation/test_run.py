@@ -74,6 +74,21 @@ def test_a_killed_evaluation_goes_on_and_a_finished_one_does_nothing(words: list
     assert "is up to date" in snowcoder(*words).stdout
 
 
+def test_a_guided_model_is_compared_with_the_same_model_without(words: list[str], tmp_path: Path) -> None:
+    more = ["evaluation.suites=[humaneval]", "evaluation.bits.solutions=[]", "evaluation.generation.new_tokens=24"]
+    done = snowcoder(*words, *more, "evaluation.first=3", "guidance=full")
+    folder = tmp_path / "evaluation"
+    written = json.loads((folder / RESULTS).read_text())
+    assert [each["model"] for each in written["results"]] == ["small", "small-guided"]
+    plain, guided = (each["share"]["value"] for each in written["parsing"])
+    assert guided > plain  # random words are hardly ever Python; where it may end, it parses
+    assert "| small to small-guided |" in done.stdout
+    counts = json.loads((folder / "small-guided" / "humaneval" / "guidance.json").read_text())
+    assert counts["refused"] > 0
+    assert counts["calls"] == len((folder / "small-guided/humaneval/engine/answers.jsonl").read_text().splitlines()) > 0
+    assert not (folder / "small" / "humaneval" / "guidance.json").exists()
+
+
 def test_what_is_not_there_is_told_before_anything_runs(words: list[str], tmp_path: Path) -> None:
     done = snowcoder(*words, f"evaluation.models.other={tmp_path}/nowhere", check=False)
     assert done.returncode == 2
