@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-Language = Literal["python", "java"]
+BugLanguage = Literal["python", "java"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Bug:
     """
 
     name: str
-    language: Language
+    language: BugLanguage
     before: str
     hunk: str
     after: str
@@ -43,7 +43,7 @@ class Bug:
         return bool(self.tests or self.checkout)
 
 
-class Span(NamedTuple):
+class Hunk(NamedTuple):
     """Where two texts differ, by lines."""
 
     before: str
@@ -53,11 +53,11 @@ class Span(NamedTuple):
     hunks: int
 
 
-def differing_lines(buggy: str, fixed: str, before: str = "") -> Span:
+def differing_lines(buggy: str, fixed: str, before: str = "") -> Hunk:
     """From the first to the last line in which the texts differ; `before` stands before both."""
     old, new = buggy.split("\n"), fixed.split("\n")
     changes = [each for each in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if each[0] != "equal"]
     (_, first, _, first_new, _), (_, _, last, _, last_new) = changes[0], changes[-1]
     head = before + "".join(f"{line}\n" for line in old[:first])
     tail = "".join(f"\n{line}" for line in old[last:]) or "\n"
-    return Span(head, "\n".join(old[first:last]), tail, "\n".join(new[first_new:last_new]), len(changes))
+    return Hunk(head, "\n".join(old[first:last]), tail, "\n".join(new[first_new:last_new]), len(changes))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from snowcoder.errors import UserError
-from snowcoder.repair.bugs import Bug, Checkout, Span, differing_lines
+from snowcoder.repair.bugs import Bug, Checkout, Hunk, differing_lines
 
 PROPERTIES = ("cp.test", "dir.src.classes", "classes.modified", "tests.trigger", "tests.all")
 
@@ -42,13 +42,13 @@ def defects4j_bug(name: str, row: dict[str, Any], checkouts: Path | None) -> Bug
     )
 
 
-def _span(row: dict[str, Any]) -> Span:
+def _span(row: dict[str, Any]) -> Hunk:
     """As the table has it; where the fix differs in more than that hunk, from the first to the last difference."""
     prefix, suffix, buggy, fix = (str(row[key]) for key in ("prefix", "suffix", "buggy", "fix"))
     before, after = f"{prefix}\n" if prefix else "", f"\n{suffix}" if suffix else "\n"
     if not (_is_around(before, after, buggy) and _is_around(before, after, fix)):
         return differing_lines(buggy, fix)
-    return Span(before, _between(before, after, buggy), after, _between(before, after, fix), 1)
+    return Hunk(before, _between(before, after, buggy), after, _between(before, after, fix), 1)
 
 
 def _is_around(before: str, after: str, text: str) -> bool:

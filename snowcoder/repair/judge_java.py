@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snowcoder.repair.bugs import Bug, Checkout
 from snowcoder.repair.jdk import Jdk
-from snowcoder.repair.judges import Built, Check
+from snowcoder.repair.judges import Built, PatchTest
 from snowcoder.sandbox.program import Limits, Program
 from snowcoder.sandbox.sandbox import Sandbox
 
@@ -87,13 +87,13 @@ class JavaJudge:
         self._own = _decoded(found["judge"])
         return [Built(error, _decoded(classes)) for error, classes in found["jobs"]]
 
-    def checks(self, bug: Bug, program: str, built: Built) -> list[Check]:
+    def checks(self, bug: Bug, program: str, built: Built) -> list[PatchTest]:
         if self.checkout is None:
-            return [Check("tests", self._test(built, ["RunMain", "Main"]))]
+            return [PatchTest("tests", self._test(built, ["RunMain", "Main"]))]
         names = {each: (self.checkout.root / f"tests.{each}").read_text().split() for each in ("trigger", "all")}
         return [
-            Check("triggering tests", self._test(built, ["RunTests", *names["trigger"]])),
-            Check("all tests", self._test(built, ["RunTests", *names["all"]])),
+            PatchTest("triggering tests", self._test(built, ["RunTests", *names["trigger"]])),
+            PatchTest("all tests", self._test(built, ["RunTests", *names["all"]])),
         ]
 
     def _test(self, built: Built, arguments: list[str]) -> Program:

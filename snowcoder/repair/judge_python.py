@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from snowcoder.repair.bugs import Bug
-from snowcoder.repair.judges import Built, Check
+from snowcoder.repair.judges import Built, PatchTest
 from snowcoder.sandbox.program import Limits, Program
 from snowcoder.sandbox.sandbox import Sandbox
 
@@ -40,5 +40,5 @@ class PythonJudge:
     def built(self, stdout: str, count: int) -> list[Built]:
         return [Built(error, {}) for error in json.loads(stdout)]
 
-    def checks(self, bug: Bug, program: str, built: Built) -> list[Check]:
-        return [Check("tests", Program(program, bug.tests, limits=self.limits))]
+    def checks(self, bug: Bug, program: str, built: Built) -> list[PatchTest]:
+        return [PatchTest("tests", Program(program, bug.tests, limits=self.limits))]

@@ -16,7 +16,7 @@ class Built(NamedTuple):
     classes: dict[str, bytes]  # of Java: relative path -> class file
 
 
-class Check(NamedTuple):
+class PatchTest(NamedTuple):
     name: str
     program: Program
 
@@ -40,7 +40,7 @@ class Judge(Protocol):
         """What that has printed. Raises ValueError or KeyError where it did not come so far."""
         ...
 
-    def checks(self, bug: Bug, program: str, built: Built) -> list[Check]:
+    def checks(self, bug: Bug, program: str, built: Built) -> list[PatchTest]:
         """What must pass, in this order: what fails now, then all that must not fail."""
         ...
 
@@ -66,12 +66,12 @@ def _build(judge: Judge, programs: list[str]) -> list[Built]:
     return _build(judge, programs[:half]) + _build(judge, programs[half:])
 
 
-def first_failure(judge: Judge, checks: list[Check]) -> str:
+def first_failure(judge: Judge, checks: list[PatchTest]) -> str:
     """What the first check that fails says; empty where all pass."""
     return next(_failures(judge, checks), "")
 
 
-def _failures(judge: Judge, checks: list[Check]) -> Iterator[str]:
+def _failures(judge: Judge, checks: list[PatchTest]) -> Iterator[str]:
     for check in checks:
         outcome = judge.sandbox.run(check.program)
         if not outcome.passed:

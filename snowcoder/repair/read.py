@@ -11,7 +11,7 @@ from typing import Any
 
 from snowcoder.config.repair_schema import RepairConfig
 from snowcoder.errors import UserError, did_you_mean
-from snowcoder.repair.bugs import Bug, Language, differing_lines
+from snowcoder.repair.bugs import Bug, BugLanguage, differing_lines
 from snowcoder.repair.defects4j import defects4j_bug
 
 _FROM = {
@@ -60,7 +60,7 @@ def _humanevalfix(text: str, config: RepairConfig) -> Iterator[Bug]:
         row: dict[str, Any] = json.loads(line)
         head = row["prompt" if config.docstring else "declaration"]
         span = differing_lines(row["buggy_solution"], row["canonical_solution"], head)
-        language: Language = config.language
+        language: BugLanguage = config.language
         if row["task_id"].partition("/")[0].lower() != language:
             raise ValueError(f"{row['task_id']} is not in {language} (repair.language)")
         yield Bug(row["task_id"], language, *span[:4], tests=row["test"], hunks=span.hunks)

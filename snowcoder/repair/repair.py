@@ -17,7 +17,7 @@ from snowcoder.errors import UserError
 from snowcoder.pretrained.digest import model_digest
 from snowcoder.pretrained.load import folder_problems
 from snowcoder.repair.read import read_bugs
-from snowcoder.repair.results import RESULTS, results_of, write_results
+from snowcoder.repair.results import RESULTS, repair_results, write_results
 from snowcoder.repair.table import repair_table
 from snowcoder.repair.validate import Patch, PatchVerdict, judge_of, validate
 from snowcoder.stages.stage import Stage
@@ -48,7 +48,7 @@ def run(config: Config) -> None:
         patches = patches_of(config, model, bugs, folder)
         verdicts = validate(patches, judges, repair.workers)
         _write_verdicts(folder, patches, verdicts)
-        results = results_of(config, model, bugs, patches, verdicts, Taken(folder).read())
+        results = repair_results(config, model, bugs, patches, verdicts, Taken(folder).read())
         write_results(folder, results)
         write_text(folder / TABLE, repair_table([results]))
         names = [PATCHES, VERDICTS, RESULTS, TABLE, *(name for name in (TAKEN, ANSWERS) if (folder / name).exists())]

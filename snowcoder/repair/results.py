@@ -51,7 +51,7 @@ class RepairResults:
         return sum(getattr(bug, what) > 0 for bug in self.bugs)
 
 
-def results_of(
+def repair_results(
     config: Config,
     digest: str,
     bugs: list[Bug],
