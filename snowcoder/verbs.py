@@ -321,6 +321,15 @@ VERBS = {
         groups=("repair",),
         example="snowcoder repair report runs/plain runs/guided repair.dir=runs/compared",
         extra="repair",
+    "guidance check": Verb(
+        "snowcoder.guided.check:run",
+        "FILE...",
+        "how much of given code guidance would refuse",
+        inputs="source files, and the project around them; tokenizer.dir",
+        outputs="nothing",
+        groups=("guidance", "tokenizer"),
+        example="snowcoder guidance check shelf.py guidance=names tokenizer=snowcoder_64k",
+        extra="guided",
     ),
     "finetune": Verb(
         "snowcoder.finetuning.finetune:run",

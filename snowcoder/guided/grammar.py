@@ -87,6 +87,8 @@ class Grammar:
         elif word:
             yield written + "_"  # a name, though it is a keyword until now
             yield from (written + each[len(word[0]) :] for each in self._keywords() if each.startswith(word[0]))
+            if len(word[0]) < 3:
+                yield f'{written}""'  # r"", where a string may follow another
         yield from (written + more for more in _LONGER.get(written[-1:], ""))
 
     def _keywords(self) -> frozenset[str]:

@@ -9,12 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from os.path import commonprefix
+from typing import NamedTuple
 
 from snowcoder.guided.grammar import Grammar
 from snowcoder.guided.names import Names
-from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, name_start, place_at
+from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, code_end, name_start, place_at
 
 _QUOTES = ("'", '"')
+
+
+class Refusal(NamedTuple):
+    """`kind`: member or name, which `what` is not the beginning of, or not whole; grammar or end: the token `what`."""
+
+    kind: str
+    what: str
 
 
 class Guide:
@@ -33,20 +41,32 @@ class Guide:
     ) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
         self.members_only, self.grammar, self.lines = members_only, grammar, lines
+        is_of_lines = given[-1:] in ("", "\n") and after[:1] not in ("", "\n")
+        self._behind = f"\n{after}" if is_of_lines else after  # while the gap's last line has no end yet
+        self._is_on = code_end(language, given) == len(given)  # in a string or a comment nothing is known
         self._closing = closing(language, given)  # of the brackets in which the gap is
 
     def allows(self, written: str, token: str) -> bool:
         """Whether `token` may follow `written`, both of the gap."""
-        if self._ended(written):
-            return True
+        return self.refusal(written, token) is None
+
+    def refusal(self, written: str, token: str) -> Refusal | None:
+        """Why `token` may not follow `written`; None where it may."""
+        if not self._is_on or self._ended(written):
+            return None
         text = written + token
         end = self._ended(text)
-        if end:
-            return self.may_end(text[:end]) and self._has_names(written, text[:end])
-        return (self.grammar is None or self.grammar.goes_on(text)) and self._has_names(written, text)
+        if self.grammar is not None and not end and not self.grammar.goes_on(text):
+            return Refusal("grammar", token)
+        found = self._refused_name(written, text[: end or None])
+        if end and found is None and not self._is_whole(text[:end]):
+            return Refusal("end", token)
+        return found
 
     def may_end(self, written: str) -> bool:
         """Whether the gap may end there."""
+        if not self._is_on:
+            return True
         start = name_start(written)
         if NAME.fullmatch(written, start) and not self.after[:1].isalnum():
             return self._can_be(written, start, len(written), ended=True) and self._is_whole(written)
@@ -55,8 +75,11 @@ class Guide:
     def _is_whole(self, written: str) -> bool:
         return self.grammar is None or self.grammar.may_end(written)
 
-    def _has_names(self, written: str, text: str) -> bool:
-        return all(self._can_be(text, start, end, end < len(text)) for start, end in self._touched(written, text))
+    def _refused_name(self, written: str, text: str) -> Refusal | None:
+        for start, end in self._touched(written, text):
+            if not self._can_be(text, start, end, end < len(text)):
+                return Refusal(self._place(text, start).value, text[start:end])
+        return None
 
     def _ended(self, text: str) -> int:
         """The characters of the gap where all its lines are there; 0: there are fewer."""
@@ -68,6 +91,8 @@ class Guide:
         (the paper's active completion). Empty where a choice is left, or nothing is known."""
         start = name_start(written)
         begun = written[start:]
+        if not self._is_on or self._ended(written):
+            return ""
         if begun and not NAME.fullmatch(begun):
             return ""
         place = self._place(written, start)
@@ -107,5 +132,5 @@ class Guide:
         assert self.names is not None  # no place is one of a name
         asked_with = "" if place is NamePlace.MEMBER else first
         return self.names.at(
-            self.given + before + asked_with, closing(self.language, before, self._closing) + self.after
+            self.given + before + asked_with, closing(self.language, before, self._closing) + self._behind
         )

@@ -18,8 +18,9 @@ from snowcoder.verbs import VERBS
 
 ROOT = Path(snowcoder.__file__).parents[1]
 OWNERS = metadata.packages_distributions()
-# Imported late, and not by all who use the verb: Ray on many nodes, megatron-core by jobs that evaluate a training.
-OTHERS = {"ray", "megatron-core"}
+# Imported late, and not by all who use the verb: Ray on many nodes, megatron-core by jobs that evaluate a training, a
+# client of language servers where guidance is on.
+OTHERS = {"ray", "megatron-core", "python-lsp-jsonrpc"}
 
 
 @cache

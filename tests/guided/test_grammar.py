@@ -101,6 +101,8 @@ def grammar_of(language: str) -> Grammar:
         ("python", f"{LINE}x = return ", False),
         ("python", f"{LINE}x = ret", True),
         ("python", f"{LINE}x = \0", False),
+        ("python", f"{LINE}x = ('a'\n r", True),
+        ("python", f"{LINE}x = ('a'\n s", False),
         ("java", "x = a.", True),
         ("java", "x = a b", False),
         ("java", "boolean x = a inst", True),

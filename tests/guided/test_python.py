@@ -75,6 +75,12 @@ def test_what_may_follow(guide: Guide, written: str, token: str, allowed: bool) 
     assert guide.allows(written, token) is allowed
 
 
+def test_the_line_behind_a_gap_of_lines_is_no_part_of_its_last_one(source: Asked) -> None:
+    guide = Guide(PYTHON, Names(source), GIVEN + "        found = paths\n", "        label = 1\n" + AFTER)
+    assert guide.allows("        return ", "found")
+    assert not guide.allows("        return ", "fond ")
+
+
 def test_members_only_leave_other_names_alone(source: Asked) -> None:
     guide = Guide(PYTHON, Names(source), GIVEN, AFTER, members_only=True)
     assert guide.allows("        found = pat", "hz ")
