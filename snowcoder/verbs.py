@@ -321,6 +321,7 @@ VERBS = {
         groups=("repair",),
         example="snowcoder repair report runs/plain runs/guided repair.dir=runs/compared",
         extra="repair",
+    ),
     "guidance check": Verb(
         "snowcoder.guided.check:run",
         "FILE...",
