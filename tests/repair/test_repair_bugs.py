@@ -29,6 +29,7 @@ from tests.repair.conftest import PYTHON, PYTHON_HEAD
 def test_the_hunk_is_what_differs(buggy: str, fixed: str, hunk: str, fix: str, hunks: int) -> None:
     span = differing_lines(buggy, fixed, "head\n")
     assert (span.hunk, span.fix, span.hunks) == (hunk, fix, hunks)
+    assert span.after.startswith("\n")
     for text, whole in ((span.hunk, buggy), (span.fix, fixed)):
         lines = (span.before + text + span.after).split("\n")
         assert list(filter(None, lines)) == ["head", *filter(None, whole.split("\n"))]
@@ -105,3 +106,8 @@ def test_a_checkout_that_is_not_prepared_or_another(config_of: Callable[..., Con
         (root / name).touch()
     with pytest.raises(UserError, match=r"no class .* has the buggy method in lines 3 to 5"):
         read_bugs(config.repair)
+    text = "\n".join(["package p;", "class Half {", *METHOD, "}", ""])
+    (root / "src" / "Half.java").write_text(text)
+    (bug,) = read_bugs(config.repair)
+    assert bug.program(bug.hunk) == text
+    assert bug.is_judged

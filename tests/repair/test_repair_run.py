@@ -89,7 +89,11 @@ def test_a_killed_guided_run_keeps_its_answers(
     with pytest.raises(KeyboardInterrupt):
         repair.run(config_of(*guided))
     monkeypatch.undo()
+    asked = (folder / "engine" / "answers.jsonl").read_text().splitlines()
+    assert asked
     repair.run(config_of(*guided))
+    assert set(asked) <= set((folder / "answers.jsonl").read_text().splitlines())
+    assert (folder / "answers.jsonl").read_text().startswith("\n".join(asked))
     more = [f"repair.dir={tmp_path / 'again'}", f"guidance.replay={folder / 'answers.jsonl'}"]
     repair.run(config_of(*guided, *more))
     assert texts_of(tmp_path / "again") == texts_of(folder)
