@@ -49,7 +49,9 @@ class ExactEncoder:
 
     def _with_lacking_bytes(self, ids: np.ndarray, lengths: np.ndarray) -> list[int]:
         """Numbers of the texts with an id above the vocabulary, which stands for a byte that has none."""
-        found: list[int] = np.searchsorted(np.cumsum(lengths), np.flatnonzero(ids >= self._vocab_size), "right").tolist()
+        found: list[int] = np.searchsorted(
+            np.cumsum(lengths), np.flatnonzero(ids >= self._vocab_size), "right"
+        ).tolist()
         return found
 
 
