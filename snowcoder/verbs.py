@@ -310,7 +310,6 @@ VERBS = {
         groups=("repair",),
         example="snowcoder repair check repair=humanevalfix_java",
         next="repair",
-        extra="repair",
     ),
     "repair report": Verb(
         "snowcoder.repair.report:run",
