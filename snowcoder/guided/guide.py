@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from snowcoder.guided.grammar import Grammar
 from snowcoder.guided.names import Names
-from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, code_end, name_start, place_at
+from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, code_end, left_to_close, name_start, place_at
 
 _QUOTES = ("'", '"')
 
@@ -47,6 +47,7 @@ class Guide:
         self._behind = f"\n{after}" if is_of_lines else after  # while the gap's last line has no end yet
         self._is_on = code_end(language, given) == len(given)  # in a string or a comment nothing is known
         self._closing = closing(language, given)  # of the brackets in which the gap is
+        self._closed_behind = left_to_close(language, after) if language.end else ""
 
     def allows(self, written: str, token: str) -> bool:
         """Whether `token` may follow `written`, both of the gap."""
@@ -129,12 +130,21 @@ class Guide:
         return NamePlace.FREE if self.members_only and place is NamePlace.NAME else place
 
     def _names(self, before: str, place: NamePlace, first: str) -> frozenset[str] | None:
-        """With open brackets closed, without which engines take the next lines for a part of this one."""
         assert self.names is not None  # no place is one of a name
         asked_with = "" if place is NamePlace.MEMBER else first
-        return self.names.at(
-            self.given + before + asked_with, closing(self.language, before, self._closing) + self._behind
-        )
+        return self.names.at(self.given + before + asked_with, self._closed(before) + self._behind)
+
+    def _closed(self, before: str) -> str:
+        """What closes the brackets that are open, without which engines take the next lines for a part of this one.
+
+        Where statements have an end of their own, the line gets one too, if nothing else follows on it; and what the
+        lines behind close stays open, for classes and methods reach beyond this line there.
+        """
+        closes = closing(self.language, before, self._closing)
+        if not self.language.end:
+            return closes
+        ends_here = self._behind[:1] in ("", "\n", "\r")
+        return closes.removesuffix(self._closed_behind) + (self.language.end if ends_here else "")
 
 
 def _is_of(words: frozenset[str], name: str, ended: bool) -> bool:

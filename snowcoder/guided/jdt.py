@@ -20,7 +20,7 @@ from snowcoder.guided.language_server import LanguageServer, Missing, Reply, fir
 from snowcoder.guided.places import BEFORE_A_CONDITION, open_bracket
 from snowcoder.packages import install_command
 
-_SECONDS = 300  # for a large project to be read: the JDK alone takes 10 on two cores
+_SECONDS = 900  # for a large project to be read: the JDK alone takes 10 on two cores
 _NOTHING = "NoTypeHasThisName"  # what is found would be looked up in its file, one by one
 _MEMORY = "-Xmx1G"
 _SKIPPED = frozenset({"node_modules", "target", "build"})  # folders, beside those that begin with a dot
@@ -30,9 +30,13 @@ _ENUM = 13
 _TAIL = 2000  # characters before a place that its statement may have
 _WORDS_AT_DOT = frozenset({"class", "new", "super", "this"})
 _NO_IMPORT, _NO_TYPE, _BAD_HIERARCHY = "268435846", "16777218", "16777543"  # of JDT's class IProblem
-# A type that the file does not import is not looked for in these: without this, each list takes ten times as long.
+# A type that the file does not import is not looked for in these packages of the JDK: without this, each list takes ten
+# times as long. The project's own may not be named here: types of the file's own package would be left out.
 _JDK = [
-    *("com", "javax", "jdk", "org", "sun"),
+    *("com.sun", "jdk", "org.ietf", "org.jcp", "org.w3c", "org.xml", "sun"),
+    *("javax.accessibility", "javax.annotation.processing", "javax.crypto", "javax.imageio", "javax.lang"),
+    *("javax.management", "javax.naming", "javax.net", "javax.print", "javax.rmi", "javax.script", "javax.security"),
+    *("javax.smartcardio", "javax.sound", "javax.sql", "javax.swing", "javax.tools", "javax.transaction", "javax.xml"),
     *("java.applet", "java.awt", "java.beans", "java.io", "java.math", "java.net", "java.nio", "java.rmi"),
     *("java.security", "java.sql", "java.text", "java.time", "java.util"),
     *("java.lang.annotation", "java.lang.classfile", "java.lang.constant", "java.lang.foreign"),

@@ -24,7 +24,7 @@ from pylsp_jsonrpc.streams import JsonRpcStreamReader, JsonRpcStreamWriter
 from snowcoder.errors import OperationError
 from snowcoder.guided.places import NAME
 
-_START_SECONDS = 120  # Java's takes 20 on two cores
+_START_SECONDS = 600  # Java's takes 20 on two cores, and ten times as long on busy ones
 _CLIENT = {
     "textDocument": {
         "completion": {

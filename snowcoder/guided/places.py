@@ -29,6 +29,7 @@ class Syntax(NamedTuple):
     keywords: frozenset[str]
     lexer: re.Pattern[str]
     place_of: Callable[[str, bool], NamePlace]  # of the lines before, without blanks, and whether a bracket is open
+    end: str = ""  # of a statement, where it is no line's end
 
 
 def place_at(language: Syntax, given: str, written: str, inside: bool = False) -> NamePlace:
@@ -64,6 +65,17 @@ def closing(language: Syntax, text: str, before: str = "") -> str:
         elif found and found[-1] == bracket:
             found.pop()
     return "".join(reversed(found))
+
+
+def left_to_close(language: Syntax, after: str) -> str:
+    """The brackets that `after` closes and does not open."""
+    depth, found = 0, []
+    for bracket in re.findall(r"[][(){}]", language.lexer.sub(" ", after)):
+        depth += 1 if bracket in _CLOSING else -1
+        if depth < 0:
+            depth = 0
+            found.append(bracket)
+    return "".join(found)
 
 
 def name_start(text: str) -> int:
@@ -123,12 +135,13 @@ def _behind_a_type(tail: str) -> bool:
 
 
 def _of_a_type(tail: str) -> bool:
-    """The head of a class, whose body does not follow yet; a parameter of a type; a constant of an enum."""
+    """The head of a class, whose body does not follow yet; of a method with parameters of types, which are known when
+    it is whole; a constant of an enum."""
     return bool(
         re.search(r"\b(class|interface|enum|record)\s+\w+[^;{}()]*$", tail)
         or re.search(r"\benum\s+\w+[^;{}()]*\{$", tail)
         or re.search(
-            r"(^|[;{}]|\b(public|protected|private|static|final|abstract|default|synchronized))\s*<[^<>()]*$", tail
+            r"(^|[;{}]|\b(public|protected|private|static|final|abstract|default|synchronized))\s*<[^;{}]*$", tail
         )
     )
 
@@ -300,5 +313,6 @@ JAVA = Syntax(
         r"(?P<open_line>//[^\n]*)|(?P<closed_block>/\*(?:(?!\*/).)*\*/)|(?P<open_block>/\*(?:(?!\*/).)*\Z)",
     ),
     _java_place,
+    end=";",
 )
 LANGUAGES = {language.name: language for language in (PYTHON, JAVA)}
