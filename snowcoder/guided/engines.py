@@ -62,10 +62,10 @@ PYREFLY = Engine(
 JDT = Engine(
     JAVA,
     ".java",
-    jdt.command,
+    jdt.server_command,
     jdt.SETTINGS,
     jdt.names_of,
-    jdt.prepare,
+    jdt.prepare_workspace,
     jdt.settle,
     jdt.missing,
     jdt.may_be_new_name,

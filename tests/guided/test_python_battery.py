@@ -12,7 +12,7 @@ from snowcoder.guided.engines import PYREFLY
 from snowcoder.guided.names import Asked, asked
 
 PINNED = "1.5.0"
-HEAD = '''import dataclasses
+HEAD = """import dataclasses
 import enum
 import json
 import os
@@ -71,7 +71,7 @@ class Shelf(Base):
 
     def run(self, words: list[str], counts: dict[str, int], pairs: list[tuple[str, int]], kind: Kind, point: Point,
             make: Callable[[], Item], thing: object, maybe: str | None, unknown, nothing=None):
-        '''
+        """
 AFTER = """
         later = 1
 
@@ -138,7 +138,6 @@ MEMBERS = [
     Position("for k, v in counts.items(): v.", "bit_length", "items"),
     Position("for n, w in enumerate(words): w.", "split", "append"),
     Position("for a, b in zip(words, counts.values()): b.", "bit_length", "append"),
-    Position("x = len(words.", "append", "split"),  # a bracket is open
     Position("x = [w for w in words]; x[0].", "split", "append"),
     Position("x = Path('a'); x.", "exists name", "append"),
     Position("x = Path('a') / 'b'; x.", "parent", "append"),
