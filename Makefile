@@ -7,7 +7,9 @@ NEWER ?= $(shell for p in python3.13 python3.12 python3; do \
 # megatron-core 0.16.1 is the newest for Python 3.11.
 CONSTRAINTS := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("constraints" + "-newest" * (sys.version_info >= (3, 12)))').txt)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+# Not compiled: most of the 27,000 files are never imported, and pip takes longer to compile them than for all the rest.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
+PIP := $(BIN)/python $(INSTALL) -c $(CONSTRAINTS)
 # torch's own CPU build, for machines without an NVIDIA driver: the one of pip's index brings gigabytes of CUDA libraries.
 # A mirror, or nothing (`make env TORCH_INDEX=`): then torch is what pip's index has.
 TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
@@ -52,7 +54,7 @@ test-newest: env .venv-newest/.installed # Python 3.12 or 3.13 with the newest o
 .venv-newest/.installed: pyproject.toml constraints-newest.txt
 	@test -n "$(NEWER)" || { echo "needs Python 3.12 or 3.13 with venv, or NEWER=/path/to/python3.13"; exit 2; }
 	$(NEWER) -m venv .venv-newest
-	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-newest.txt -e '.[demo,dev]'
+	.venv-newest/bin/python $(INSTALL) -c constraints-newest.txt -e '.[demo,dev]'
 	@touch $@
 
 test-system: env # the whole pipeline on a real Slurm cluster, slow tests included; needs root and the slurm packages

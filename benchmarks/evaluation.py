@@ -69,7 +69,7 @@ def programs(tasks: list[Task]) -> list[Candidate]:
     """Canonical, mutated and written by a model."""
     found = [Candidate(task, task.canonical) for task in tasks]
     for task in tasks:
-        found += [Candidate(task, mutant) for mutant in _mutants(task)]
+        found += [Candidate(task, mutant) for mutant in mutants_of(task)]
     by_name = {task.name: task for task in tasks}
     for path in sorted(_COMPLETIONS.glob("*.jsonl")):
         for line in path.read_text().splitlines():
@@ -80,7 +80,7 @@ def programs(tasks: list[Task]) -> list[Candidate]:
     return found
 
 
-def _mutants(task: Task) -> list[str]:
+def mutants_of(task: Task) -> list[str]:
     """One operator or constant of the solution is another; the same in every run."""
     draw = random.Random(task.name)
     places = [node for node in ast.walk(ast.parse(task.canonical)) if _mutated(node)]

@@ -15,6 +15,7 @@ CONTENTS = {
         "docs/annotation",
         "docs/synthesis",
         "docs/evaluation",
+        "docs/repair",
         "docs/operations",
         "docs/scaling",
         "docs/dry-run",

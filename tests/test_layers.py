@@ -28,7 +28,7 @@ LAYERS = [
     ["planning", "synthesis", "export"],
     ["dryrun", "guided"],
     ["evaluation", "finetuning", "report", "doctor"],
-    ["ablation", "demo"],
+    ["ablation", "demo", "repair"],
     ["cli"],
     ["__main__"],
 ]

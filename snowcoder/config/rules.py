@@ -10,7 +10,7 @@ from snowcoder.config.schema import Config, PhaseConfig
 def cross_check(config: Config) -> list[str]:
     """Every violated rule as one sentence with key, value and what is allowed."""
     run = (_model, _parallel, _precision, _run, _logging)
-    data = (_columns, _part, _corpus, _annotator, _synthesis, _evaluation)
+    data = (_columns, _part, _corpus, _annotator, _synthesis, _evaluation, _repair)
     problems = [problem for rule in (*run, *data) for problem in rule(config)]
     for name, phase in config.phases.items():
         problems += _phase(config, f"phases.{name}", phase)
@@ -150,6 +150,22 @@ def _evaluation(config: Config) -> Iterator[str]:
         yield f"evaluation.generation.samples={generation.samples}: greedy samples are alike; set a temperature"
     if too_many := [k for k in evaluation.pass_at if k > generation.samples]:
         yield f"evaluation.pass_at={too_many}: at most evaluation.generation.samples={generation.samples}"
+
+
+def _repair(config: Config) -> Iterator[str]:
+    repair, generation = config.repair, config.repair.generation
+    if generation.backend != "transformers":
+        yield f"repair.generation.backend={generation.backend}: written on this machine; allowed: transformers"
+    if generation.new_tokens is None:
+        yield "repair.generation.new_tokens: no benchmark says how long a patch is; Repilot has 50"
+    if generation.samples > 1 and generation.temperature == 0:
+        yield f"repair.generation.samples={generation.samples}: greedy samples are alike; set a temperature"
+    if not repair.templates:
+        yield "repair.templates: is empty; allowed: hunk, line_start, line_end"
+    if repair.benchmark == "defects4j" and repair.language != "java":
+        yield f"repair.language={repair.language}: Defects4J's bugs are in java"
+    if config.guidance.names != "none" and repair.benchmark == "defects4j" and repair.checkouts is None:
+        yield "guidance.names: of a method alone an engine knows nothing; set repair.checkouts, or guidance=off"
 
 
 def _phase(config: Config, key: str, phase: PhaseConfig) -> Iterator[str]:

@@ -24,6 +24,7 @@ from snowcoder.config.corpus_schema import (
 from snowcoder.config.evaluation_schema import EvaluationConfig
 from snowcoder.config.finetune_schema import FinetuneConfig
 from snowcoder.config.guidance_schema import GuidanceConfig
+from snowcoder.config.repair_schema import RepairConfig
 from snowcoder.config.section import Count, Natural, Positive, Section, Share
 from snowcoder.config.synthesis_schema import SynthesisConfig
 from snowcoder.shipped import own_or_shipped
@@ -637,6 +638,9 @@ class Config(Section):
 
     guidance: GuidanceConfig
     """A completion engine and a grammar beside a model that writes code."""
+
+    repair: RepairConfig
+    """Bugs that an exported model writes patches for."""
 
     finetune: FinetuneConfig
     """Fine-tuning the exported model on conversations."""

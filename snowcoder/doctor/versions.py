@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from snowcoder.config.schema import Config
 from snowcoder.doctor.finding import Finding, Level
 from snowcoder.model.fp8 import device_problem
+from snowcoder.model.platform import slow_dtype
 from snowcoder.packages import install_command
 
 _SHOWN = ("torch", "megatron-core", "transformer-engine")
@@ -77,6 +78,8 @@ def _cuda(config: Config) -> Iterator[Finding]:
         # On a cluster it is hardly what is meant, but a way to try things out.
         level: Level = "warning" if config.launch.kind == "slurm" else "ok"
         yield Finding(level, "cuda", "torch is a build without CUDA: ranks train on the CPU")
+        if slow := slow_dtype(config.precision.dtype):
+            yield Finding("warning", "cuda", slow)
         return
     nccl = ".".join(map(str, torch.cuda.nccl.version())) if torch.distributed.is_nccl_available() else "none"
     here = f"{torch.cuda.device_count()} GPU(s)" if torch.cuda.is_available() else "no GPU"

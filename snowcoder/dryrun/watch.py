@@ -98,13 +98,13 @@ class Watch(TorchDispatchMode):
         return out
 
     def _count(self, operator: Any, args: Any, kwargs: Any, out: Any) -> None:
-        if operator in flop_registry:
+        if operator in _ATTENTION:  # first, for since torch 2.15 its table has them, too
+            self.attention_flops += _ATTENTION[operator](*args)
+        elif operator in flop_registry:
             formula: Any = flop_registry[operator]
             self.matmul_flops += formula(*args, **kwargs, out_val=out)
         elif operator._qualified_op_name in _PRODUCTS:
             self.matmul_flops += _PRODUCTS[operator._qualified_op_name](*args)
-        elif operator in _ATTENTION:
-            self.attention_flops += _ATTENTION[operator](*args)
 
 
 def _kind(name: str) -> str:

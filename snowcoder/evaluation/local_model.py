@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, S
 from snowcoder.config.evaluation_schema import GenerationConfig
 from snowcoder.evaluation.completions import Completion, CompletionRequest
 from snowcoder.evaluation.context import room
+from snowcoder.evaluation.prefix import model_inputs
 from snowcoder.evaluation.tasks import Task
 from snowcoder.guided.draws import Draws
 from snowcoder.pretrained.load import load_part, load_whole
@@ -74,12 +75,9 @@ class LocalModel:
         width = max(map(len, ids))
         limits = [min(new_tokens, self.longest - len(row)) for row in ids]
         padding = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
-        inputs = torch.tensor([[padding] * (width - len(row)) + row for row in ids], device=self.device)
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=self.device)
         stops = _Stops(self.tokenizer, [request.task.stops for request in batch], limits, width)
         outputs = self.model.generate(
-            inputs,
-            attention_mask=mask,
+            **model_inputs(self.model, ids, padding),
             max_new_tokens=max(limits),
             do_sample=False,
             pad_token_id=padding,

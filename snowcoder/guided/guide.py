@@ -7,7 +7,9 @@ the gap share it. The rules err on the side of the model: what no list tells is 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from os.path import commonprefix
 from typing import NamedTuple
 
@@ -147,4 +149,13 @@ class Guide:
 
 def _is_of(words: frozenset[str], name: str, ended: bool) -> bool:
     """Whether `name` is one of the words, or, while it may go on, the beginning of one."""
-    return name in words if ended else any(word.startswith(name) for word in words)
+    if ended:
+        return name in words
+    ordered = _in_order(words)
+    first = bisect_left(ordered, name)
+    return first < len(ordered) and ordered[first].startswith(name)
+
+
+@lru_cache(maxsize=256)
+def _in_order(words: frozenset[str]) -> list[str]:
+    return sorted(words)

@@ -41,6 +41,14 @@ def pin(memory: torch.Tensor) -> None:
         torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), memory.nbytes, portable)
 
 
+def slow_dtype(dtype: str) -> str:
+    """What to know of `precision.dtype` on this machine; empty where it is as fast as it should be."""
+    onednn = torch.backends.mkldnn.is_available()  # not in every build of torch
+    if not ON_CPU or dtype != "bf16" or (onednn and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        return ""
+    return "this processor does not compute in bf16, which takes many times as long as fp32: `precision=fp32`"
+
+
 @functools.cache
 def install() -> None:
     """Quiet megatron-core's advice on optional libraries and, without CUDA, make it run on the CPU."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snowcoder.errors import UserError
-from snowcoder.sandbox.links import Needed, needed
+from snowcoder.sandbox.links import Needed, links_in, needed
 from snowcoder.sandbox.program import Limits
 
 _NOBODY = "65534"
@@ -50,8 +50,8 @@ class Interpreter(NamedTuple):
 
 
 @functools.cache
-def interpreter(python: str) -> Interpreter:
-    """Where a Python and its packages lie. Raises UserError if it does not run."""
+def interpreter(python: str, folders: tuple[str, ...] = ()) -> Interpreter:
+    """Where a Python and its packages lie, and `folders` beside them. Raises UserError if it does not run."""
     # Preloaded libraries are no part of a Python, and their folders may be anything.
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     try:
@@ -59,12 +59,13 @@ def interpreter(python: str) -> Interpreter:
     except (OSError, subprocess.CalledProcessError) as error:
         raise UserError(f"sandbox: {python} does not run ({error}); name a Python 3.11 or newer") from None
     executables, version, prefixes, path, libraries = json.loads(done.stdout)
-    folders = {os.path.dirname(library) for library in libraries}
-    searched = [each for each in environment.get("LD_LIBRARY_PATH", "").split(":") if os.path.realpath(each) in folders]
+    loaded = {os.path.dirname(library) for library in libraries}
+    searched = [each for each in environment.get("LD_LIBRARY_PATH", "").split(":") if os.path.realpath(each) in loaded]
+    others = [path for folder in folders for path in (folder, *links_in(folder))]
     return Interpreter(
         executables[0],
         version,
-        needed([*executables, *prefixes, *sorted(folders), *searched], _VISIBLE),
+        needed([*executables, *prefixes, *sorted(loaded), *searched, *others], _VISIBLE),
         ":".join(searched),
         tuple(each for each in path if each.endswith("-packages")),
     )
@@ -77,7 +78,7 @@ def command(python: Interpreter, limits: Limits, boot: str, descriptors: list[in
         *("bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"),
         *(word for name, value in _environment(python).items() for word in ("--setenv", name, value)),
-        *("--ro-bind", "/usr", "/usr", *_links()),
+        *("--ro-bind", "/usr", "/usr", *_links(), "--dir", "/etc"),  # bubblewrap alone makes it one that root may pass
         *(word for name in _SETTINGS for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
         *("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
         *("--remount-ro", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/tmp"),

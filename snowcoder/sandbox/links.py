@@ -50,5 +50,11 @@ def follow(path: str) -> tuple[dict[str, str], str]:
     return links, str(at)
 
 
+def links_in(folder: str) -> list[str]:
+    """Links below a folder whose ends are there: Debian's JDK keeps its settings in /etc."""
+    found = [os.path.join(root, name) for root, folders, files in os.walk(folder) for name in (*folders, *files)]
+    return [path for path in found if os.path.islink(path) and os.path.exists(path)]
+
+
 def _inside(path: str, folders: Iterable[str]) -> bool:
     return any(Path(path).is_relative_to(folder) for folder in folders)

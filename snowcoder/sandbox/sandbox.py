@@ -32,13 +32,16 @@ class Sandbox:
     """Every program has a sandbox of its own, which ends with it.
 
     `python` is the interpreter that programs run on, with the packages that they may import; by default, this one.
+    They see `folders`, too, and where the links in these lead: tools such as a JDK.
     Raises UserError where there can be no sandbox, with what to install or to enable.
     """
 
-    def __init__(self, limits: Limits | None = None, python: str = sys.executable) -> None:
+    def __init__(
+        self, limits: Limits | None = None, python: str = sys.executable, folders: tuple[str, ...] = ()
+    ) -> None:
         self.limits = limits or Limits()
         _check_tools()
-        self.python = interpreter(python)
+        self.python = interpreter(python, folders)
         outcome = self.run(Program("", limits=Limits()))
         if not outcome.passed:
             raise UserError(why_not(" ".join((outcome.stderr or outcome.error).split()), self.python.executable))

@@ -107,7 +107,7 @@ class TiktokenEncoder:
         self._ids = np.array([vocab[token] for token in tokens], np.uint32)
         self._backend = tiktoken.Encoding(
             "snowcoder",
-            pat_str=raw["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"],
+            pat_str=_pattern(raw["pre_tokenizer"]),
             mergeable_ranks={
                 bytes(as_bytes[character] for character in token): rank for rank, token in enumerate(tokens)
             },
@@ -121,6 +121,7 @@ class TiktokenEncoder:
         return self._ids[ids], lengths
 
 
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 # Fastest first. The reference is what is left when none of them fits.
 CANDIDATES: dict[str, Callable[[Tokenizer], Encoder]] = {
     "gigatoken": GigatokenEncoder,
@@ -134,8 +135,29 @@ def _concatenate(documents: list[np.ndarray]) -> Encoded:
 
 
 def _tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
+    """With an id above all others for each byte that the vocabulary lacks, for no fast library takes one without:
+    `ExactEncoder` leaves texts with such bytes to the reference, which leaves the bytes out."""
     found: dict[str, Any] = json.loads((tokenizer.folder / FILE).read_bytes())
+    vocabulary = found["model"]["vocab"]
+    if found["model"]["type"] == "BPE" and not found["model"].get("byte_fallback"):
+        lacking = [character for character in sorted(ByteLevel.alphabet()) if character not in vocabulary]
+        first = max(tokenizer.vocab_size, *vocabulary.values())
+        vocabulary.update((character, first + number) for number, character in enumerate(lacking, 1))
     return found
+
+
+def _pattern(pre_tokenizer: dict[str, Any]) -> str:
+    """The regular expression of a byte-level pre-tokenizer: its own, or GPT-2's, which may find each digit apart."""
+    steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
+    if steps[0]["type"] == "Split":
+        return str(steps[0]["pattern"]["Regex"])
+    if steps[-1] != {**steps[-1], "type": "ByteLevel", "add_prefix_space": False, "use_regex": True}:
+        raise ValueError(f"pre-tokenizer {pre_tokenizer}")
+    if steps[:-1] == [{"type": "Digits", "individual_digits": True}]:
+        return _GPT2.replace(r" ?\p{N}+", r"\p{N}|\s+(?=\p{N})")  # what stands before a digit ends there
+    if steps[:-1]:
+        raise ValueError(f"pre-tokenizer {pre_tokenizer}")
+    return _GPT2
 
 
 def _tokens_by_rank(model: dict[str, Any]) -> list[str]:

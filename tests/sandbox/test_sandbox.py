@@ -38,6 +38,33 @@ def test_a_program_that_calls_python_gets_its_own(sandbox: Sandbox) -> None:
     assert sandbox.run(Program(source)).stdout == f"{sys.version}\n"
 
 
+def test_a_program_sees_folders_that_are_named_and_where_their_links_lead(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As Debian's JDK lies, whose settings are links to /etc."""
+    tools, elsewhere = tmp_path / "tools", tmp_path / "elsewhere"
+    for folder in (tools, elsewhere):
+        folder.mkdir()
+    tmp_path.chmod(0o755)
+    (elsewhere / "settings").write_text("kept apart")
+    (elsewhere / "secret").write_text("of nobody's interest")
+    (tools / "settings").symlink_to(elsewhere / "settings")
+    (tools / "lost").symlink_to(elsewhere / "none")
+    source = f"print(open('{tools}/settings').read()); open('{elsewhere}/secret')"
+    assert sandbox.run(Program(source)).error.startswith("FileNotFoundError")
+    outcome = Sandbox(sandbox.limits, folders=(str(tools),)).run(Program(source))
+    assert outcome.stdout == "kept apart\n"
+    assert outcome.error.startswith("FileNotFoundError")
+    write = Sandbox(sandbox.limits, folders=(str(tools),)).run(Program(f"open('{tools}/new', 'w')"))
+    assert write.error.startswith("OSError: [Errno 30] Read-only file system")
+
+
+def test_settings_of_the_host_can_be_read(sandbox: Sandbox) -> None:
+    """Nobody may pass /etc, whoever made it."""
+    source = "import os; print(oct(os.stat('/etc').st_mode & 0o777), os.listdir('/etc/alternatives') != [])"
+    if not os.listdir("/etc/alternatives"):
+        pytest.skip("this machine has no /etc/alternatives")
+    assert sandbox.run(Program(source)).stdout == "0o755 True\n"
+
+
 @pytest.mark.parametrize(
     ("source", "tests", "status", "error"),
     [

@@ -1,12 +1,16 @@
 """Fast encoders: trusted only where their ids are those of the reference."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from snowcoder.tokenization import encoders
 from snowcoder.tokenization.encoder import Encoded
-from snowcoder.tokenization.encoders import CANDIDATES, GigatokenEncoder, fastest_encoder
-from snowcoder.tokenization.load import Tokenizer
+from snowcoder.tokenization.encoders import CANDIDATES, GigatokenEncoder, build_encoder, fastest_encoder
+from snowcoder.tokenization.load import FILE, Tokenizer, load_tokenizer
 
 PLAIN = [
     "",
@@ -36,6 +40,31 @@ def test_every_encoder_gives_the_reference_ids(byte_bpe: Tokenizer, documents: l
 def test_the_fastest_is_taken(tokenizer: Tokenizer, documents: list[str]) -> None:
     encoder = fastest_encoder(tokenizer, documents)
     assert (encoder.name, encoder.rejected) == ("gigatoken", {})
+
+
+BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+DIGITS = {"type": "Digits", "individual_digits": True}
+
+
+@pytest.mark.parametrize("pre_tokenizer", [BYTES, {"type": "Sequence", "pretokenizers": [DIGITS, BYTES]}])
+def test_tokenizers_of_others(
+    tmp_path: Path, byte_bpe: Tokenizer, documents: list[str], pre_tokenizer: dict[str, Any]
+) -> None:
+    """StarCoder2's and SmolLM2's find digits apart, and lack the bytes that their training data had not."""
+    raw = json.loads((byte_bpe.folder / FILE).read_bytes())
+    vocabulary = raw["model"]["vocab"]
+    for number, byte in enumerate(["\u0104", "\u0106"]):  # as GPT-2's table writes 4 and 6
+        vocabulary[f"never {number}"] = vocabulary.pop(byte)
+    (tmp_path / FILE).write_text(json.dumps({**raw, "pre_tokenizer": pre_tokenizer}))
+    theirs = load_tokenizer(tmp_path)
+    texts = [*documents, "a\4b", "in  2024,   3.14 and\n\n 0x1f,  \t7\r\n 8", "\6\4", "½ ²³ Ⅷ  ٣٤  x5"]
+    encoder = fastest_encoder(theirs, texts)
+    assert encoder.name != "tokenizers"
+    for name in {encoder.name, "tiktoken"}:
+        ids, lengths = build_encoder(name, theirs).encode_batch(texts)
+        expected = [theirs.encode(text) for text in texts]
+        assert lengths.tolist() == [len(each) for each in expected]
+        assert ids.tolist() == [number for each in expected for number in each]
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", ""]])

@@ -46,9 +46,11 @@ def here(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> SmallRun:
 
 
 @pytest.mark.parametrize("layout", ["tp1", "tp2sp", "dp2overlap", "pp2vpp2"])
-def test_losses_are_the_same(tmp_path: Path, workspace: Path, here: SmallRun, layout: str) -> None:
-    run = SmallRun(tmp_path, workspace, layout, STEPS).plan()
-    losses, norms = differences(trained(NEWEST, run, "phase=[phase1,phase2]"), here)
+def test_losses_are_the_same(tmp_path: Path, workspace: Path, layout: str) -> None:
+    """In one layout: what layouts differ by among themselves depends on the processor."""
+    theirs, ours = (SmallRun(tmp_path / name, workspace, layout, STEPS).plan() for name in ("newest", "here"))
+    trained(NEWEST, theirs, "phase=[phase1,phase2]")
+    losses, norms = differences(theirs, trained(sys.executable, ours, "phase=[phase1,phase2]"))
     assert losses < 5e-6
     assert norms < 1e-5
 
