@@ -13,7 +13,7 @@ from functools import lru_cache
 from os.path import commonprefix
 from typing import NamedTuple
 
-from snowcoder.guided.grammar import Grammar
+from snowcoder.guided.grammar import GapGrammar
 from snowcoder.guided.names import Names
 from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, code_end, name_start, place_at
 
@@ -38,7 +38,7 @@ class Guide:
         given: str,
         after: str,
         members_only: bool = False,
-        grammar: Grammar | None = None,
+        grammar: GapGrammar | None = None,
         lines: int = 0,
     ) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
