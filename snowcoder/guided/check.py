@@ -26,7 +26,7 @@ _ROOTS = (".git", "pyproject.toml", "setup.py", "pom.xml", "build.gradle", "pack
 
 
 @dataclass
-class Refused:
+class RefusedLine:
     line: int
     refusal: Refusal
 
@@ -94,7 +94,7 @@ def _check_file(path: Path, root: Path, guided: Guidance, tokenizer: Any, total:
         progress.update(text.count("\n"))
 
 
-def refused_lines(text: str, name: str, guided: Guidance, tokenizer: Any, total: Checked) -> Iterator[Refused]:
+def refused_lines(text: str, name: str, guided: Guidance, tokenizer: Any, total: Checked) -> Iterator[RefusedLine]:
     """The first refusal of each line of the file `name` that has one; `total` is added to."""
     start = 0
     for number, line in enumerate(text.splitlines(keepends=True), 1):
@@ -114,7 +114,7 @@ def refused_lines(text: str, name: str, guided: Guidance, tokenizer: Any, total:
             refusal = None if guide.may_end(line) else Refusal("end", line)
         if refusal:
             total.refused += 1
-            yield Refused(number, refusal)
+            yield RefusedLine(number, refusal)
 
 
 def _tokens(tokenizer: Any, line: str) -> Iterator[str]:

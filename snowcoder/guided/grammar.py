@@ -38,7 +38,7 @@ _LONGER = {  # an operator's last character -> what may follow it in a longer on
 }
 
 
-class Grammar:
+class GapGrammar:
     """Of one gap. `replaced`: what stood there; with it the file may have had errors, which then may stay.
 
     Where `given` is no beginning of a program, or ends in a string or a comment, all is allowed.
@@ -95,7 +95,7 @@ class Grammar:
         return frozenset(keyword.kwlist) if self.language is PYTHON else self.language.keywords
 
 
-def grammar_at(language: Syntax, given: str, after: str, replaced: str | None = None) -> Grammar | None:
+def grammar_at(language: Syntax, given: str, after: str, replaced: str | None = None) -> GapGrammar | None:
     """Of a gap, or None for a language of which no parser is known."""
     parser = prefixes_of(language.name)
-    return Grammar(language, parser, given, after, replaced) if parser else None
+    return GapGrammar(language, parser, given, after, replaced) if parser else None

@@ -7,11 +7,13 @@ the gap share it. The rules err on the side of the model: what no list tells is 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from os.path import commonprefix
 from typing import NamedTuple
 
-from snowcoder.guided.grammar import Grammar
+from snowcoder.guided.grammar import GapGrammar
 from snowcoder.guided.names import Names
 from snowcoder.guided.places import NAME, NamePlace, Syntax, closing, code_end, name_start, place_at
 
@@ -36,7 +38,7 @@ class Guide:
         given: str,
         after: str,
         members_only: bool = False,
-        grammar: Grammar | None = None,
+        grammar: GapGrammar | None = None,
         lines: int = 0,
     ) -> None:
         self.language, self.names, self.given, self.after = language, names, given, after
@@ -118,8 +120,8 @@ class Guide:
         known = self._names(text[:start], place, name[:1])
         if known is None:
             return True
-        words = known | self.language.keywords if place is NamePlace.NAME else known
-        return name in words if ended else any(word.startswith(name) for word in words)
+        lists = (known, self.language.keywords) if place is NamePlace.NAME else (known,)
+        return any(name in words if ended else _has_beginning(words, name) for words in lists)
 
     def _place(self, text: str, start: int) -> NamePlace:
         if self.names is None:
@@ -134,3 +136,14 @@ class Guide:
         return self.names.at(
             self.given + before + asked_with, closing(self.language, before, self._closing) + self._behind
         )
+
+
+def _has_beginning(words: frozenset[str], begun: str) -> bool:
+    ordered = _in_order(words)
+    first = bisect_left(ordered, begun)
+    return first < len(ordered) and ordered[first].startswith(begun)
+
+
+@lru_cache(maxsize=256)
+def _in_order(words: frozenset[str]) -> list[str]:
+    return sorted(words)

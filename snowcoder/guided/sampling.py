@@ -67,19 +67,18 @@ class GuidedSampling(LogitsProcessor):
         values = scores.float().cpu()
         best = values.topk(min(_AT_ONCE, values.shape[1]))
         last = input_ids[:, -1].tolist()
-        chosen = torch.tensor(
-            [self._next(row, last[n], values[n], best.indices[n].tolist()) for n, row in enumerate(self.rows)]
-        )
+        orders = [_in_order(*each) for each in zip(values, best.indices, best.values, strict=True)]
+        chosen = torch.tensor([self._next(*each) for each in zip(self.rows, last, orders, strict=True)])
         alone = torch.full_like(scores, -torch.inf)
         alone[torch.arange(len(chosen)), chosen.to(scores.device)] = 0
         self.counts.seconds += time.perf_counter() - started
         return alone
 
-    def _next(self, row: GuidedRow, last: int, scores: torch.Tensor, best: list[int]) -> int:
+    def _next(self, row: GuidedRow, last: int, order: Iterator[int]) -> int:
         if row.ended or (row.tokens and row.tokens[-1] != last):  # others ended it: a stop, the limit of tokens
             row.ended = True
             return self.tokens.end
-        token = next((each for each in _in_order(scores, best) if self._fits(row, each)), None)
+        token = next((each for each in order if self._fits(row, each)), None)
         if token is None:
             row.dead = True
             self.counts.given_up += 1
@@ -111,9 +110,11 @@ class GuidedSampling(LogitsProcessor):
             row.pending = row.guide.continuation(row.written)
 
 
-def _in_order(scores: torch.Tensor, best: list[int]) -> Iterator[int]:
-    """Tokens from the best on. `scores` float [vocabulary], -inf for what cannot be drawn."""
-    yield from (each for each in best if scores[each] > -torch.inf)
-    if len(best) < len(scores):
-        order = scores.argsort(descending=True, stable=True)[len(best) : _MOST]
-        yield from order[scores[order] > -torch.inf].tolist()
+def _in_order(scores: torch.Tensor, best: torch.Tensor, values: torch.Tensor) -> Iterator[int]:
+    """Tokens from the best on. `scores` float [vocabulary], -inf for what cannot be drawn; `best` int64 [few] the first
+    of them, `values` float [few] their scores."""
+    first = best[values > -torch.inf].tolist()
+    yield from first
+    if len(first) == len(best) < len(scores):
+        rest = scores.topk(min(_MOST, len(scores)))
+        yield from (each for each in rest.indices[rest.values > -torch.inf].tolist() if each not in first)

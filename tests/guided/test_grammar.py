@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcoder.guided.grammar import Grammar, grammar_at
+from snowcoder.guided.grammar import GapGrammar, grammar_at
 from snowcoder.guided.guide import Guide
 from snowcoder.guided.places import JAVA, PYTHON, Syntax
 
@@ -59,7 +59,7 @@ GAPS = {PYTHON.name: (PYTHON, PYTHON_GIVEN, PYTHON_AFTER), JAVA.name: (JAVA, JAV
 LINE, JAVA_LINE = "            ", "            "
 
 
-def grammar_of(language: str) -> Grammar:
+def grammar_of(language: str) -> GapGrammar:
     found = grammar_at(*GAPS[language])
     assert found is not None
     return found
