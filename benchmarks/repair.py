@@ -2,7 +2,8 @@
 
 SmolLM2-135M writes for bugs in HumanEval's solutions (one operator or number of each is another), whose tests judge
 what it wrote. Both sides have the same seeds and take turns, a few bugs at a time; the start of model and engine does
-not count, for a run has one of each. The engine's own process works while the model waits, and is in the time.
+not count, for a run has one of each, nor does the reading of prompts, which is the same. The engine's own process works
+while the model waits, and is in the time.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ def _config(folder: Path, side: str, preset: str) -> Config:
 
 
 def _milliseconds(results: RepairResults) -> float:
-    return 1000 * results.taken["generation_seconds"] / results.taken["written_tokens"]
+    taken = results.taken
+    return 1000 * (taken["generation_seconds"] - taken["reading_seconds"]) / taken["written_tokens"]
 
 
 def _judged(results: RepairResults) -> dict[str, float]:

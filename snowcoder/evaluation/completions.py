@@ -43,6 +43,7 @@ class Completion:
     tokens: int
     seconds: float  # of the batch that it was in
     left_to_server: list[str] = field(default_factory=list)  # sampling settings that it refused to be told
+    reading: float = 0.0  # seconds of the batch until its first token could be drawn; a server does not say
 
 
 class Completions:

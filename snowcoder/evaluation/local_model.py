@@ -75,13 +75,14 @@ class LocalModel:
         width = max(map(len, ids))
         limits = [min(new_tokens, self.longest - len(row)) for row in ids]
         padding = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
+        clock = _Clock()
         stops = _Stops(self.tokenizer, [request.task.stops for request in batch], limits, width)
         outputs = self.model.generate(
             **model_inputs(self.model, ids, padding),
             max_new_tokens=max(limits),
             do_sample=False,
             pad_token_id=padding,
-            logits_processor=[*self._processors(batch, width), *([beside(batch)] if beside else [])],
+            logits_processor=[clock, *self._processors(batch, width), *([beside(batch)] if beside else [])],
             stopping_criteria=[stops],
         )
         end = self.tokenizer.eos_token_id
@@ -90,7 +91,9 @@ class LocalModel:
         for request, row, limit in zip(batch, outputs[:, width:].tolist(), limits, strict=True):
             written = row[: row.index(end) if end in row else len(row)][:limit]
             text = str(self.tokenizer.decode(written, skip_special_tokens=True))
-            completions.append(Completion(*request.key, request.prompt, text, len(written), seconds))
+            reading = round(clock.first - started, 3)
+            about = (*request.key, request.prompt, text, len(written), seconds)
+            completions.append(Completion(*about, reading=reading))
         return completions
 
     def _processors(self, batch: list[CompletionRequest], width: int) -> list[LogitsProcessor]:
@@ -98,6 +101,16 @@ class LocalModel:
             return []
         keys = [f"{self.seed}/{request.task.name}/{request.sample}" for request in batch]
         return [Draws(keys, width, self.config.temperature, self.config.top_p)]
+
+
+class _Clock(LogitsProcessor):
+    """Changes nothing, and knows when the prompts were read."""
+
+    first = 0.0
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        self.first = self.first or time.monotonic()
+        return scores
 
 
 class _Stops(StoppingCriteria):

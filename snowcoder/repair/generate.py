@@ -83,7 +83,8 @@ def _of_project(
             spent = {"generation_seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
             now = _numbers(guided, config) | spent
             tokens = sum(each.tokens for each in batch)
-            taken.add({"written_tokens": tokens, **{name: now[name] - before[name] for name in now}})
+            read = {"reading_seconds": batch[0].reading}
+            taken.add({"written_tokens": tokens, **read, **{name: now[name] - before[name] for name in now}})
             before = Counter(now)
             yield len(batch)
     taken.keep_answers()
