@@ -12,7 +12,7 @@ from snowcoder.guided.engines import PYREFLY
 from snowcoder.guided.names import Asked, asked
 
 PINNED = "1.5.0"
-HEAD = '''import dataclasses
+HEAD = """import dataclasses
 import enum
 import json
 import os
@@ -71,7 +71,7 @@ class Shelf(Base):
 
     def run(self, words: list[str], counts: dict[str, int], pairs: list[tuple[str, int]], kind: Kind, point: Point,
             make: Callable[[], Item], thing: object, maybe: str | None, unknown, nothing=None):
-        '''
+        """
 AFTER = """
         later = 1
 
