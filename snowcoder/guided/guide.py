@@ -137,14 +137,17 @@ class Guide:
     def _closed(self, before: str) -> str:
         """What closes the brackets that are open, without which engines take the next lines for a part of this one.
 
-        Where statements have an end of their own, the line gets one too, if nothing else follows on it; and what the
-        lines behind close stays open, for classes and methods reach beyond this line there.
+        Where statements have an end of their own, the line gets one too, if nothing else follows on it. What the lines
+        behind close stays open there, for classes and methods reach beyond this line; and where they close more than
+        is open, the line is to open it.
         """
         closes = closing(self.language, before, self._closing)
         if not self.language.end:
             return closes
-        ends_here = self._behind[:1] in ("", "\n", "\r")
-        return closes.removesuffix(self._closed_behind) + (self.language.end if ends_here else "")
+        alike = len(commonprefix([closes[::-1], self._closed_behind[::-1]]))  # noqa: RUF071 brackets are meant
+        lacks = len(self._closed_behind) - alike
+        is_last = self._behind[:1] in ("", "\n", "\r")
+        return closes[: len(closes) - alike] + ("{" * lacks or self.language.end if is_last else "")
 
 
 def _is_of(words: frozenset[str], name: str, ended: bool) -> bool:

@@ -111,15 +111,21 @@ def describe_project(root: Path, project: Path) -> None:
 
 
 def source_folders(root: Path) -> set[Path]:
-    """Where packages begin, by the files' own words: of `src/main/java/a/b/C.java`, in package a.b, `src/main/java`."""
-    found = set()
+    """Where packages begin, by the files' own words: of `src/main/java/a/b/C.java`, in package a.b, `src/main/java`.
+
+    Of files that name no package it is their own folder, unless that is part of another: such a file is odd there.
+    """
+    found, without = set(), set()
     for path in _files(root, ".java"):
         with path.open("rb") as file:
             named = re.search(rb"^\s*package\s+([\w.]+)\s*;", file.read(_HEAD), re.MULTILINE)
         parts = named[1].decode().split(".") if named else []
         folder = path.parent
-        if tuple(folder.parts[len(folder.parts) - len(parts) :]) == tuple(parts):
-            found.add(folder.parents[len(parts) - 1] if parts else folder)
+        if not parts:
+            without.add(folder)
+        elif folder.parts[-len(parts) :] == tuple(parts):
+            found.add(folder.parents[len(parts) - 1])
+    found |= {folder for folder in without if not any(folder.is_relative_to(each) for each in found)}
     return {folder for folder in found if folder.is_relative_to(root)}
 
 

@@ -176,6 +176,14 @@ def open_bracket(tail: str) -> int:
     return -1
 
 
+def _typescript_place(lines: str, inside: bool) -> NamePlace:
+    """Behind few words only must a name be known: elsewhere it may be a key, or the parameter of a function."""
+    line = lines[-_LINE:].rpartition("\n")[2]
+    if line.endswith("."):
+        return NamePlace.MEMBER
+    return NamePlace.NAME if re.search(r"(^|[^\w$.])(new|typeof|instanceof|throw)$", line) else NamePlace.FREE
+
+
 _JAVA_NEW_NAMES = (_behind_a_type, _of_a_type, _of_a_lambda_or_list)
 BEFORE_A_CONDITION = frozenset(["if", "while", "for", "switch", "catch", "synchronized", "try"])
 _BEFORE_A_NAME = frozenset(
@@ -315,4 +323,15 @@ JAVA = Syntax(
     _java_place,
     end=";",
 )
-LANGUAGES = {language.name: language for language in (PYTHON, JAVA)}
+TYPESCRIPT = Syntax(
+    "typescript",
+    frozenset(["async", "await", "class", "function", "import", "null", "super", "this", "undefined", "void"]),
+    _lexer(
+        ("`",),
+        ('"', "'"),
+        r"(?P<open_line>//[^\n]*)|(?P<closed_block>/\*(?:(?!\*/).)*\*/)|(?P<open_block>/\*(?:(?!\*/).)*\Z)",
+    ),
+    _typescript_place,
+    end=";",
+)
+LANGUAGES = {language.name: language for language in (PYTHON, JAVA, TYPESCRIPT)}

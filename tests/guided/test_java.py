@@ -275,12 +275,13 @@ def test_a_record_gives_the_same_answers_and_a_dead_server_allows_all(source: As
 
 
 def test_source_folders_are_where_packages_begin(tmp_path: Path) -> None:
-    files = {"a/src/p/q/One.java": "package p.q;", "a/src/Two.java": "class Two {}", "b/p/Three.java": "package p ;"}
+    files = {"a/src/p/q/One.java": "package p.q;", "c/Two.java": "class Two {}", "b/p/Three.java": "package p ;"}
     files |= {"b/wrong/Four.java": "package p;", ".git/Five.java": "class Five {}"}
+    files |= {"b/p/Odd.java": "class Odd {}"}  # it is no folder of sources for that
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"// one\n\n{text}\n")
-    assert jdt.source_folders(tmp_path) == {tmp_path / "a" / "src", tmp_path / "b"}
+    assert jdt.source_folders(tmp_path) == {tmp_path / "a" / "src", tmp_path / "b", tmp_path / "c"}
 
 
 def test_a_folder_inside_another_is_no_package_of_it(tmp_path: Path) -> None:

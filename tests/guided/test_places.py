@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snowcoder.guided.places import JAVA, PYTHON, NamePlace, Syntax, closing, is_code, name_start, place_at
+from snowcoder.guided.places import JAVA, PYTHON, NamePlace, Syntax, closing, is_code, left_to_close, name_start, place_at
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,10 @@ def test_brackets_are_closed_in_their_order(text: str, closes: str) -> None:
 
 def test_where_a_name_begins() -> None:
     assert [name_start(text) for text in ("a.bc", "a.", "", "x_1")] == [2, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("after", "left"), [("\n}\n}\n", "}}"), (");\n  f(x);\n}", ")}"), ("\nint f() { return (1); }\n}", "}"), ("\n// }\n", "")]
+)
+def test_what_the_lines_behind_close(after: str, left: str) -> None:
+    assert left_to_close(JAVA, after) == left
