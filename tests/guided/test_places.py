@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from snowcoder.guided.places import JAVA, PYTHON, NamePlace, Syntax, closing, is_code, left_to_close, name_start, place_at
+from snowcoder.guided.places import (
+    JAVA,
+    PYTHON,
+    NamePlace,
+    Syntax,
+    closing,
+    is_code,
+    left_to_close,
+    name_start,
+    place_at,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +81,8 @@ def test_where_a_name_begins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "left"), [("\n}\n}\n", "}}"), (");\n  f(x);\n}", ")}"), ("\nint f() { return (1); }\n}", "}"), ("\n// }\n", "")]
+    ("after", "left"),
+    [("\n}\n}\n", "}}"), (");\n  f(x);\n}", ")}"), ("\nint f() { return (1); }\n}", "}"), ("\n// }\n", "")],
 )
 def test_what_the_lines_behind_close(after: str, left: str) -> None:
     assert left_to_close(JAVA, after) == left
