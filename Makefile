@@ -7,6 +7,8 @@ NEWER ?= $(shell for p in python3.13 python3.12 python3; do \
 # megatron-core 0.16.1 is the newest for Python 3.11.
 CONSTRAINTS := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("constraints" + "-newest" * (sys.version_info >= (3, 12)))').txt)
 BIN := .venv/bin
+# What is imported is compiled once, and kept, whatever the shell says: torch alone takes 3 s more to import without.
+unexport PYTHONDONTWRITEBYTECODE
 # Not compiled: most of the 27,000 files are never imported, and pip takes longer to compile them than for all the rest.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP := $(BIN)/python $(INSTALL) -c $(CONSTRAINTS)

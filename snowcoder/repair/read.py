@@ -28,6 +28,8 @@ def read_bugs(config: RepairConfig) -> list[Bug]:
         bugs = list(_humanevalfix(text, config) if config.benchmark == "humanevalfix" else _defects4j(text, config))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"repair.data: {path} has no bugs of {config.benchmark}: {error!r}") from None
+    if not bugs and not config.bugs:
+        raise UserError(f"repair.data: {path} is empty: no bugs of {config.benchmark}")
     return _chosen(bugs, config)
 
 

@@ -53,6 +53,8 @@ def test_what_is_wrong_with_data_is_said(config_of: Callable[..., Config], tmp_p
         read_bugs(config_of(language="java").repair)
     with pytest.raises(UserError, match="has no bugs of humanevalfix"):
         read_bugs(config_of(rows=({"task_id": "Python/0"},)).repair)
+    with pytest.raises(UserError, match="is empty: no bugs of humanevalfix"):
+        read_bugs(config_of(rows=()).repair)
 
 
 METHOD = ["    int half(int n) {", "        return n * 2;", "    }"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from tests.annotation.test_select import overrides as select_overrides
 from tests.corpus.raw_shards import build_overrides, write_raw_shards
 from tests.evaluation.conftest import small_model  # noqa: F401
 from tests.export.test_export import overrides as exported_runs  # noqa: F401
+from tests.repair.conftest import PYTHON
 from tests.synthesis.language_server import language_server
 from tests.synthesis.model import answer
 from tests.synthesis.test_stage import folder as seeds  # noqa: F401
@@ -137,6 +139,16 @@ def of_finetuning(fixture: Fixture, tmp: Path) -> Case:
     return Case(words, tmp / "tuned", ["run.seed=2"], ["finetune.batch=3"])
 
 
+def of_repair(fixture: Fixture, tmp: Path) -> Case:
+    fixture("sandbox")
+    for name, rows in (("one", [PYTHON]), ("none", [])):
+        (tmp / name).write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    words = ["repair", "repair=humanevalfix_python", f"repair.data={tmp}/one", f"repair.dir={tmp}/repair"]
+    words += [f"repair.model={fixture('small_model')}", "repair.generation.samples=2"]
+    words += ["repair.generation.new_tokens=4"]
+    return Case(words, tmp / "repair", ["run.seed=2"], [f"repair.data={tmp}/none"])
+
+
 def of_export(fixture: Fixture, tmp: Path) -> Case:
     words = ["export", *fixture("exported_runs")["imported"], f"export.dir={tmp}/hf"]
     return Case(words, tmp / "hf", ["export.licence=mit"], ["export.step=99"], replaced=True)
@@ -153,6 +165,7 @@ STAGES = {
     "annotate select": of_selection,
     "evaluate": of_evaluation,
     "finetune": of_finetuning,
+    "repair": of_repair,
     "export": of_export,
 }
 SLOW = {"export"}  # two runs are trained first
