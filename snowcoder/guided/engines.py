@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from snowcoder.errors import UserError
-from snowcoder.guided import jdt
+from snowcoder.guided import jdt, pyrefly
 from snowcoder.guided.language_server import LanguageServer, Missing, Reply, first_name, written
 from snowcoder.guided.places import JAVA, PYTHON, TYPESCRIPT, Syntax
 
@@ -43,27 +42,7 @@ class Engine(NamedTuple):
         return LanguageServer(command, root, self.language.name, self.settings, log, private, self.settle)
 
 
-def _pyrefly_names(reply: Reply, before: str) -> frozenset[str] | None:
-    """None where the list says nothing: an empty one at a dot is of an unknown receiver.
-
-    A parameter whose default is None has no members but those of None, which all begin with two underscores; and where
-    the next lines make no sense behind this one, members are not told from other names, nor from keywords.
-    """
-    names = frozenset(filter(None, (first_name(written(item)) for item in reply.items)))
-    if not names:
-        return None
-    if before.endswith(".") and ("lambda" in names or all(name.startswith("__") for name in names)):
-        return None
-    return names
-
-
-PYREFLY = Engine(
-    PYTHON,
-    ".py",
-    lambda: [str(Path(sys.executable).with_name("pyrefly")), "lsp"],
-    {"python": {"pyrefly": {"displayTypeErrors": "force-off"}}},
-    _pyrefly_names,
-)
+PYREFLY = Engine(PYTHON, ".py", pyrefly.server_command, pyrefly.SETTINGS, pyrefly.names_of)
 
 
 def _typescript_command() -> list[str]:

@@ -102,8 +102,8 @@ def _python_place(lines: str, inside: bool) -> NamePlace:
     line = lines[-_LINE:].rpartition("\n")[2]
     if line.endswith("."):
         return (
-            NamePlace.FREE if re.fullmatch(r"\s*(self|cls|[A-Z]\w*)\.", line) else NamePlace.MEMBER
-        )  # it may be what is assigned to
+            NamePlace.FREE if re.fullmatch(r"\s*(self|cls|[A-Z]\w*|from\s+)\.", line) else NamePlace.MEMBER
+        )  # it may be what is assigned to; or `import` follows
     if inside or re.search(r"\b(as|lambda)\b[^:]*$", line):
         return NamePlace.FREE  # a keyword argument, a variable of a comprehension or of a lambda
     if re.match(r"\s*(async|for|import|from|def|class|global|nonlocal|with|except|del)\b", line):

@@ -45,6 +45,7 @@ def test_what_is_code(language: Syntax, text: str, code: bool) -> None:
     [
         (PYTHON, "def f(paths):\n", "    return paths.", NamePlace.MEMBER),
         (PYTHON, "def f(paths):\n", "    return ", NamePlace.NAME),
+        (PYTHON, "", "from . ", NamePlace.FREE),  # import
         (PYTHON, "def f(paths):\n", "    ", NamePlace.FREE),  # an assignment's target
         (PYTHON, "def f(paths):\n", "    return f(", NamePlace.FREE),  # a keyword argument
         (PYTHON, "def f(paths):\n", "    for ", NamePlace.FREE),

@@ -75,6 +75,35 @@ def test_what_may_follow(guide: Guide, written: str, token: str, allowed: bool) 
     assert guide.allows(written, token) is allowed
 
 
+IMPORTS = "import os, importlib.util\nimport sys\nfrom importlib import import_module\n\n"
+NEWER = """if sys.version_info >= (3, 99):
+
+    def read(path: str) -> str:
+        if path:
+            text = path
+        else:
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "token", "allowed"),
+    [
+        (GIVEN, "        found = self.__class__", ".__name__", True),  # which is the class's own class's
+        (GIVEN, "        found = self.__class__", ".__nome__", False),
+        (IMPORTS, "found = importlib", ".util", True),
+        (IMPORTS, "found = importlib", ".utils", False),
+        (NEWER, "            return ", "text()", True),  # no Python of today comes there
+        (NEWER.replace("sys.version_info", "path"), "            return ", "tent()", False),
+        ("class NamedMixin:\n    def read(self):\n", "        found = self", ".name", True),  # of who takes it in
+        ("class Named:\n    def read(self):\n", "        found = self", ".name", False),
+    ],
+)
+def test_what_the_engine_leaves_out_may_follow(
+    source: Asked, given: str, written: str, token: str, allowed: bool
+) -> None:
+    assert Guide(PYTHON, Names(source), given, "\n").allows(written, token) is allowed
+
+
 def test_the_line_behind_a_gap_of_lines_is_no_part_of_its_last_one(source: Asked) -> None:
     guide = Guide(PYTHON, Names(source), GIVEN + "        found = paths\n", "        label = 1\n" + AFTER)
     assert guide.allows("        return ", "found")
