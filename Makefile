@@ -44,13 +44,13 @@ demo: env
 	$(BIN)/snowcoder demo
 
 test: env
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: env
 	$(BIN)/python -m pytest -m slow --timeout=1800
 
 test-newest: env .venv-newest/.installed # Python 3.12 or 3.13 with the newest of everything; and checkpoints from one to the other
-	.venv-newest/bin/python -m pytest -m "not slow" -n 2 --dist loadgroup tests/model tests/training tests/mixture tests/index tests/dryrun tests/export
+	.venv-newest/bin/python -m pytest -m "not slow" -n 2 --dist loadfile tests/model tests/training tests/mixture tests/index tests/dryrun tests/export
 	$(BIN)/python -m pytest -m slow --timeout=1800 tests/training/test_newest_versions.py
 
 .venv-newest/.installed: pyproject.toml constraints-newest.txt

@@ -9,13 +9,6 @@ import pytest
 pytest_plugins = ["tests.workspace", "tests.object_stores", "tests.sandboxes"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers of pytest-xdist share out files. All that needs the Slurm cluster, which starts slowly, runs in one."""
-    for item in items:
-        on_slurm = item.get_closest_marker("slurm")
-        item.add_marker(pytest.mark.xdist_group("slurm" if on_slurm else item.nodeid.split("::")[0]))
-
-
 @pytest.fixture
 def one_rank() -> Iterator[None]:
     """A group of one, for code that asks which rank it is."""

@@ -39,6 +39,7 @@ def reports(*jobs: RankJob) -> list[RankReport]:
     return [answer.report for answer in answers if answer.report]
 
 
+@pytest.mark.slow
 def test_the_talks_layout_and_a_last_stage() -> None:
     """1.3B on 128 ranks: parameters, memory, gradients reduced once in fp32 and weights gathered once."""
     config = load_config(["parallel=h100x128"])

@@ -48,7 +48,10 @@ def calls_by_gloo(report: RankReport) -> Counter[str]:
 
 # A reduce-scatter of several buckets is one call, of which gloo makes an all-reduce for each: the last of two virtual
 # stages has two buckets, for the tied embeddings are in one of their own.
-@pytest.mark.parametrize(("layout", "by_gloo_more"), [("tp2sp", 0), ("pp2", 0), ("pp2vpp2", 1), ("dp2overlap", 0)])
+@pytest.mark.parametrize(
+    ("layout", "by_gloo_more"),
+    [("tp2sp", 0), pytest.param("pp2", 0, marks=pytest.mark.slow), ("pp2vpp2", 1), ("dp2overlap", 0)],
+)
 def test_a_dry_step_is_the_real_one(tmp_path: Path, layout: str, by_gloo_more: int) -> None:
     """The same memory to the byte, FLOPs and collectives; and gloo itself counts as many of these."""
     config = small(tmp_path, *LAYOUTS[layout])

@@ -230,6 +230,7 @@ def uploading(url: str, storage: StorageConfig, *more: str) -> list[str]:
     return ["storage=s3", *settings, f"checkpoint.upload={url}", ASYNCHRONOUS, "checkpoint.every_steps=4", *more]
 
 
+@pytest.mark.slow
 def test_a_machine_that_has_only_the_bucket_goes_on(
     s3: tuple[StorageConfig, str], tmp_path: Path, workspace: Path, url: str, store: Store
 ) -> None:
