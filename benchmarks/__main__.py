@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("index", "dedup", "scoring", "synthesis", "evaluation", "repair", "training", "training_gpu", "start")
+NAMES = ("index", "plan", "dedup", "scoring", "synthesis", "evaluation", "repair", "training", "training_gpu", "start")
 
 
 def main() -> None:

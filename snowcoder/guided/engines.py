@@ -42,7 +42,7 @@ class Engine(NamedTuple):
         return LanguageServer(command, root, self.language.name, self.settings, log, private, self.settle)
 
 
-PYREFLY = Engine(PYTHON, ".py", pyrefly.server_command, pyrefly.SETTINGS, pyrefly.names_of)
+PYREFLY = Engine(PYTHON, ".py", pyrefly.pyrefly_command, pyrefly.SETTINGS, pyrefly.pyrefly_names)
 
 
 def _typescript_command() -> list[str]:

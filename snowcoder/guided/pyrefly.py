@@ -16,11 +16,11 @@ _UNKNOWN = re.compile(r"\bsys\.(version_info|platform)\b|\bos\.name\b|\bTYPE_CHE
 _OF_CLASSES = frozenset(name for name in dir(type) if name.startswith("__"))
 
 
-def server_command() -> list[str]:
+def pyrefly_command() -> list[str]:
     return [str(Path(sys.executable).with_name("pyrefly")), "lsp"]
 
 
-def names_of(reply: Reply, before: str) -> frozenset[str] | None:
+def pyrefly_names(reply: Reply, before: str) -> frozenset[str] | None:
     """The names that may stand behind `before`; None where the list says nothing.
 
     An empty list at a dot is of an unknown receiver. A parameter whose default is None has no members but those of

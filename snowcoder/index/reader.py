@@ -42,15 +42,15 @@ class IndexedSource:
     def lengths(self, documents: np.ndarray) -> np.ndarray:
         """Tokens of each of `documents` (int64 [n], any order, repeats allowed), with end of text: int64 [n]."""
         documents = np.asarray(documents)
-        order = np.argsort(documents, kind="stable")
-        ascending = documents[order]
-        self._check_range(ascending)
-        cuts = np.searchsorted(ascending, self.starts)
+        self._check_range(documents)
+        # Small numbers are sorted by counting; within a shard documents may stay in any order.
+        shards = np.searchsorted(self.starts, documents, side="right") - 1
+        order = np.argsort(shards.astype(np.min_scalar_type(len(self.starts))), kind="stable")
+        cuts = np.cumsum([0, *np.bincount(shards, minlength=len(self.prefixes))])
         lengths = np.empty(len(documents), np.int64)
         for shard in np.flatnonzero(np.diff(cuts)):
-            chosen = slice(cuts[shard], cuts[shard + 1])
-            rows = ascending[chosen] - self.starts[shard]
-            lengths[order[chosen]] = self._shard(int(shard)).lengths[rows]
+            chosen = order[cuts[shard] : cuts[shard + 1]]
+            lengths[chosen] = self._shard(int(shard)).lengths[documents[chosen] - self.starts[shard]]
         return lengths
 
     def tokens_of(self, document: int, start: int, stop: int) -> np.ndarray:
@@ -67,9 +67,9 @@ class IndexedSource:
         shard = int(np.searchsorted(self.starts, document, side="right")) - 1
         return shard, int(document - self.starts[shard])
 
-    def _check_range(self, ascending: np.ndarray) -> None:
-        if len(ascending) and (ascending[0] < 0 or ascending[-1] >= self.documents):
-            raise IndexError(f"{ascending[0]} to {ascending[-1]} of {self.documents} documents")
+    def _check_range(self, documents: np.ndarray) -> None:
+        if len(documents) and (documents.min() < 0 or documents.max() >= self.documents):
+            raise IndexError(f"{documents.min()} to {documents.max()} of {self.documents} documents")
 
     def _open(self, number: int) -> _Shard:
         prefix = self.prefixes[number]
